@@ -1,0 +1,123 @@
+"""What a driver is, and the loop that serves one.
+
+A driver is one file with two names: ``Config``, a subclass of ``DriverConfig`` holding its YAML section,
+and ``Driver``, a context manager that opens the device and hands out what has arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from mobind_live.schema import Message
+
+Part = Literal[
+    "head", "chest", "pelvis", "left_upper_arm", "right_upper_arm", "left_forearm", "right_forearm",
+    "left_thigh", "right_thigh", "left_shank", "right_shank",
+]  # fmt: skip
+
+
+class DeviceError(Exception):
+    """The device is missing, was lost, or answers nonsense. The loop closes it and tries again.
+
+    The text is one line for the user: what, where, and what to do.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSpec:
+    """One stream of a device, known before the device is opened.
+
+    ``clock`` says what ``ImuReading.device_ns`` means: ``device`` (the device's own clock, mapped to the
+    host's by the loop), ``arrival`` (no stamp: arrivals are de-jittered from ``nominal_hz``), or ``host``
+    (already the host's time, taken as it is).
+    """
+
+    name: str
+    kind: Literal["cam", "imu"]
+    nominal_hz: float
+    clock: Literal["device", "arrival", "host"] = "host"
+    wears: Part | None = None
+    clock_group: str | None = None
+
+
+class DriverConfig(BaseModel):
+    """Base of every driver's YAML section: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    driver: str
+
+    def streams(self, name: str) -> tuple[StreamSpec, ...]:
+        """The streams of the device called ``name`` in the YAML, known without opening it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImuReading:
+    """N samples as the device gave them; the loop turns the stamps into host time.
+
+    ``received_ns`` (N,) int64 host monotonic; ``device_ns`` (N,) int64 or None where there is no stamp;
+    ``acc_m_s2`` and ``gyro_rad_s`` (N, 3) float32; ``quaternion`` (N, 4) float32 w x y z, or None;
+    ``lost`` counts samples the device itself says went missing before these.
+    """
+
+    stream: str
+    received_ns: np.ndarray
+    device_ns: np.ndarray | None
+    acc_m_s2: np.ndarray
+    gyro_rad_s: np.ndarray
+    quaternion: np.ndarray | None = None
+    lost: int = 0
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the loop tells a driver: its ``name`` in the YAML, how often it was restarted, and
+    ``epoch_ns``, the host time at which the rig started: the same after a restart, so that a driver
+    which plays something (a file, a scene) goes on where it would be by now."""
+
+    name: str
+    epoch_ns: int
+    restarts: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """A driver's own counts, published with its health (bad lines, dropped frames, ...)."""
+
+    values: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, amount: float = 1) -> None:
+        self.values[name] = self.values.get(name, 0) + amount
+
+
+class Driver(Protocol):
+    """One open device. ``Driver(config, context)`` only stores; ``__enter__`` opens."""
+
+    counters: Counters
+
+    def __enter__(self) -> Self:
+        """Open the device. Raises DeviceError if it is not there."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def read(self) -> Iterable[Message | ImuReading]:
+        """What has arrived since the last call, waiting at most about 0.2 s; may be empty.
+
+        Raises DeviceError when the device is gone, EndOfStream when a file has been played to its end.
+        """
+        ...
+
+
+class EndOfStream(Exception):
+    """There is nothing more to come, and that is right: a file played once."""

@@ -1,0 +1,450 @@
+"""Every message on the wire, and the table of topics.
+
+Time: all stamps are int64 nanoseconds of the host's monotonic clock unless the name says ``device``.
+
+Sign of an offset, stated here once: ``t_imu = t_cam + offset_s`` (Kalibr's convention). A positive
+``offset_s`` means that the IMU's stamps run ahead of the camera's for the same physical instant.
+
+Wire form of one message: ``[topic, msgpack map, raw array, raw array, ...]``. The map holds the envelope
+(``schema``, ``type``, ``stream``, ``seq``, ``boot_ns``, ``sent_ns``), the message's plain fields, and
+``arrays``: a list of ``[field, numpy dtype, shape]``, one entry for each raw frame that follows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, get_type_hints
+
+import msgpack
+import numpy as np
+
+SCHEMA = "1.0"
+
+PARTS = (
+    "head",
+    "chest",
+    "pelvis",
+    "left_upper_arm",
+    "right_upper_arm",
+    "left_forearm",
+    "right_forearm",
+    "left_thigh",
+    "right_thigh",
+    "left_shank",
+    "right_shank",
+)
+
+KEYPOINTS = (
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
+
+# Pairs of keypoints that a skeleton drawing joins.
+SKELETON = (
+    (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
+    (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16),
+)  # fmt: skip
+
+
+class SchemaError(ValueError):
+    """A message that this version cannot read; the text says what and why."""
+
+
+class Verdict(StrEnum):
+    """What an answer is worth. Everything but ``OK`` means: do not use the number."""
+
+    OK = "ok"
+    AMBIGUOUS = "ambiguous"  # there is motion, but more than one answer explains it
+    NO_MOTION = "no_motion"  # nothing moved enough to tell
+    STALE = "stale"  # a stream this answer needs has stopped
+    UNBOUND = "unbound"  # nobody in view wears this sensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Base of all messages. ``type_name`` is its name on the wire, ``topic`` where it goes."""
+
+    type_name: ClassVar[str] = ""
+
+    stream: str
+
+    @property
+    def topic(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose(Message):
+    """The people one camera saw in one frame.
+
+    ``track_ids`` (P,) int32; ``boxes`` (P, 4) float32, x1 y1 x2 y2 in pixels; ``keypoints``
+    (P, 17, 3) float32, COCO-17 order, x y in pixels and a score of 0 to 1 (0: not seen).
+    """
+
+    type_name: ClassVar[str] = "pose"
+
+    t_ns: int
+    received_ns: int
+    image_size: tuple[int, int]
+    track_ids: np.ndarray
+    boxes: np.ndarray
+    keypoints: np.ndarray
+    simulated: bool = False
+
+    @property
+    def topic(self) -> str:
+        return f"v1/cam/{self.stream}/pose/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview(Message):
+    """A reduced picture with the skeletons drawn in. ``jpeg`` (N,) uint8 is a whole JPEG file."""
+
+    type_name: ClassVar[str] = "preview"
+
+    t_ns: int
+    image_size: tuple[int, int]
+    jpeg: np.ndarray
+    simulated: bool = False
+
+    @property
+    def topic(self) -> str:
+        return f"v1/cam/{self.stream}/preview/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imu(Message):
+    """N samples of one IMU, oldest first.
+
+    ``t_ns`` (N,) int64, estimated capture time; ``received_ns`` (N,) int64, arrival at the host;
+    ``device_ns`` (N,) int64, the device's own stamp, empty where it sends none; ``acc_m_s2`` (N, 3)
+    float32, specific force (gravity included) in the sensor's frame; ``gyro_rad_s`` (N, 3) float32;
+    ``quaternion`` (N, 4) float32, w x y z sensor to world, empty where the device has none.
+    """
+
+    type_name: ClassVar[str] = "imu"
+
+    t_ns: np.ndarray
+    received_ns: np.ndarray
+    device_ns: np.ndarray
+    acc_m_s2: np.ndarray
+    gyro_rad_s: np.ndarray
+    quaternion: np.ndarray
+    simulated: bool = False
+
+    @property
+    def topic(self) -> str:
+        return f"v1/imu/{self.stream}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offset(Message):
+    """How far one IMU's stamps are from one camera's: ``t_imu = t_cam + offset_s``.
+
+    ``lags_s`` (L,) float32 and ``weights`` (L,) float32 (sum 1) are the histogram; ``offset_s`` its
+    interpolated peak, ``sigma_s`` the standard deviation of the error, ``p`` the probability that the
+    answer is right, ``second_peak_ratio`` the runner-up's height over the peak's, ``evidence_s`` the
+    seconds of motion behind it. ``reference_ns``, ``offset_s`` and ``rate_ppm`` map stamps:
+    ``offset(t) = offset_s + rate_ppm * 1e-6 * (t - reference_ns) * 1e-9``.
+    ``clock_offset_s`` and ``clock_drift_ppm`` repeat the device clock's own mapping, which is apart.
+    """
+
+    type_name: ClassVar[str] = "offset"
+
+    camera: str
+    t_ns: int
+    offset_s: float
+    sigma_s: float
+    p: float
+    verdict: Verdict
+    reference_ns: int
+    rate_ppm: float
+    second_peak_ratio: float
+    evidence_s: float
+    lags_s: np.ndarray
+    weights: np.ndarray
+    clock_offset_s: float = 0.0
+    clock_drift_ppm: float = 0.0
+    simulated: bool = False
+
+    @property
+    def topic(self) -> str:
+        return f"v1/out/offset/{self.stream}/{self.camera}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One explanation of an IMU: worn by ``track`` of ``camera`` on ``part``, with probability ``p``."""
+
+    camera: str
+    track: int
+    part: str
+    p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding(Message):
+    """Who wears one IMU, and where.
+
+    ``tracks`` names the wearer's track id in each camera that sees them. ``candidates`` are the best
+    explanations, most probable first; ``p_none`` is the probability that nobody in view wears it.
+    ``expected_part`` is the YAML's ``wears``; ``alarm`` is a sentence when the answer contradicts it.
+    """
+
+    type_name: ClassVar[str] = "binding"
+
+    t_ns: int
+    wearer: str
+    tracks: dict[str, int]
+    p_wearer: float
+    wearer_verdict: Verdict
+    part: str
+    p_part: float
+    part_verdict: Verdict
+    p_none: float
+    candidates: tuple[Candidate, ...]
+    expected_part: str = ""
+    alarm: str = ""
+    simulated: bool = False
+
+    @property
+    def topic(self) -> str:
+        return f"v1/out/binding/{self.stream}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action(Message):
+    """What one subject (a wearer, or an IMU when nobody is in view) is doing.
+
+    ``label`` is ``unknown`` when no class is probable; ``labels`` and ``probabilities`` are the best few.
+    """
+
+    type_name: ClassVar[str] = "action"
+
+    t_ns: int
+    label: str
+    p: float
+    verdict: Verdict
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    simulated: bool = False
+
+    @property
+    def topic(self) -> str:
+        return f"v1/out/action/{self.stream}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamHealth:
+    """One stream as its sender sees it. ``lost`` counts samples known to be missing, ``shed`` those
+    dropped on purpose; ``age_s`` is the time since the last sample arrived. The clock fields compare the
+    device's clock with the host's: ``host = device + clock_offset_s`` at the last stamp."""
+
+    stream: str
+    kind: str
+    rate_hz: float
+    nominal_hz: float
+    age_s: float
+    received: int
+    lost: int
+    shed: int
+    clock_offset_s: float = 0.0
+    clock_drift_ppm: float = 0.0
+    clock_residual_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health(Message):
+    """Heartbeat of one process, sent from its work loop. ``stream`` is the process's name.
+
+    ``state``: ``starting``, ``waiting`` (the device is not there), ``running``, ``failed``, ``ended``.
+    ``counters`` are the process's own counts (bad lines, dropped frames, latency in ms, ...).
+    """
+
+    type_name: ClassVar[str] = "health"
+
+    t_ns: int
+    state: str
+    detail: str
+    pid: int
+    restarts: int
+    streams: tuple[StreamHealth, ...]
+    counters: dict[str, float]
+
+    @property
+    def topic(self) -> str:
+        return f"v1/health/{self.stream}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WornTruth:
+    """What the simulator knows of one IMU: its wearer, its place, and its hidden delay in seconds."""
+
+    imu: str
+    person: str
+    part: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth(Message):
+    """The simulator's truth. ``tracks`` maps camera to {track id as text: person}; ``delays_s`` holds
+    each camera's hidden delay, so that the true offset is ``worn.delay_s - delays_s[camera]``."""
+
+    type_name: ClassVar[str] = "truth"
+
+    t_ns: int
+    worn: tuple[WornTruth, ...]
+    tracks: dict[str, dict[str, str]]
+    delays_s: dict[str, float]
+    actions: dict[str, str]
+    simulated: bool = True
+
+    @property
+    def topic(self) -> str:
+        return "v1/sim/truth/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One row of the table: ``queue`` is the receiver's high-water mark in messages."""
+
+    pattern: str
+    message: type[Message]
+    rate: str
+    queue: int
+    recorded: bool
+
+
+TOPICS = (
+    Topic(pattern="v1/cam/<id>/pose/", message=Pose, rate="camera's", queue=1_000, recorded=True),
+    Topic(pattern="v1/cam/<id>/preview/", message=Preview, rate="5 Hz", queue=2, recorded=False),
+    Topic(pattern="v1/imu/<id>/", message=Imu, rate="10-50 Hz", queue=10_000, recorded=True),
+    Topic(pattern="v1/out/offset/<imu>/<cam>/", message=Offset, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(pattern="v1/out/binding/<imu>/", message=Binding, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(pattern="v1/out/action/<subject>/", message=Action, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(pattern="v1/health/<process>/", message=Health, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(pattern="v1/sim/truth/", message=Truth, rate="1 Hz", queue=1_000, recorded=True),
+)
+
+_TYPES: dict[str, type[Message]] = {topic.message.type_name: topic.message for topic in TOPICS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A decoded message with its envelope. ``boot_ns`` changes when the sender was restarted, and
+    ``seq`` counts that sender's messages on this topic from 0."""
+
+    topic: str
+    seq: int
+    boot_ns: int
+    sent_ns: int
+    message: Message
+
+
+def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[bytes]:
+    """The frames of one message: topic, msgpack map, then one raw frame for each array."""
+    header: dict[str, Any] = {
+        "schema": SCHEMA,
+        "type": message.type_name,
+        "seq": seq,
+        "boot_ns": boot_ns,
+        "sent_ns": sent_ns,
+    }
+    arrays: list[tuple[str, str, tuple[int, ...]]] = []
+    frames: list[bytes] = []
+    for field in dataclasses.fields(message):
+        value = getattr(message, field.name)
+        if isinstance(value, np.ndarray):
+            arrays.append((field.name, value.dtype.newbyteorder("<").str, value.shape))
+            frames.append(np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<")).tobytes())
+        else:
+            header[field.name] = _plain(value)
+    header["arrays"] = arrays
+    return [message.topic.encode(), msgpack.packb(header), *frames]
+
+
+def decode(frames: list[bytes]) -> Received:
+    """The message in ``frames``; unknown keys are ignored.
+
+    Raises SchemaError if the frames are malformed or of another major version.
+    """
+    try:
+        topic, packed, *raw = frames
+        header = msgpack.unpackb(packed)
+        version, type_name = str(header["schema"]), header["type"]
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+        raise SchemaError(f"not a mobind-live message: {error}") from error
+    if version.split(".")[0] != SCHEMA.split(".")[0]:
+        raise SchemaError(f"schema {version} on {topic!r}; this reader knows {SCHEMA}")
+    if type_name not in _TYPES:
+        raise SchemaError(f"unknown message type {type_name!r} on {topic!r}")
+    try:
+        return Received(
+            topic=topic.decode(),
+            seq=int(header["seq"]),
+            boot_ns=int(header["boot_ns"]),
+            sent_ns=int(header["sent_ns"]),
+            message=_build(_TYPES[type_name], header, raw),
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise SchemaError(f"malformed {type_name} message on {topic!r}: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as msgpack takes it: dataclasses become maps."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, StrEnum):
+        return value.value
+    return value
+
+
+_NESTED: dict[str, type] = {"candidates": Candidate, "streams": StreamHealth, "worn": WornTruth}
+
+
+def _build(cls: type[Message], header: dict[str, Any], raw: list[bytes]) -> Message:
+    values: dict[str, Any] = {}
+    specs = header["arrays"]
+    if len(specs) != len(raw):
+        raise ValueError(f"{len(specs)} arrays announced, {len(raw)} frames came")
+    for (name, dtype, shape), frame in zip(specs, raw, strict=True):
+        values[name] = np.frombuffer(frame, dtype=dtype).reshape(shape)
+    hints = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if field.name in values or field.name not in header:
+            continue
+        values[field.name] = _restore(field.name, hints[field.name], header[field.name])
+    known = {field.name for field in dataclasses.fields(cls)}
+    return cls(**{name: value for name, value in values.items() if name in known})
+
+
+def _restore(name: str, hint: Any, value: Any) -> Any:
+    if name in _NESTED:
+        nested = _NESTED[name]
+        known = {field.name for field in dataclasses.fields(nested)}
+        return tuple(nested(**{k: v for k, v in item.items() if k in known}) for item in value)
+    if hint is Verdict:
+        return Verdict(value)
+    return tuple(value) if isinstance(value, list) else value

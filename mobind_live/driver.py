@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Annotated, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from mobind_live.schema import Message
 
@@ -20,6 +21,16 @@ Part = Literal[
     "head", "chest", "pelvis", "left_upper_arm", "right_upper_arm", "left_forearm", "right_forearm",
     "left_thigh", "right_thigh", "left_shank", "right_shank",
 ]  # fmt: skip
+
+
+def resolve_path(path: Path, info: ValidationInfo) -> Path:
+    """``path`` against the folder of the YAML file (the validation context's ``folder``), ``~`` expanded."""
+    folder = (info.context or {}).get("folder")
+    return Path(folder, path.expanduser()) if folder else path.expanduser()
+
+
+# A file or folder named in the YAML: relative ones count from the YAML's own folder.
+RigPath = Annotated[Path, AfterValidator(resolve_path)]
 
 
 class DeviceError(Exception):

@@ -1,4 +1,4 @@
-"""What a driver is, and the loop that serves one.
+"""What a driver is; ``serve.py`` is the loop that serves one.
 
 A driver is one file with two names: ``Config``, a subclass of ``DriverConfig`` holding its YAML section,
 and ``Driver``, a context manager that opens the device and hands out what has arrived.
@@ -101,7 +101,10 @@ class Context:
 
 @dataclass(slots=True)
 class Counters:
-    """A driver's own counts, published with its health (bad lines, dropped frames, ...)."""
+    """A driver's own counts, published with its health (bad lines, dropped frames, ...).
+
+    ``shed/<stream>`` is the one name with a meaning: what was dropped on purpose from that stream.
+    """
 
     values: dict[str, float] = field(default_factory=dict)
 

@@ -1,0 +1,116 @@
+"""Health of a process and its streams: what the heartbeats carry."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mobind_live.bus import Sender
+from mobind_live.clock import host_now_ns
+from mobind_live.schema import Health, StreamHealth
+
+State = Literal["starting", "waiting", "running", "failed", "ended"]
+
+BEAT_EVERY_NS = 500_000_000
+_RATE_WINDOW_NS = 3_000_000_000
+_STATM = Path("/proc/self/statm")
+
+
+@dataclass(slots=True)
+class StreamStats:
+    """Counts one stream's samples. ``rate_hz`` is taken over the last 3 s of receipts."""
+
+    stream: str
+    kind: str
+    nominal_hz: float
+    received: int = 0
+    lost: int = 0
+    shed: int = 0
+    last_ns: int | None = None
+    _recent: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def add(self, samples: int, now_ns: int) -> None:
+        """Count ``samples`` that arrived together at ``now_ns``."""
+        self.received += samples
+        self.last_ns = now_ns
+        self._recent.append((now_ns, samples))
+        while now_ns - self._recent[0][0] > _RATE_WINDOW_NS:
+            self._recent.popleft()
+
+    def rate_hz(self, now_ns: int) -> float:
+        """Samples a second over the window that ends now; 0 before there are two arrivals in it."""
+        recent = [(t, n) for t, n in self._recent if now_ns - t <= _RATE_WINDOW_NS]
+        if len(recent) < 2 or recent[-1][0] == recent[0][0]:
+            return 0.0
+        # The first arrival only marks the start: its samples came before the interval it opens. An
+        # arrival that is overdue pulls the rate down at once, rather than at the end of the window.
+        spans = recent[-1][0] - recent[0][0]
+        usual = spans / (len(recent) - 1)
+        overdue = max(0.0, now_ns - recent[-1][0] - 2 * usual)
+        return sum(n for _, n in recent[1:]) * 1e9 / (spans + overdue)
+
+    def snapshot(self, now_ns: int, clock: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> StreamHealth:
+        """The stream's line of a heartbeat; ``clock`` is (offset_s, drift_ppm, residual_ms)."""
+        return StreamHealth(
+            stream=self.stream,
+            kind=self.kind,
+            rate_hz=self.rate_hz(now_ns),
+            nominal_hz=self.nominal_hz,
+            age_s=-1.0 if self.last_ns is None else (now_ns - self.last_ns) * 1e-9,
+            received=self.received,
+            lost=self.lost,
+            shed=self.shed,
+            clock_offset_s=clock[0],
+            clock_drift_ppm=clock[1],
+            clock_residual_ms=clock[2],
+        )
+
+
+class Heartbeat:
+    """Sends a process's health, at most twice a second. Call ``due`` from the work loop, then ``send``."""
+
+    def __init__(self, name: str, sender: Sender, restarts: int = 0) -> None:
+        self._name = name
+        self._sender = sender
+        self._restarts = restarts
+        self._next_ns = 0
+
+    def due(self) -> bool:
+        return host_now_ns() >= self._next_ns
+
+    def send(
+        self,
+        state: State,
+        detail: str = "",
+        streams: tuple[StreamHealth, ...] = (),
+        counters: Mapping[str, float] | None = None,
+    ) -> None:
+        """Send now, whether it is due or not (a change of state should not wait)."""
+        now_ns = host_now_ns()
+        self._next_ns = now_ns + BEAT_EVERY_NS
+        message = Health(
+            stream=self._name,
+            t_ns=now_ns,
+            state=state,
+            detail=detail,
+            pid=os.getpid(),
+            restarts=self._restarts,
+            streams=streams,
+            counters={name: float(value) for name, value in (counters or {}).items()} | process_counters(),
+        )
+        self._sender.send(message)
+
+
+def process_counters() -> dict[str, float]:
+    """This process's CPU seconds and memory in MB, now (the peak, where the kernel does not tell)."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    try:
+        resident_mb = int(_STATM.read_text().split()[1]) * resource.getpagesize() / 1e6
+    except OSError:
+        resident_mb = used.ru_maxrss / 1e3
+    return {"cpu_s": used.ru_utime + used.ru_stime, "rss_mb": resident_mb}

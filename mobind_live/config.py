@@ -1,0 +1,219 @@
+"""YAML to a frozen ``Rig``. Every error is one line: file, line, key, what is wrong and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import ValidationError as PydanticError
+
+from mobind_live import registry
+from mobind_live.bus import PUBLISH_ENDPOINT, SUBSCRIBE_ENDPOINT, is_loopback
+from mobind_live.config_errors import ConfigError, Document, did_you_mean
+from mobind_live.driver import DeviceError, DriverConfig, RigPath, StreamSpec
+
+__all__ = [
+    "Bus",
+    "ConfigError",
+    "Rig",
+    "WorkerConfig",
+    "default_device",
+    "json_schema",
+    "load",
+    "load_device",
+]
+
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+_ID_RULE = "letters, digits, _ and - only"
+_RESERVED = ("supervisor", "worker")  # health topics of our own processes
+
+
+def _loopback(endpoint: str) -> str:
+    if re.fullmatch(r"tcp://\S+:(\d{1,5}|\*)|ipc://\S+", endpoint) and is_loopback(endpoint):
+        return endpoint
+    raise ValueError("must be tcp://127.0.0.1:PORT or ipc://PATH; the bus is open, so it stays on this host")
+
+
+def _compute_device(device: str) -> str:
+    if re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        return device
+    raise ValueError(f"must be auto, cpu, cuda or cuda:NUMBER, got {device!r}")
+
+
+Endpoint = Annotated[str, AfterValidator(_loopback)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Bus(_Section):
+    """Where the proxy listens: senders connect to ``publish``, receivers to ``subscribe``."""
+
+    publish: Endpoint = PUBLISH_ENDPOINT
+    subscribe: Endpoint = SUBSCRIBE_ENDPOINT
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.publish == self.subscribe and not self.publish.endswith(":*"):
+            raise ValueError("publish and subscribe must differ")
+        return self
+
+
+class WorkerConfig(_Section):
+    """What the worker computes with. ``weights`` overrides the network that came with the package."""
+
+    device: Annotated[str, AfterValidator(_compute_device)] = "auto"
+    max_offset_s: Annotated[float, Field(ge=1, le=60)] = 10.0
+    publish_hz: Annotated[float, Field(gt=0, le=20)] = 2.0
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    weights: RigPath | None = None
+
+
+class Rig(_Section):
+    """A whole rig. ``devices`` maps a name to its driver's own section, in the YAML's order."""
+
+    name: Annotated[str, Field(min_length=1)] = "rig"
+    bus: Bus = Bus()
+    worker: WorkerConfig = WorkerConfig()
+    devices: Mapping[str, SerializeAsAny[DriverConfig]]
+
+    def streams(self) -> tuple[StreamSpec, ...]:
+        """Every stream of every device, in the YAML's order."""
+        return tuple(spec for name, config in self.devices.items() for spec in config.streams(name))
+
+    def only(self, device: str) -> Rig:
+        """This rig with one of its devices. Raises KeyError."""
+        return self.model_copy(update={"devices": {device: self.devices[device]}})
+
+
+def load(path: Path) -> Rig:
+    """The rig in the YAML file ``path``. Raises ConfigError."""
+    document = Document.read(path)
+    context = {"folder": path.resolve().parent}
+    values = document.values
+    sections = values.get("devices")
+    if isinstance(sections, dict):
+        values = {**values, "devices": {}}
+    try:
+        rig = Rig.model_validate(values, context=context)
+    except PydanticError as error:
+        raise document.explain(error, Rig) from error
+    assert isinstance(sections, dict)  # or the line above has refused it
+    if not sections:
+        raise document.error(("devices",), "no device; at least one is needed")
+    devices = {name: _device(document, name, section, context) for name, section in sections.items()}
+    _check_streams(document, devices)
+    return rig.model_copy(update={"devices": devices})
+
+
+def load_device(name: str, path: Path) -> tuple[DriverConfig, Bus]:
+    """The device ``name`` of the rig in ``path``, and that rig's bus. Raises ConfigError."""
+    rig = load(path)
+    if name not in rig.devices:
+        guess = did_you_mean(name, rig.devices)
+        raise ConfigError(f"{path}: no device {name!r}; it has: {', '.join(rig.devices)}{guess}")
+    return rig.devices[name], rig.bus
+
+
+def default_device(driver: str) -> DriverConfig:
+    """A section with nothing in it but ``driver: NAME``. Raises ConfigError if that driver needs more."""
+    try:
+        return registry.named(driver).model_validate({"driver": driver})
+    except registry.DriverNotFound as error:
+        known = registry.names()
+        guess = did_you_mean(driver, known)
+        raise ConfigError(f"{error}; the drivers: {', '.join(known)}{guess}") from error
+    except PydanticError as error:
+        keys = ", ".join(".".join(str(step) for step in item["loc"]) for item in error.errors())
+        what = f"{driver} needs {keys}: write a device of a rig's YAML and name it"
+        raise ConfigError(f"{what}: mobind-live drive DEVICE --config FILE") from error
+
+
+def _device(document: Document, name: Any, section: Any, context: dict[str, Path]) -> DriverConfig:
+    where = ("devices", name)
+    if not isinstance(name, str):
+        raise document.error(where, "a name must be text; put it in quotes")
+    if not _ID.fullmatch(name):
+        raise document.error(where, f"not a name; allowed: {_ID_RULE}")
+    if name in _RESERVED:
+        raise document.error(where, f"this name is taken; any other than {', '.join(_RESERVED)} will do")
+    if not isinstance(section, dict):
+        raise document.error(where, "must be a section that begins with driver: or driver_path:")
+    config_class, values = _driver_of(document, where, section, context["folder"])
+    try:
+        return config_class.model_validate(values, context=context)
+    except PydanticError as error:
+        raise document.explain(error, config_class, where) from error
+
+
+def _driver_of(
+    document: Document, where: tuple[str, ...], section: dict[str, Any], folder: Path
+) -> tuple[type[DriverConfig], dict[str, Any]]:
+    """The section's driver, and its values as that driver's Config takes them."""
+    known = registry.names()
+    chosen = [key for key in ("driver", "driver_path") if key in section]
+    if len(chosen) != 1:
+        what = "driver and driver_path together" if chosen else "driver is missing"
+        raise document.error(
+            where, f"{what}; one is needed: driver: {' | '.join(known)}, or driver_path: FILE.py"
+        )
+    key, value = chosen[0], section[chosen[0]]
+    if not (isinstance(value, str) and value):
+        raise document.error((*where, key), f"must be text, got {value!r}")
+    try:
+        if key == "driver":
+            return registry.named(value), section
+        rest = {k: v for k, v in section.items() if k != "driver_path"}
+        path = folder / Path(value).expanduser()
+        return registry.from_file(path), {"driver": path.stem, **rest}
+    except registry.DriverNotFound as error:
+        hint = f"; allowed: {', '.join(known)}{did_you_mean(value, known)}" if key == "driver" else ""
+        raise document.error((*where, key), f"{error}{hint}") from error
+
+
+def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> None:
+    """Refuses devices that cannot say what they serve, and streams without a name of their own."""
+    owners: dict[str, str] = {}
+    for name, config in devices.items():
+        where = ("devices", name)
+        try:
+            specs = config.streams(name)
+        except (ValueError, OSError, DeviceError) as error:
+            raise document.error(where, str(error)) from error
+        for spec in specs:
+            if not _ID.fullmatch(spec.name):
+                raise document.error(where, f"stream name {spec.name!r}; allowed: {_ID_RULE}")
+        counts = Counter(spec.name for spec in specs)
+        for stream in counts:
+            other = owners.setdefault(stream, name)
+            if other != name or counts[stream] > 1:
+                raise document.error(
+                    where, f"duplicate stream {stream!r}, also of devices.{other}; rename one"
+                )
+
+
+def json_schema() -> dict[str, Any]:
+    """One JSON schema for a whole YAML file, for editors: a device's keys depend on its ``driver``."""
+    schema = Rig.model_json_schema()
+    definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    definitions.pop("DriverConfig", None)
+    choices = []
+    for name in registry.names():
+        section = registry.named(name).model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        definitions |= {f"{name}.{key}": value for key, value in section.pop("$defs", {}).items()}
+        section["properties"]["driver"] = {"const": name, "description": f"the driver in drivers/{name}.py"}
+        definitions[name] = {**section, "required": sorted({*section.get("required", ()), "driver"})}
+        choices.append({"$ref": f"#/$defs/{name}"})
+    own = {"type": "object", "required": ["driver_path"], "properties": {"driver_path": {"type": "string"}}}
+    schema["properties"]["devices"] = {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": f"^{_ID.pattern}$"},
+        "additionalProperties": {"oneOf": [*choices, own], "discriminator": {"propertyName": "driver"}},
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "mobind-live rig"}

@@ -1,0 +1,138 @@
+"""``check --probe``: opens each device, in its own process and for a limited time, and says what it saw."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+
+from rich.console import Console
+from rich.text import Text
+
+from mobind_live import registry
+from mobind_live.clock import host_now_ns
+from mobind_live.config import Rig
+from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
+from mobind_live.schema import Imu, Message, Pose
+
+# A pose network takes a while to load; after its first item a device is watched for WATCH_S.
+LIMIT_S = 60.0
+WATCH_S = 2.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """One stream while it was watched: ``samples`` came between its first and its last arrival."""
+
+    stream: str
+    first: str = ""
+    samples: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+
+    def add(self, samples: int, now_ns: int, text: str) -> None:
+        if not self.first:
+            self.first, self.first_ns = text, now_ns
+        else:
+            self.samples += samples
+        self.last_ns = now_ns
+
+    @property
+    def rate_hz(self) -> float:
+        """Samples a second; 0 where fewer than two arrivals were seen."""
+        span_ns = self.last_ns - self.first_ns
+        return self.samples * 1e9 / span_ns if span_ns else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one device did. ``error`` is a line for the user, empty if it answered as it should."""
+
+    device: str
+    error: str = ""
+    seen: tuple[Seen, ...] = field(default_factory=tuple)
+
+    @property
+    def answered(self) -> bool:
+        return not self.error
+
+
+def run(rig: Rig, *, console: Console, limit_s: float = LIMIT_S, watch_s: float = WATCH_S) -> int:
+    """Probes every device of ``rig``, one after the other; 0 only if all of them answered."""
+    reports = []
+    for name, config in rig.devices.items():
+        report = probe(name, config, limit_s=limit_s, watch_s=watch_s)
+        reports.append(report)
+        for line in _lines(report):
+            # Text, not markup: a device's name or message may hold square brackets.
+            console.print(Text(line), soft_wrap=True)
+    return 0 if all(report.answered for report in reports) else 1
+
+
+def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) -> Report:
+    """Opens one device in a process of its own, which is killed if it has not answered after ``limit_s``."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(name, config, watch_s, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        if not ours.poll(limit_s + watch_s):
+            return Report(name, f"no answer in {limit_s:g} s")
+        return ours.recv()
+    except EOFError:
+        process.join(5)
+        return Report(
+            name, f"its process ended with code {process.exitcode}; mobind-live drive {name} shows why"
+        )
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def _child(name: str, config: DriverConfig, watch_s: float, pipe: Connection) -> None:
+    pipe.send(observe(name, config, watch_s))
+
+
+def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
+    """Reads one device until ``watch_s`` after its first item; a device that is silent is the parent's to end."""
+    seen = {spec.name: Seen(spec.name) for spec in config.streams(name)}
+    try:
+        with registry.create(config, Context(name=name, epoch_ns=host_now_ns())) as driver:
+            until_ns = None
+            while until_ns is None or host_now_ns() < until_ns:
+                _take(driver.read(), seen)
+                if until_ns is None and any(item.first for item in seen.values()):
+                    until_ns = host_now_ns() + int(watch_s * 1e9)
+    except DeviceError as error:
+        return Report(name, str(error), tuple(seen.values()))
+    except EndOfStream:
+        pass  # a short file: what was seen is the answer
+    silent = [item.stream for item in seen.values() if not item.first]
+    error = f"nothing came from {', '.join(silent)}" if silent else ""
+    return Report(name, error, tuple(seen.values()))
+
+
+def _take(items: Iterable[Message | ImuReading], seen: dict[str, Seen]) -> None:
+    for item in items:
+        if item.stream in seen and isinstance(item, (Pose, Imu, ImuReading)):
+            samples = 1 if isinstance(item, Pose) else len(item.received_ns)
+            if samples:
+                seen[item.stream].add(samples, host_now_ns(), _describe(item))
+
+
+def _describe(item: Pose | Imu | ImuReading) -> str:
+    if isinstance(item, Pose):
+        return f"{len(item.track_ids)} people in {item.image_size[0]} x {item.image_size[1]} px"
+    acc = ", ".join(f"{value:.2f}" for value in item.acc_m_s2[0])
+    gyro = ", ".join(f"{value:.2f}" for value in item.gyro_rad_s[0])
+    return f"acc ({acc}) m/s^2, gyro ({gyro}) rad/s"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"{report.device}: {report.error or 'ok'}"
+    for item in report.seen:
+        rate = f"{item.rate_hz:.1f} Hz, first: {item.first}" if item.first else "nothing"
+        yield f"  {item.stream}: {rate}"

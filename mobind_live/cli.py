@@ -61,12 +61,10 @@ def _options(
 def run(config: Config = DEFAULT) -> None:
     """Run the rig: devices in, answers out, until Ctrl-C."""
     with _user_errors():
-        from rich.console import Console
-
-        from mobind_live import supervisor
+        from mobind_live import launch
         from mobind_live.config import load
 
-        raise typer.Exit(supervisor.run(load(config), console=Console()))
+        raise typer.Exit(launch.run(load(config), str(config)))
 
 
 @app.command()
@@ -100,15 +98,12 @@ def drive(
     name: Annotated[str, typer.Argument(help="A device of CONFIG; without CONFIG, a driver.")],
     config: Annotated[Path | None, typer.Option("--config", help="The rig's YAML file.")] = None,
 ) -> None:
-    """Serve one device alone, and show its streams."""
+    """Serve one device alone, without the worker."""
     with _user_errors():
-        from rich.console import Console
+        from mobind_live import launch
+        from mobind_live.config import rig_of
 
-        from mobind_live import drive as alone
-        from mobind_live.config import Bus, default_device, load_device
-
-        section, bus = load_device(name, config) if config else (default_device(name), Bus())
-        raise typer.Exit(alone.run(name, section, bus, console=Console()))
+        raise typer.Exit(launch.drive(rig_of(name, config), name, str(config or name)))
 
 
 @app.command()

@@ -21,10 +21,9 @@ __all__ = [
     "ConfigError",
     "Rig",
     "WorkerConfig",
-    "default_device",
     "json_schema",
     "load",
-    "load_device",
+    "rig_of",
 ]
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -111,17 +110,19 @@ def load(path: Path) -> Rig:
     return rig.model_copy(update={"devices": devices})
 
 
-def load_device(name: str, path: Path) -> tuple[DriverConfig, Bus]:
-    """The device ``name`` of the rig in ``path``, and that rig's bus. Raises ConfigError."""
+def rig_of(name: str, path: Path | None = None) -> Rig:
+    """A rig of one device: ``name`` of the rig in ``path``, or the driver ``name`` with nothing but its
+    defaults where there is no ``path``. Raises ConfigError."""
+    if path is None:
+        return Rig(name=name, devices={name: _default_section(name)})
     rig = load(path)
     if name not in rig.devices:
         guess = did_you_mean(name, rig.devices)
         raise ConfigError(f"{path}: no device {name!r}; it has: {', '.join(rig.devices)}{guess}")
-    return rig.devices[name], rig.bus
+    return rig.only(name)
 
 
-def default_device(driver: str) -> DriverConfig:
-    """A section with nothing in it but ``driver: NAME``. Raises ConfigError if that driver needs more."""
+def _default_section(driver: str) -> DriverConfig:
     try:
         return registry.named(driver).model_validate({"driver": driver})
     except registry.DriverNotFound as error:
@@ -129,8 +130,8 @@ def default_device(driver: str) -> DriverConfig:
         guess = did_you_mean(driver, known)
         raise ConfigError(f"{error}; the drivers: {', '.join(known)}{guess}") from error
     except PydanticError as error:
-        keys = ", ".join(".".join(str(step) for step in item["loc"]) for item in error.errors())
-        what = f"{driver} needs {keys}: write a device of a rig's YAML and name it"
+        keys = ", ".join(".".join(str(step) for step in row["loc"]) for row in error.errors())
+        what = f"{driver} cannot run on defaults alone, it needs {keys}"
         raise ConfigError(f"{what}: mobind-live drive DEVICE --config FILE") from error
 
 

@@ -97,7 +97,7 @@ def _child(name: str, config: DriverConfig, watch_s: float, pipe: Connection) ->
 
 
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
-    """Reads one device until ``watch_s`` after its first item; a device that is silent is the parent's to end."""
+    """Reads one device until ``watch_s`` after its first item; a silent one is the parent's to end."""
     seen = {spec.name: Seen(spec.name) for spec in config.streams(name)}
     try:
         with registry.create(config, Context(name=name, epoch_ns=host_now_ns())) as driver:

@@ -1,0 +1,105 @@
+"""What runs in the processes of a rig, and the two ways to start them: a whole rig, or one driver alone."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from mobind_live import console, registry
+from mobind_live.bus import Proxy, Publisher, Subscriber
+from mobind_live.config import Rig
+from mobind_live.driver import Context, DriverConfig
+from mobind_live.process import Link, Target
+from mobind_live.serve import serve
+from mobind_live.supervisor import ProcessSpec, Supervisor
+
+_WATCHED = ("v1/health/", "v1/out/", "v1/sim/truth/")
+_WORKER_TOPICS = ("v1/cam/", "v1/imu/")
+
+
+def run_device(link: Link, name: str, config: DriverConfig) -> None:
+    """A device's process: serve it until told to stop."""
+    context = Context(name=name, epoch_ns=0, restarts=link.boot.restarts)
+    with Publisher(link.boot.publish) as sender:
+        serve(registry.create, config, context, sender, link.stop, link)
+
+
+def run_worker(link: Link, rig: Rig) -> None:
+    """The worker's process."""
+    from mobind_live import worker  # torch: only in this process
+
+    with (
+        Subscriber(_WORKER_TOPICS, link.boot.subscribe) as receiver,
+        Publisher(link.boot.publish) as sender,
+    ):
+        worker.run(rig, sender, receiver, link.stop)
+
+
+def specs(rig: Rig, worker_target: Target | None = run_worker) -> tuple[ProcessSpec, ...]:
+    """The processes of ``rig``: the worker first, since it takes longest to get ready, then its devices."""
+    devices = tuple(
+        ProcessSpec(name=name, target=run_device, args=(name, config)) for name, config in rig.devices.items()
+    )
+    if worker_target is None:
+        return devices
+    return (ProcessSpec(name="worker", target=worker_target, args=(rig,), gate=True), *devices)
+
+
+def run(rig: Rig, title: str, *, table: bool | None = None, log: Path | None = None) -> int:
+    """Run the whole rig until Ctrl-C or SIGTERM. ``table`` None: a table where there is a terminal.
+
+    Returns the exit code. Raises BusError.
+    """
+    return _supervise(rig, title, run_worker, table=table, log=log)
+
+
+def drive(rig: Rig, name: str, title: str, *, table: bool | None = None, log: Path | None = None) -> int:
+    """Run one device alone, without the worker. Raises BusError, KeyError."""
+    return _supervise(rig.only(name), title, None, table=table, log=log)
+
+
+def _supervise(
+    rig: Rig, title: str, worker_target: Target | None, *, table: bool | None, log: Path | None
+) -> int:
+    bus = rig.bus
+    wants_table = sys.stdout.isatty() if table is None else table
+    output = (log or default_log()) if wants_table else log
+    with (
+        stop_signals() as stop,
+        Proxy(bus.publish, bus.subscribe) as proxy,
+        Subscriber(_WATCHED, proxy.subscribe_endpoint) as receiver,
+        Publisher(proxy.publish_endpoint) as sender,
+        console.output(rig.streams(), title, table=wants_table, log=output) as terminal,
+    ):
+        endpoints = (proxy.publish_endpoint, proxy.subscribe_endpoint)
+        supervisor = Supervisor(specs(rig, worker_target), sender, receiver, endpoints, output)
+        supervisor.run(stop, terminal.feed)
+    return 0
+
+
+def default_log() -> Path:
+    """Where the log goes while the terminal shows a table; begun anew by each run, the last one kept."""
+    path = Path.home() / ".local" / "state" / "mobind-live" / "mobind-live.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.replace(path.with_suffix(".log.1"))
+    return path
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM and a closed terminal set, instead of ending the program on the spot."""
+    stop = threading.Event()
+    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in watched}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        logging.getLogger(__name__).debug("stopped")

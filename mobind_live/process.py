@@ -1,0 +1,154 @@
+"""A child process from its own side: the link to the supervisor, signals, logging, and its end.
+
+One duplex pipe joins a child to the supervisor: commands come in (``go``, ``stop``), log lines go out, and
+its closing tells that the supervisor is gone, however it went.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+_log = logging.getLogger(__name__)
+_PR_SET_PDEATHSIG = 1
+_ORPHAN_GRACE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Command: the rig has started, at host time ``epoch_ns``."""
+
+    epoch_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Command: finish and exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A child's log line on its way to the supervisor."""
+
+    level: int
+    logger: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """What a child is told at its start. ``output``: the file for its stdout and stderr, if any."""
+
+    name: str
+    publish: str
+    subscribe: str
+    restarts: int = 0
+    output: Path | None = None
+
+
+class Link:
+    """A child's link to its supervisor: ``stop`` is set when it must end, ``wait`` waits for the start."""
+
+    def __init__(self, boot: Boot, connection: Connection) -> None:
+        self.boot = boot
+        self.stop = threading.Event()
+        self.epoch_ns = 0
+        self._started = threading.Event()
+        self._connection = connection
+
+    def wait(self, timeout_s: float) -> int | None:
+        """``epoch_ns`` once the rig has started, None if it has not after ``timeout_s``."""
+        return self.epoch_ns if self._started.wait(timeout_s) else None
+
+    def listen(self) -> None:
+        """Take commands until the supervisor is gone; then end, gently first. Runs in a thread."""
+        try:
+            while True:
+                command = self._connection.recv()
+                if isinstance(command, Go):
+                    self.epoch_ns = command.epoch_ns
+                    self._started.set()
+                elif isinstance(command, Stop):
+                    self.stop.set()
+        except (EOFError, OSError):
+            self.stop.set()
+            threading.Event().wait(_ORPHAN_GRACE_S)
+            os._exit(1)
+
+
+# What runs in a child: called with its link and the arguments of its spec.
+Target = Callable[..., None]
+
+
+class _PipeHandler(logging.Handler):
+    """Sends log lines to the supervisor, whose terminal it is."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(logging.INFO)
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._connection.send(LogLine(record.levelno, record.name, record.getMessage()))
+        except OSError:
+            self.handleError(record)
+
+
+def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[Any, ...]) -> None:
+    """The entry of every child: run ``target(link, *args)``; exit 0 if it returns, 1 if it raises."""
+    link = Link(boot, connection)
+    # Ctrl-C reaches the whole process group; the supervisor decides who stops, and when.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: link.stop.set())
+    die_with_parent()
+    if boot.output is not None:
+        _redirect_output(boot.output)
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, handlers=[_PipeHandler(connection)], force=True)
+    logging.captureWarnings(True)
+    threading.Thread(target=link.listen, name="link", daemon=True).start()
+    try:
+        target(link, *args)
+    except Exception as error:  # the process border: say what happened, let the supervisor restart
+        _log.error("%s", one_line(error))
+        if boot.output is not None:
+            traceback.print_exc()
+        sys.exit(1)
+
+
+def one_line(error: BaseException) -> str:
+    """``error`` as one line, with the place it comes from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, even by SIGKILL (Linux; else ``listen`` does).
+
+    The signal is tied to the parent's thread that started us: the supervisor spawns from its main thread.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _redirect_output(path: Path) -> None:
+    """Send this process's stdout and stderr to ``path``, C libraries' too: the terminal shows a table."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)

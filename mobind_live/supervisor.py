@@ -1,0 +1,292 @@
+"""The supervisor: starts the processes of a rig, watches their heartbeats, restarts and stops them.
+
+It knows nothing of devices or networks, and imports neither: what runs in a process is a ``ProcessSpec``.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import multiprocessing.process
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from mobind_live.bus import Receiver, Sender
+from mobind_live.clock import host_now_ns
+from mobind_live.health import Heartbeat, State
+from mobind_live.process import Boot, Go, LogLine, Stop, Target, child_main
+from mobind_live.schema import Health, Received
+
+_log = logging.getLogger(__name__)
+
+STALL_NS = 10_000_000_000
+# Importing a network, opening a radio or a camera: no heartbeat can come meanwhile.
+STARTING_STALL_NS = 60_000_000_000
+GO_AFTER_NS = 20_000_000_000
+STOP_GRACE_S = 3.5
+_POLL_MS = 100
+_MAX_LOG_LINES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpec:
+    """One process: ``target(link, *args)`` runs in it (both must pickle). The rig starts once every
+    ``gate`` is ready, or after 20 s."""
+
+    name: str
+    target: Target
+    args: tuple[Any, ...] = ()
+    gate: bool = False
+
+
+@dataclass(slots=True)
+class RestartPolicy:
+    """When to restart what died: at once, then after 0.5 s, doubling; never again after 5 in 60 s."""
+
+    limit: int = 5
+    window_ns: int = 60_000_000_000
+    first_delay_ns: int = 500_000_000
+    _restarts_ns: deque[int] = field(default_factory=deque)
+
+    def after_death(self, now_ns: int) -> int | None:
+        """Nanoseconds to wait before the restart, or None if there shall be none."""
+        while self._restarts_ns and now_ns - self._restarts_ns[0] > self.window_ns:
+            self._restarts_ns.popleft()
+        earlier = len(self._restarts_ns)
+        if earlier >= self.limit:
+            return None
+        self._restarts_ns.append(now_ns)
+        return self.first_delay_ns << (earlier - 1) if earlier else 0
+
+
+class Child:
+    """One process as the supervisor sees it."""
+
+    def __init__(self, spec: ProcessSpec, boot: Boot, sender: Sender) -> None:
+        self.spec = spec
+        self.policy = RestartPolicy()
+        self.restarts = 0
+        self.failed = False
+        self.ready = False
+        self.start_at_ns: int | None = host_now_ns()
+        self._boot = boot
+        self._sender = sender
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._state = "starting"
+        self._beat_ns = 0
+        self._last_error = ""
+        self._report = Heartbeat(spec.name, sender)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.exitcode is None
+
+    def start(self, epoch_ns: int | None) -> None:
+        """Spawn the process, and tell it the epoch if the rig has started."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        boot = Boot(
+            name=self.spec.name,
+            publish=self._boot.publish,
+            subscribe=self._boot.subscribe,
+            restarts=self.restarts,
+            output=self._boot.output,
+        )
+        process = context.Process(
+            target=child_main, args=(boot, theirs, self.spec.target, self.spec.args), name=self.spec.name
+        )
+        process.daemon = True
+        process.start()
+        self._process = process
+        theirs.close()
+        self._connection = ours
+        self.start_at_ns = None
+        self._state, self._beat_ns = "starting", host_now_ns()
+        if epoch_ns is not None:
+            self.tell(Go(epoch_ns))
+
+    def tell(self, command: Go | Stop) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.send(command)
+            except OSError:
+                _log.debug("%s is gone; it cannot be told %s", self.spec.name, command)
+
+    def heard(self, health: Health, now_ns: int) -> None:
+        """A heartbeat came. One from an earlier life of this process, or from us, does not count."""
+        if health.pid == self.pid:
+            self._state, self._beat_ns = health.state, now_ns
+            self.ready = self.ready or health.state != "starting"
+
+    def watch(self, now_ns: int) -> None:
+        """Pass its log lines on; if it died or stalled, plan its restart or give it up."""
+        self._pass_log_on()
+        if self._process is None:
+            return
+        if self._process.exitcode is not None:
+            self._died(f"ended with {_exit_text(self._process.exitcode)}", now_ns)
+            return
+        limit_ns = STARTING_STALL_NS if self._state in ("starting", "waiting") else STALL_NS
+        if now_ns - self._beat_ns > limit_ns:
+            self.kill()
+            self._died(f"no heartbeat for {limit_ns // 10**9} s", now_ns)
+
+    def report(self) -> None:
+        """Speak for the process while it cannot."""
+        if self.failed and self._report.due():
+            self._say("failed", self._last_error)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join(1.0)
+
+    def join(self, timeout_s: float) -> None:
+        if self._process is not None:
+            self._process.join(max(0.0, timeout_s))
+
+    def close(self) -> None:
+        """Let go of a process that has ended."""
+        if self._process is not None:
+            self._pass_log_on()
+            self._process.close()
+            self._process = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _died(self, how: str, now_ns: int) -> None:
+        self.close()
+        self._last_error = how
+        delay_ns = self.policy.after_death(now_ns)
+        if delay_ns is None:
+            self.failed = True
+            self._last_error = f"{how}; given up after {self.policy.limit} restarts in 60 s"
+            _log.error("%s: %s", self.spec.name, self._last_error)
+            self._say("failed", self._last_error)
+            return
+        self.restarts += 1
+        self.start_at_ns = now_ns + delay_ns
+        when = f"in {delay_ns * 1e-9:.1f} s" if delay_ns else "now"
+        _log.warning("%s: %s; restarting %s", self.spec.name, how, when)
+        self._say("starting", f"{how}; restarting")
+
+    def _say(self, state: State, detail: str) -> None:
+        self._report = Heartbeat(self.spec.name, self._sender, self.restarts)
+        self._report.send(state, detail)
+
+    def _pass_log_on(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            for _ in range(_MAX_LOG_LINES):
+                if not self._connection.poll():
+                    return
+                line = self._connection.recv()
+                if isinstance(line, LogLine):
+                    logging.getLogger(self.spec.name).log(line.level, "%s: %s", self.spec.name, line.text)
+        except (EOFError, OSError):
+            return  # it died; ``watch`` sees to that
+
+
+def _exit_text(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+class Supervisor:
+    """Runs processes until told to stop. ``run`` must be called from the main thread: on Linux the
+    children are killed when the thread that started them ends."""
+
+    def __init__(
+        self,
+        specs: Sequence[ProcessSpec],
+        sender: Sender,
+        receiver: Receiver,
+        endpoints: tuple[str, str],
+        output: Path | None = None,
+    ) -> None:
+        """``endpoints``: the proxy's (publish, subscribe). ``output``: see ``Boot``."""
+        publish, subscribe = endpoints
+        self.children = {
+            spec.name: Child(
+                spec, Boot(name=spec.name, publish=publish, subscribe=subscribe, output=output), sender
+            )
+            for spec in specs
+        }
+        self.epoch_ns: int | None = None
+        self._sender = sender
+        self._receiver = receiver
+        self._heartbeat = Heartbeat("supervisor", sender)
+
+    def run(
+        self,
+        stop: threading.Event,
+        listener: Callable[[list[Received]], None] = lambda batch: None,
+    ) -> None:
+        """Supervise until ``stop`` is set, then stop every process, within 5 s.
+
+        ``listener`` is called about ten times a second with the messages that came.
+        """
+        started_ns = host_now_ns()
+        try:
+            while not stop.is_set():
+                batch = self._receiver.poll(_POLL_MS)
+                now_ns = host_now_ns()
+                self._hear(batch, now_ns)
+                for child in self.children.values():
+                    child.watch(now_ns)
+                    if child.start_at_ns is not None and now_ns >= child.start_at_ns:
+                        child.start(self.epoch_ns)
+                    child.report()
+                self._go_if_ready(now_ns, started_ns)
+                if self._heartbeat.due():
+                    self._heartbeat.send("running", counters=self._receiver.intake.counters())
+                listener(batch)
+        finally:
+            self.stop_all()
+
+    def stop_all(self) -> None:
+        """Ask every process to end, wait 3.5 s, kill what is left."""
+        deadline_ns = host_now_ns() + int(STOP_GRACE_S * 1e9)
+        for child in self.children.values():
+            child.tell(Stop())
+        for child in self.children.values():
+            child.join((deadline_ns - host_now_ns()) * 1e-9)
+        for name, child in self.children.items():
+            if child.alive:
+                _log.warning("%s did not stop in %.1f s: killed", name, STOP_GRACE_S)
+                child.kill()
+            child.close()
+
+    def _hear(self, batch: list[Received], now_ns: int) -> None:
+        for received in batch:
+            if isinstance(received.message, Health):
+                child = self.children.get(received.message.stream)
+                if child is not None:
+                    child.heard(received.message, now_ns)
+
+    def _go_if_ready(self, now_ns: int, started_ns: int) -> None:
+        if self.epoch_ns is not None:
+            return
+        gates = [child for child in self.children.values() if child.spec.gate]
+        late = now_ns - started_ns > GO_AFTER_NS
+        if late or all(child.ready for child in gates):
+            self.epoch_ns = now_ns
+            for child in self.children.values():
+                child.tell(Go(now_ns))

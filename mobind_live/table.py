@@ -1,0 +1,264 @@
+"""The live table: ``render(view, now_ns, width, height)``, a pure function of what was received."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from mobind_live import words
+from mobind_live.schema import Binding, Health, Offset, Verdict
+from mobind_live.view import SILENT_PROCESS_NS, STALE_ANSWER_NS, RigView, Seen
+
+VERDICT_STYLE = {
+    Verdict.OK: "bold green",
+    Verdict.AMBIGUOUS: "yellow",
+    Verdict.NO_MOTION: "cyan",
+    Verdict.STALE: "red",
+    Verdict.UNBOUND: "magenta",
+}
+STATE_STYLE = {
+    "running": "green",
+    "starting": "cyan",
+    "waiting": "yellow",
+    "ended": "blue",
+    "failed": "bold red",
+    "silent": "red",
+}
+WIDE, FULL, MEDIUM = 124, 92, 66  # columns that each amount of detail needs
+_BARS = " ▁▂▃▄▅▆▇█"
+
+
+def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> RenderableType:
+    """The whole screen. Panels that do not fit in ``height`` give way from the bottom up."""
+    head = [_title(view, now_ns, width)]
+    if view.simulated:
+        head.append(_banner(width))
+    streams, answers = _streams(view, now_ns, width), _answers(view, now_ns, width)
+    processes = _processes(view, now_ns, width)
+    parts: list[RenderableType] = [*head, _panel(streams, "streams")]
+    used = len(head) + streams.row_count + 3
+    if answers.row_count:
+        alarms = _alarms(view)
+        parts.append(_panel(Group(answers, *alarms) if alarms else answers, "answers"))
+        used += answers.row_count + len(alarms) + 3
+    if used + processes.row_count + 3 <= height:
+        parts.append(_panel(processes, "processes"))
+        used += processes.row_count + 3
+    notes = _notes(view, now_ns, min(height - used - 2, 12))
+    if notes:
+        parts.append(_panel(Group(*notes), "messages"))
+    return Group(*parts)
+
+
+def _panel(content: RenderableType, title: str) -> Panel:
+    return Panel(
+        content, title=f"[bold]{title}[/]", title_align="left", border_style="bright_black", padding=(0, 1)
+    )
+
+
+def _grid(*columns: tuple[str, str]) -> Table:
+    """An unframed table; ``columns`` are (heading, ``left`` or ``right``)."""
+    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    for heading, side in columns:
+        table.add_column(
+            heading, justify="right" if side == "right" else "left", no_wrap=True, overflow="ellipsis"
+        )
+    return table
+
+
+def _title(view: RigView, now_ns: int, width: int) -> Text:
+    states = [_state(seen, now_ns) for name, seen in view.processes.items() if name != "supervisor"]
+    up = words.duration((now_ns - view.started_ns) * 1e-9)
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(" mobind-live ", "bold white on blue")
+    text.append(f" {view.title}", "bold")
+    text.append(f"   up {up}", "dim")
+    text.append(f"   {states.count('running')} of {len(states)} processes running", "dim")
+    if width >= FULL:
+        text.append("   offset = t_imu - t_cam   Ctrl-C stops", "dim")
+    return text
+
+
+def _banner(width: int) -> Text:
+    line = "SIMULATED"
+    if width >= MEDIUM:
+        line += ": no real person, camera or sensor; the hidden truth stands beside each answer"
+    return Text(line.center(width), "bold black on yellow", no_wrap=True, overflow="crop")
+
+
+def _streams(view: RigView, now_ns: int, width: int) -> Table:
+    columns = [("stream", "left"), ("kind", "left"), ("rate", "right"), ("age", "right"), ("loss", "right")]
+    if width >= MEDIUM:
+        columns += [("gaps", "right"), ("shed", "right")]
+    if width >= FULL:
+        columns += [("clock offset", "right"), ("drift", "right"), ("residual", "right")]
+    table = _grid(*columns)
+    for spec in view.streams:
+        known = view.stream(spec.name)
+        if known is None:
+            row = [spec.name, spec.kind, Text(f"- / {spec.nominal_hz:g} Hz", "dim"), "-", "-"]
+            table.add_row(*row, *["-"] * (len(columns) - len(row)), style="dim")
+            continue
+        health, at_ns = known
+        age_s = words.age_s(health, at_ns, now_ns)
+        row = [
+            Text(spec.name, "bold"),
+            spec.kind,
+            Text(
+                f"{health.rate_hz:.1f} / {health.nominal_hz:g} Hz",
+                _rate_style(health.rate_hz, health.nominal_hz),
+            ),
+            Text(words.age(age_s), "red" if age_s is None or age_s > 2 else ""),
+            words.loss(health),
+            words.count(view.gaps(spec.kind, spec.name)),
+            words.count(health.shed),
+            *words.clock(spec, health),
+        ]
+        table.add_row(*row[: len(columns)])
+    return table
+
+
+def _rate_style(rate_hz: float, nominal_hz: float) -> str:
+    if rate_hz <= 0:
+        return "red"
+    return "green" if nominal_hz <= 0 or rate_hz > 0.9 * nominal_hz else "yellow"
+
+
+def _answers(view: RigView, now_ns: int, width: int) -> Table:
+    """One row for each IMU and camera; who, where and what stand in an IMU's first row."""
+    columns = [("imu", "left"), ("camera", "left"), ("offset s", "right")]
+    if view.truth is not None and width >= MEDIUM:
+        columns.append(("truth", "right"))
+    columns.append(("verdict", "left"))
+    if width >= WIDE:
+        columns.append(("histogram", "left"))
+    columns += [("wearer", "left"), ("part", "left")]
+    if width >= MEDIUM:
+        columns.append(("action", "left"))
+    table = _grid(*columns)
+    for imu in view.names("imu"):
+        cameras = [camera for camera in view.names("cam") if (imu, camera) in view.offsets]
+        for at, camera in enumerate(cameras):
+            cells: dict[str, RenderableType] = _offset_cells(view, imu, camera, now_ns)
+            if at == 0:
+                cells |= {"imu": Text(imu, "bold")} | _binding_cells(view, imu)
+            table.add_row(*(cells.get(heading, "") for heading, _ in columns))
+    return table
+
+
+def _offset_cells(view: RigView, imu: str, camera: str, now_ns: int) -> dict[str, RenderableType]:
+    seen = view.offsets[imu, camera]
+    offset = seen.message
+    verdict = Verdict.STALE if now_ns - seen.at_ns > STALE_ANSWER_NS else offset.verdict
+    style = VERDICT_STYLE[verdict]
+    cells: dict[str, RenderableType] = {
+        "camera": camera,
+        "offset s": Text(words.offset(offset), style if verdict is Verdict.OK else "dim"),
+        "verdict": Text(words.plain(verdict), style),
+        "histogram": Text(sparkline(offset), style),
+    }
+    true_s = view.true_offset_s(imu, camera)
+    if true_s is not None:
+        wrong = verdict is Verdict.OK and abs(offset.offset_s - true_s) > 0.05
+        cells["truth"] = Text(f"{true_s:+.3f}", "bold red" if wrong else "dim")
+    return cells
+
+
+def _binding_cells(view: RigView, imu: str) -> dict[str, RenderableType]:
+    seen = view.bindings.get(imu)
+    cells: dict[str, RenderableType] = {}
+    if seen is not None:
+        binding = seen.message
+        worn = view.worn(imu)
+        expected = worn.part if worn else binding.expected_part or None
+        cells["wearer"] = _answer(
+            binding.wearer,
+            binding.p_wearer,
+            binding.wearer_verdict,
+            view.true_wearer(binding),
+            worn and worn.person,
+        )
+        cells["part"] = _answer(binding.part, binding.p_part, binding.part_verdict, binding.part, expected)
+    action = view.action_of(imu)
+    if action is not None:
+        label, true = action.message.label, None
+        worn = view.worn(imu)
+        if worn is not None and view.truth is not None:
+            true = view.truth.message.actions.get(worn.person)
+        cells["action"] = _answer(label, action.message.p, action.message.verdict, label, true)
+    return cells
+
+
+def _answer(shown: str, p: float, verdict: Verdict, compared: str | None, truth: str | None) -> Text:
+    """``shown`` with its probability; a tick or cross if ``truth`` (or what is expected) is known."""
+    style = VERDICT_STYLE[verdict]
+    if verdict not in (Verdict.OK, Verdict.AMBIGUOUS):
+        return Text(words.plain(verdict), style)
+    text = Text()
+    text.append("" if verdict is Verdict.OK else "? ", style)
+    text.append(words.plain(shown), style)
+    text.append(f" {100 * p:.0f}%", "dim")
+    if truth and compared:
+        if words.plain(compared) == words.plain(truth):
+            text.append(" ✓", "green")
+        else:
+            text.append(f" ✗ {words.plain(truth)}", "bold red" if verdict is Verdict.OK else "dim")
+    return text
+
+
+def sparkline(offset: Offset, width: int = 16) -> str:
+    """The offset's histogram in ``width`` characters; empty where there is none."""
+    if len(offset.weights) == 0:
+        return ""
+    edges = [round(i * len(offset.weights) / width) for i in range(width + 1)]
+    peaks = [max(offset.weights[a : max(b, a + 1)], default=0.0) for a, b in itertools.pairwise(edges)]
+    top = max(peaks)
+    return "".join(_BARS[round(8 * peak / top)] for peak in peaks) if top > 0 else ""
+
+
+def _alarms(view: RigView) -> list[Text]:
+    bindings: Sequence[Binding] = [seen.message for seen in view.bindings.values() if seen.message.alarm]
+    return [Text(f"! {item.stream}: {item.alarm}", "bold red", no_wrap=True) for item in bindings]
+
+
+def _state(seen: Seen[Health], now_ns: int) -> str:
+    quiet = now_ns - seen.at_ns > SILENT_PROCESS_NS and seen.message.state == "running"
+    return "silent" if quiet else seen.message.state
+
+
+def _processes(view: RigView, now_ns: int, width: int) -> Table:
+    columns = [("process", "left"), ("state", "left"), ("restarts", "right")]
+    if width >= MEDIUM:
+        columns += [("cpu", "right"), ("memory", "right")]
+    table = _grid(*columns, ("", "left"))
+    table.columns[-1].ratio = 1
+    for name in sorted(view.processes, key=lambda name: (name == "supervisor", name != "worker", name)):
+        seen = view.processes[name]
+        state = _state(seen, now_ns)
+        row: list[RenderableType] = [
+            Text(name, "bold"),
+            Text(state, STATE_STYLE.get(state, "")),
+            words.count(seen.message.restarts),
+            f"{view.cpu.get(name, 0.0):.0f} %",
+            f"{seen.message.counters.get('rss_mb', 0.0):.0f} MB",
+        ]
+        table.add_row(*row[: len(columns)], Text(words.process(seen.message), "dim"))
+    return table
+
+
+def _notes(view: RigView, now_ns: int, rows: int) -> list[Text]:
+    if rows <= 0 or not view.notes:
+        return []
+    styles = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "bold red"}
+    lines = []
+    for note in list(view.notes)[-rows:]:
+        when = words.duration((note.at_ns - view.started_ns) * 1e-9)
+        line = Text(f"{when:>8}  ", "dim", no_wrap=True, overflow="ellipsis")
+        lines.append(line.append(note.text, styles.get(note.level, "")))
+    return lines

@@ -1,0 +1,128 @@
+"""What the terminal shows, as plain state: the latest of each answer, each process and each stream."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from mobind_live.driver import StreamSpec
+from mobind_live.schema import Action, Binding, Health, Offset, Received, StreamHealth, Truth, WornTruth
+
+STALE_ANSWER_NS = 5_000_000_000
+SILENT_PROCESS_NS = 3_000_000_000
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[M]):
+    """A message and the host time at which it came here."""
+
+    message: M
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line of the log. ``level`` as in ``logging``."""
+
+    at_ns: int
+    level: int
+    text: str
+
+
+@dataclass(slots=True)
+class RigView:
+    """Everything the table shows, fed by messages. ``streams`` are the rig's own, in the YAML's order."""
+
+    title: str
+    streams: tuple[StreamSpec, ...]
+    started_ns: int
+    log: str = ""
+    offsets: dict[tuple[str, str], Seen[Offset]] = field(default_factory=dict)
+    bindings: dict[str, Seen[Binding]] = field(default_factory=dict)
+    actions: dict[str, Seen[Action]] = field(default_factory=dict)
+    processes: dict[str, Seen[Health]] = field(default_factory=dict)
+    cpu: dict[str, float] = field(default_factory=dict)
+    truth: Seen[Truth] | None = None
+    simulated: bool = False
+    notes: deque[Note] = field(default_factory=lambda: deque(maxlen=200))
+
+    def feed(self, batch: Sequence[Received], now_ns: int) -> None:
+        """Take in what came at ``now_ns``."""
+        for received in batch:
+            message = received.message
+            if isinstance(message, Health):
+                self._health(message, now_ns)
+            elif isinstance(message, Offset):
+                self.offsets[message.stream, message.camera] = Seen(message, now_ns)
+            elif isinstance(message, Binding):
+                self.bindings[message.stream] = Seen(message, now_ns)
+            elif isinstance(message, Action):
+                self.actions[message.stream] = Seen(message, now_ns)
+            elif isinstance(message, Truth):
+                self.truth = Seen(message, now_ns)
+            self.simulated = self.simulated or getattr(message, "simulated", False)
+
+    def names(self, kind: str) -> list[str]:
+        """The rig's streams of one kind, then any that answers name and the rig does not."""
+        known = [spec.name for spec in self.streams if spec.kind == kind]
+        at = 0 if kind == "imu" else 1
+        return known + sorted({pair[at] for pair in self.offsets} - set(known))
+
+    def stream(self, name: str) -> tuple[StreamHealth, int] | None:
+        """The latest health of one stream, and when it came."""
+        for seen in self.processes.values():
+            for health in seen.message.streams:
+                if health.stream == name:
+                    return health, seen.at_ns
+        return None
+
+    def gaps(self, kind: str, name: str) -> int:
+        """Messages of a stream that the worker missed: holes in ``seq``."""
+        worker = self.processes.get("worker")
+        if worker is None:
+            return 0
+        topic = f"v1/imu/{name}/" if kind == "imu" else f"v1/cam/{name}/pose/"
+        return int(worker.message.counters.get(f"missed/{topic}", 0))
+
+    def worn(self, imu: str) -> WornTruth | None:
+        """The simulator's truth about one IMU."""
+        if self.truth is None:
+            return None
+        return next((worn for worn in self.truth.message.worn if worn.imu == imu), None)
+
+    def true_offset_s(self, imu: str, camera: str) -> float | None:
+        """The offset that the simulator hid between an IMU and a camera."""
+        worn = self.worn(imu)
+        if worn is None or self.truth is None or camera not in self.truth.message.delays_s:
+            return None
+        return worn.delay_s - self.truth.message.delays_s[camera]
+
+    def true_wearer(self, binding: Binding) -> str | None:
+        """Who, in truth, the person is that ``binding`` names, by its tracks; None if that is unknown."""
+        if self.truth is None:
+            return None
+        people = {
+            self.truth.message.tracks.get(camera, {}).get(str(track))
+            for camera, track in binding.tracks.items()
+        } - {None}
+        return people.pop() if len(people) == 1 else None
+
+    def action_of(self, imu: str) -> Seen[Action] | None:
+        """What the wearer of an IMU is doing, or what the IMU alone tells."""
+        binding = self.bindings.get(imu)
+        wearer = binding.message.wearer if binding else ""
+        return self.actions.get(wearer) or self.actions.get(imu)
+
+    def _health(self, message: Health, now_ns: int) -> None:
+        before = self.processes.get(message.stream)
+        # The supervisor speaks for a process that died; what its streams were stays of interest.
+        if before is not None and before.message.pid == message.pid:
+            seconds = (message.t_ns - before.message.t_ns) * 1e-9
+            used = message.counters.get("cpu_s", 0.0) - before.message.counters.get("cpu_s", 0.0)
+            if seconds > 0:
+                self.cpu[message.stream] = 0.7 * self.cpu.get(message.stream, 0.0) + 30 * used / seconds
+        self.processes[message.stream] = Seen(message, now_ns)

@@ -1,0 +1,72 @@
+"""Numbers as the table and the log lines write them."""
+
+from __future__ import annotations
+
+from mobind_live.driver import StreamSpec
+from mobind_live.schema import Health, Offset, StreamHealth
+
+# Counters with a place of their own in the table, or of no interest in it.
+_ELSEWHERE = ("cpu_s", "rss_mb", "latency_p50_ms", "latency_p95_ms")
+
+
+def duration(seconds: float) -> str:
+    """``1:02:03``, or ``02:03`` below an hour."""
+    total = max(0, int(seconds))
+    hours, minutes = total // 3600, total // 60 % 60
+    return f"{hours}:{minutes:02}:{total % 60:02}" if hours else f"{minutes:02}:{total % 60:02}"
+
+
+def plain(word: str) -> str:
+    """A name from the wire, for people: ``left_forearm`` becomes ``left forearm``."""
+    return word.replace("_", " ")
+
+
+def count(number: float) -> str:
+    return f"{number:.0f}"
+
+
+def age_s(health: StreamHealth, at_ns: int, now_ns: int) -> float | None:
+    """Seconds since a stream's last sample, ``at_ns`` being when its health came; None before the first."""
+    # The heartbeat is itself up to half a second old: time since then counts only once it is overdue.
+    overdue = max(0.0, (now_ns - at_ns) * 1e-9 - 1.0)
+    return None if health.age_s < 0 else health.age_s + overdue
+
+
+def age(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.2f} s" if seconds < 10 else duration(seconds)
+
+
+def loss(health: StreamHealth) -> str:
+    total = health.received + health.lost
+    return f"{100 * health.lost / total:.1f} %" if total else "-"
+
+
+def clock(spec: StreamSpec, health: StreamHealth) -> tuple[str, str, str]:
+    """(offset, drift, residual) of a stream's clock mapping; ``host`` streams have none."""
+    if spec.clock == "host" or health.received == 0:
+        return ("host", "", "")
+    offset_s = health.clock_offset_s
+    # A device that counts from its own start is off by anything; one that shares our epoch by little.
+    first = f"{offset_s:+.4f} s" if abs(offset_s) < 1000 else f"{offset_s:+.1f} s"
+    return (first, f"{health.clock_drift_ppm:+.1f} ppm", f"{health.clock_residual_ms:.1f} ms")
+
+
+def offset(message: Offset) -> str:
+    return f"{message.offset_s:+.3f} ±{message.sigma_s:.3f}"
+
+
+def process(health: Health) -> str:
+    """What else a process tells: its detail, its latency, and its counters that are not zero."""
+    counters = health.counters
+    pieces = [health.detail] if health.detail else []
+    if "latency_p50_ms" in counters:
+        p95 = counters.get("latency_p95_ms", 0.0)
+        pieces.append(f"latency p50 {counters['latency_p50_ms']:.0f} ms, p95 {p95:.0f} ms")
+    pieces += [
+        f"{plain(name)} {value:.6g}"
+        for name, value in counters.items()
+        if name not in _ELSEWHERE and "/" not in name and value
+    ]
+    return "; ".join(pieces)

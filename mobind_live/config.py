@@ -194,7 +194,7 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
             other = owners.setdefault(stream, name)
             if other != name or counts[stream] > 1:
                 raise document.error(
-                    where, f"duplicate stream {stream!r}, also of devices.{other}; rename one"
+                    where, f"duplicate stream {stream!r}, also in devices.{other}; rename one"
                 )
 
 

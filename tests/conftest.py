@@ -1,0 +1,102 @@
+"""What several tests share. Each test file mirrors the module it tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Before numpy or torch loads: the tests' matrices are small, and threads only fight over the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+OWN_DRIVER = """
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from mobind_live.clock import host_now_ns
+from mobind_live.driver import Counters, DriverConfig, EndOfStream, ImuReading, RigPath, StreamSpec
+
+
+class Filter(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gain: float = 1.0
+
+
+class Config(DriverConfig):
+    mode: Literal["fast", "slow"] = "fast"
+    count: int | Filter = 3
+    filters: dict[str, Filter] = {}
+    file: RigPath | None = None
+    emit: tuple[str, ...] = ()
+
+    def streams(self, name):
+        names = self.emit or (name,)
+        return tuple(StreamSpec(name=n, kind="imu", nominal_hz=50, clock="arrival") for n in names)
+
+
+class Driver:
+    def __init__(self, config, context):
+        self.counters = Counters()
+        self._config = config
+        self._context = context
+        self._left = 5
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        pass
+
+    def read(self):
+        if not self._left:
+            raise EndOfStream
+        self._left -= 1
+        one = np.ones((1, 3), np.float32)
+        for spec in self._config.streams(self._context.name):
+            now = np.array([host_now_ns()])
+            yield ImuReading(
+                stream=spec.name, received_ns=now, device_ns=None, acc_m_s2=one, gyro_rad_s=one
+            )
+"""
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The recordings for development, which are not part of the project: skips where they are absent."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the recordings in ../shared/data")
+    return folder
+
+
+@pytest.fixture
+def own_driver(tmp_path: Path) -> Path:
+    """A user's driver in a file of its own, beside the rig's YAML: five samples, then the end."""
+    path = tmp_path / "my_driver.py"
+    path.write_text(OWN_DRIVER)
+    return path
+
+
+@pytest.fixture
+def write_rig(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes ``rig.yaml`` and says where it is."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "rig.yaml"
+        path.write_text(text)
+        return path
+
+    return write

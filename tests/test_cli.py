@@ -1,0 +1,170 @@
+"""The verbs, from outside: exit codes, and that an error is one line on stderr."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mobind_live import __version__, launch
+from mobind_live.bus import BusError
+from mobind_live.cli import app
+from mobind_live.config import Rig, load
+
+THREE_LINES = "devices:\n  mine:\n    driver_path: my_driver.py\n"
+
+
+def call(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_version() -> None:
+    result = call("--version")
+
+    assert (result.exit_code, result.stdout) == (0, f"mobind-live {__version__}\n")
+
+
+def test_help_and_version_load_nothing_heavy() -> None:
+    script = (
+        "import sys, contextlib, mobind_live.cli as c\n"
+        "with contextlib.suppress(SystemExit): c.app(['--help'])\n"
+        "print(*({'torch', 'cv2', 'zmq', 'numpy', 'ruamel'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+
+    assert "check" in done.stdout
+    assert done.stderr.strip() == ""
+
+
+@pytest.mark.usefixtures("own_driver")
+def test_check_says_what_is_there(write_rig: Callable[[str], Path]) -> None:
+    path = write_rig(THREE_LINES)
+    result = call("check", path)
+
+    assert result.exit_code == 0
+    assert result.stdout == f"{path}: ok; rig rig, devices mine; streams mine\n"
+
+
+@pytest.mark.usefixtures("own_driver")
+def test_check_probe_asks_each_device(write_rig: Callable[[str], Path]) -> None:
+    result = call("check", write_rig(THREE_LINES), "--probe")
+
+    assert result.exit_code == 0
+    assert "mine: ok" in result.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_a_wrong_configuration_is_one_line_and_exit_2(write_rig: Callable[[str], Path], verb: str) -> None:
+    path = write_rig("name: x\ndevcies: {}\n")
+    result = call(verb, path)
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"mobind-live: {path}:2: devcies: unknown key; allowed: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_config_yaml_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call("run")
+
+    assert result.exit_code == 2
+    assert result.stderr == "mobind-live: config.yaml: no such file; name a rig's YAML file\n"
+
+
+def test_a_bus_that_is_taken_is_one_line_and_exit_1(
+    own_driver: Path, write_rig: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(rig: Rig, title: str) -> int:
+        raise BusError("cannot bind tcp://127.0.0.1:5571")
+
+    monkeypatch.setattr(launch, "run", taken)
+    result = call("run", write_rig(THREE_LINES))
+
+    assert (result.exit_code, result.stderr) == (1, "mobind-live: cannot bind tcp://127.0.0.1:5571\n")
+
+
+@pytest.mark.usefixtures("own_driver")
+def test_run_and_drive_hand_over_the_rig_and_the_exit_code(
+    write_rig: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[list[str], str]] = []
+
+    def run(rig: Rig, title: str) -> int:
+        ran.append((list(rig.devices), title))
+        return 3
+
+    def drive(rig: Rig, name: str, title: str) -> int:
+        ran.append((list(rig.devices), name))
+        return 4
+
+    monkeypatch.setattr(launch, "run", run)
+    monkeypatch.setattr(launch, "drive", drive)
+    path = write_rig(THREE_LINES + "  other: {driver_path: my_driver.py}\n")
+
+    assert call("run", path).exit_code == 3
+    assert call("drive", "other", "--config", path).exit_code == 4
+    assert call("drive", "simulator").exit_code == 4
+    assert ran == [(["mine", "other"], str(path)), (["other"], "other"), (["simulator"], "simulator")]
+
+
+def test_drive_without_a_section_says_what_the_driver_needs() -> None:
+    needs = call("drive", "replay")
+    unknown = call("drive", "simulater")
+
+    assert needs.exit_code == 2
+    assert needs.stderr == (
+        "mobind-live: replay cannot run on defaults alone, it needs folder: "
+        "mobind-live drive DEVICE --config FILE\n"
+    )
+    assert unknown.exit_code == 2
+    assert unknown.stderr.endswith("did you mean simulator?\n")
+
+
+def test_schema_is_json_on_stdout() -> None:
+    result = call("check", "--schema")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["title"] == "mobind-live rig"
+
+
+def without_recordings(text: str, tmp_path: Path) -> str:
+    """A rig's YAML with a made-up recording in place of the one that the user shall name."""
+    folder = tmp_path / "take"
+    folder.mkdir()
+    rows = "\n".join(f"{i / 50},{100 + i},{200 - i}" for i in range(50))
+    (folder / "keypoints.csv").write_text(f"time_s,nose_x,nose_y\n{rows}\n")
+    samples = "\n".join(f"{20 * i},0,0,1,{i},2,3" for i in range(50))
+    header = "Millis,AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ"
+    for part in ("chest", "left_arm", "right_arm", "left_leg", "right_leg"):
+        (folder / f"imu_{part}.csv").write_text(f"{header}\n{samples}\n")
+    return re.sub(r"folder: .*", f"folder: {folder}", text)
+
+
+RIGS = ("config.yaml", "rigs/bench5.yaml", "rigs/serial.yaml", "rigs/template.yaml", "rigs/video.yaml")
+
+
+@pytest.mark.parametrize("name", RIGS)
+def test_each_rig_that_came_with_us_is_right(
+    root: Path, tmp_path: Path, write_rig: Callable[[str], Path], name: str
+) -> None:
+    rig = load(write_rig(without_recordings((root / name).read_text(), tmp_path)))
+
+    assert rig.streams()
+
+
+def test_every_rig_that_came_with_us_is_tested(root: Path) -> None:
+    assert sorted(f"rigs/{path.name}" for path in (root / "rigs").glob("*.yaml")) == sorted(RIGS[1:])
+
+
+def test_the_default_rig_is_the_demo(root: Path) -> None:
+    kinds = [spec.kind for spec in load(root / "config.yaml").streams()]
+
+    assert (kinds.count("cam"), kinds.count("imu")) == (2, 5)

@@ -1,0 +1,291 @@
+"""Configuration: what is read from YAML, and that every mistake is one line that helps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mobind_live import config, registry
+from mobind_live.config import ConfigError, load
+
+WriteRig = Callable[[str], Path]
+
+OWN = "devices:\n  mine:\n    driver_path: my_driver.py\n"
+
+
+def message_of(path: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith(str(path))
+    return text.removeprefix(str(path))
+
+
+@pytest.mark.usefixtures("own_driver")
+class TestLoad:
+    def test_three_lines_are_a_rig(self, write_rig: WriteRig) -> None:
+        rig = load(write_rig(OWN))
+
+        assert [spec.name for spec in rig.streams()] == ["mine"]
+        assert rig.devices["mine"].driver == "my_driver"
+        assert rig.bus.publish == "tcp://127.0.0.1:5571"
+        assert rig.worker.max_offset_s == 10
+
+    def test_a_relative_path_counts_from_the_yaml(self, write_rig: WriteRig, tmp_path: Path) -> None:
+        rig = load(write_rig(OWN + "    file: data/x.csv\nworker: {weights: w.safetensors}\n"))
+
+        assert rig.devices["mine"].model_dump()["file"] == tmp_path / "data/x.csv"
+        assert rig.worker.weights == tmp_path / "w.safetensors"
+
+    def test_an_absolute_path_stays(self, write_rig: WriteRig) -> None:
+        rig = load(write_rig(OWN + "    file: /data/x.csv\n"))
+
+        assert rig.devices["mine"].model_dump()["file"] == Path("/data/x.csv")
+
+    def test_a_rig_is_frozen(self, write_rig: WriteRig) -> None:
+        rig = load(write_rig(OWN))
+
+        with pytest.raises(ValidationError, match="frozen"):
+            rig.worker.threads = 3  # type: ignore[misc]
+
+    def test_yaml_types_become_plain(self, write_rig: WriteRig) -> None:
+        rig = load(write_rig("name: 'quoted'\n" + OWN + "    count: 0x10\n"))
+
+        assert type(rig.name) is str
+        assert type(rig.devices["mine"].model_dump()["count"]) is int
+
+    def test_one_device_of_a_rig(self, write_rig: WriteRig) -> None:
+        path = write_rig(OWN + "  other: {driver_path: my_driver.py}\n")
+
+        assert list(config.rig_of("other", path).devices) == ["other"]
+        with pytest.raises(ConfigError, match=r"no device 'othr'; it has: mine, other; did you mean other\?"):
+            config.rig_of("othr", path)
+
+
+@pytest.mark.usefixtures("own_driver")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            OWN + "    mdoe: fast\n",
+            ":4: devices.mine.mdoe: unknown key; allowed: count, driver, emit, file, filters, mode; "
+            "did you mean mode?",
+            id="unknown key",
+        ),
+        pytest.param(
+            OWN + "    filters:\n      low: {gian: 2}\n",
+            ":5: devices.mine.filters.low.gian: unknown key; allowed: gain; did you mean gain?",
+            id="unknown key, nested",
+        ),
+        pytest.param(
+            OWN + "    mode: fst\n",
+            ":4: devices.mine.mode: must be 'fast' or 'slow', got 'fst'; did you mean fast?",
+            id="not among the choices",
+        ),
+        pytest.param(
+            OWN + "    count: many\n",
+            ":4: devices.mine.count: must be a valid integer, unable to parse string as an integer",
+            id="wrong type, of a union",
+        ),
+        pytest.param(
+            OWN + "    filters: [1]\n",
+            ":4: devices.mine.filters: must be a section (keys with values)",
+            id="a list for a section",
+        ),
+        pytest.param(
+            "name: x\nworkr: {}\n" + OWN,
+            ":2: workr: unknown key; allowed: bus, devices, name, worker; did you mean worker?",
+            id="unknown section",
+        ),
+        pytest.param(
+            "devces:\n  a: {driver: x}\n",
+            ":1: devces: unknown key; allowed: bus, devices, name, worker; did you mean devices?",
+            id="misspelt devices",
+        ),
+        pytest.param("name: x\n", ":1: devices: missing; this key is needed", id="no devices"),
+        pytest.param("devices: {}\n", ":1: devices: no device; at least one is needed", id="empty devices"),
+        pytest.param(
+            "name: x\ndevices:\n", ":2: devices: must be a section (keys with values), got None", id="none"
+        ),
+        pytest.param(
+            OWN + "worker: {device: gpu}\n",
+            ":4: worker.device: must be auto, cpu, cuda or cuda:NUMBER, got 'gpu'",
+            id="compute device",
+        ),
+        pytest.param(
+            OWN + "worker:\n  max_offset_s: 90\n",
+            ":5: worker.max_offset_s: must be less than or equal to 60, got 90",
+            id="out of range",
+        ),
+        pytest.param(
+            OWN + "bus: {publish: 'tcp://0.0.0.0:5571'}\n",
+            ":4: bus.publish: must be tcp://127.0.0.1:PORT or ipc://PATH; the bus is open, "
+            "so it stays on this host",
+            id="open to the network",
+        ),
+        pytest.param(
+            OWN + "bus: {publish: 'tcp://127.0.0.1:5572'}\n",
+            ":4: bus: publish and subscribe must differ",
+            id="one endpoint twice",
+        ),
+        pytest.param(
+            OWN + "  mine:\n    driver_path: my_driver.py\n",
+            ":4: duplicate name 'mine'; each name may be there once",
+            id="duplicate device",
+        ),
+        pytest.param(
+            OWN + "    mode: fast\n    mode: slow\n",
+            ":5: duplicate name 'mode'; each name may be there once",
+            id="duplicate key",
+        ),
+        pytest.param(
+            OWN + "    emit: [a]\n  two: {driver_path: my_driver.py, emit: [b, a]}\n",
+            ":5: devices.two: duplicate stream 'a', also in devices.mine; rename one",
+            id="two IMUs of one name",
+        ),
+        pytest.param(
+            OWN + "    emit: [a, a]\n",
+            ":2: devices.mine: duplicate stream 'a', also in devices.mine; rename one",
+            id="two IMUs of one name in one device",
+        ),
+        pytest.param(
+            OWN + "    emit: [a/b]\n",
+            ":2: devices.mine: stream name 'a/b'; allowed: letters, digits, _ and - only",
+            id="stream name",
+        ),
+        pytest.param(
+            "devices:\n  my imu: {driver_path: my_driver.py}\n",
+            ":2: devices.my imu: not a name; allowed: letters, digits, _ and - only",
+            id="device name",
+        ),
+        pytest.param(
+            "devices:\n  7: {driver_path: my_driver.py}\n",
+            ":2: devices.7: a name must be text; put it in quotes",
+            id="a number for a name",
+        ),
+        pytest.param(
+            "devices:\n  worker: {driver_path: my_driver.py}\n",
+            ":2: devices.worker: this name is taken; any other than supervisor, worker will do",
+            id="reserved name",
+        ),
+        pytest.param(
+            "devices:\n  mine: my_driver.py\n",
+            ":2: devices.mine: must be a section that begins with driver: or driver_path:",
+            id="no section",
+        ),
+        pytest.param(
+            "devices:\n  mine:\n    driver_path: nowhere.py\n",
+            "nowhere.py is not a Python file",
+            id="driver_path missing",
+        ),
+        pytest.param(
+            "devices:\n  mine: {driver_path: 3}\n",
+            ":2: devices.mine.driver_path: must be text, got 3",
+            id="3",
+        ),
+        pytest.param("", ": the file is empty; a rig needs at least the section devices:", id="empty"),
+        pytest.param("# nothing\n", ": the file is empty; a rig needs at least the section devices:", id="#"),
+        pytest.param(
+            "- a\n", ":1: not a rig; it must begin with keys such as name: and devices:", id="a list"
+        ),
+        pytest.param("name: x\ndevices: [1,\n", "broken YAML: while parsing a flow node", id="broken YAML"),
+        pytest.param("name: *x\n", ":1: broken YAML: found undefined alias 'x'", id="undefined alias"),
+        pytest.param("name: a\n---\nname: b\n", ":2: broken YAML: expected a single document", id="two rigs"),
+        pytest.param("name: \x07\n", ": broken YAML: ", id="control character"),
+    ],
+)
+def test_a_mistake_is_named_in_one_line(write_rig: WriteRig, text: str, expected: str) -> None:
+    message = message_of(write_rig(text))
+
+    if expected.startswith(":"):
+        assert message.startswith(expected)
+    else:
+        assert expected in message
+
+
+def test_an_unknown_driver_names_those_that_are_there(write_rig: WriteRig) -> None:
+    message = message_of(write_rig("devices:\n  a: {driver: simulater}\n"))
+
+    known = ", ".join(registry.names())
+    guess = "did you mean simulator?"
+    assert message == f":2: devices.a.driver: no driver 'simulater'; allowed: {known}; {guess}"
+
+
+def test_driver_and_driver_path_exclude_each_other(write_rig: WriteRig, own_driver: Path) -> None:
+    both = message_of(write_rig(f"devices:\n  a: {{driver: simulator, driver_path: {own_driver}}}\n"))
+    neither = message_of(write_rig("devices:\n  a: {port: 3}\n"))
+
+    assert both.startswith(":2: devices.a: driver and driver_path together; one is needed: driver: ")
+    assert neither.startswith(":2: devices.a: driver is missing; one is needed: driver: ")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = 1\n", "has no class Config(DriverConfig)"),
+        ("import nothing_like_this\n", "does not import: ModuleNotFoundError: No module named"),
+        ("def f(:\n", "does not import: SyntaxError: invalid syntax"),
+        (
+            "from mobind_live.driver import DriverConfig\nclass Config(DriverConfig): pass\n",
+            "has no class Driver",
+        ),
+    ],
+)
+def test_a_file_that_is_no_driver(tmp_path: Path, write_rig: WriteRig, source: str, expected: str) -> None:
+    (tmp_path / "bad.py").write_text(source)
+    message = message_of(write_rig("devices:\n  a:\n    driver_path: bad.py\n"))
+
+    assert message.startswith(":3: devices.a.driver_path: ")
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\x7fELF\x02\x00\x00", ": a binary file; a rig is text, YAML in UTF-8"),
+        (b"name: x\ndevices: \xff\n", ":2: not UTF-8; save the file as UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_no_text(tmp_path: Path, data: bytes, expected: str) -> None:
+    path = tmp_path / "rig.yaml"
+    path.write_bytes(data)
+
+    assert message_of(path) == expected
+
+
+def test_a_file_that_is_not_there_or_a_folder(tmp_path: Path) -> None:
+    assert message_of(tmp_path / "no.yaml") == ": no such file; name a rig's YAML file"
+    assert message_of(tmp_path) == ": this is a folder; name a rig's YAML file"
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not by chmod: the tests may run as root, who can read everything.
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    assert message_of(tmp_path / "rig.yaml") == ": cannot be read: Permission denied"
+
+
+def test_the_schema_covers_every_driver() -> None:
+    schema = config.json_schema()
+
+    choices = schema["properties"]["devices"]["additionalProperties"]["oneOf"]
+    assert {f"#/$defs/{name}" for name in registry.names()} <= {row.get("$ref") for row in choices}
+    for name in registry.names():
+        assert schema["$defs"][name]["properties"]["driver"]["const"] == name
+        assert schema["$defs"][name]["additionalProperties"] is False
+    assert_references_resolve(schema)
+
+
+def assert_references_resolve(schema: dict[str, object]) -> None:
+    definitions = schema["$defs"]
+    assert isinstance(definitions, dict)
+    for part in json.dumps(schema).split('"$ref": "#/$defs/')[1:]:
+        assert part.partition('"')[0] in definitions

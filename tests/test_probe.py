@@ -1,0 +1,88 @@
+"""``check --probe``: what each device answers, and that one that hangs or dies does not stop the others."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from mobind_live import probe
+from mobind_live.config import load
+
+RIG = "devices:\n  mine: {driver_path: my_driver.py}\n"
+
+
+def change(own_driver: Path, old: str, new: str) -> None:
+    text = own_driver.read_text()
+    assert old in text
+    own_driver.write_text(text.replace(old, new))
+
+
+def probed(path: Path, limit_s: float = 30.0) -> tuple[int, str]:
+    out = io.StringIO()
+    code = probe.run(load(path), console=Console(file=out, width=200), limit_s=limit_s, watch_s=0.0)
+    return code, out.getvalue()
+
+
+def test_a_device_that_answers(own_driver: Path, write_rig: Callable[[str], Path]) -> None:
+    code, text = probed(write_rig(RIG))
+
+    assert code == 0
+    assert text.startswith("mine: ok\n  mine: ")
+    assert "first: acc (1.00, 1.00, 1.00) m/s^2, gyro (1.00, 1.00, 1.00) rad/s" in text
+
+
+def test_a_device_that_is_missing_says_so_and_the_next_is_asked(
+    own_driver: Path, write_rig: Callable[[str], Path]
+) -> None:
+    change(own_driver, "        return self\n", "        raise DeviceError('no sensor [here]: plug it in')\n")
+    change(own_driver, "import Counters,", "import Counters, DeviceError,")
+
+    code, text = probed(write_rig(RIG + "  next: {driver_path: my_driver.py}\n"))
+
+    assert code == 1
+    assert "mine: no sensor [here]: plug it in\n" in text
+    assert "next: no sensor [here]: plug it in\n" in text
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("while True: pass", "mine: no answer in 0.5 s"),
+        ("import os; os._exit(3)", "mine: its process ended with code 3; mobind-live drive mine shows why"),
+    ],
+)
+def test_a_device_that_hangs_or_dies(
+    own_driver: Path, write_rig: Callable[[str], Path], body: str, expected: str
+) -> None:
+    change(own_driver, "        return self\n", f"        {body}\n")
+
+    code, text = probed(write_rig(RIG), limit_s=0.5 if "while" in body else 30.0)
+
+    assert code == 1
+    assert text.startswith(expected)
+
+
+def test_a_stream_that_stays_silent_is_named(own_driver: Path, write_rig: Callable[[str], Path]) -> None:
+    change(own_driver, "for spec in self._config.streams(self._context.name):", "for spec in specs(self):")
+    own_driver.write_text(
+        own_driver.read_text() + "\ndef specs(d):\n    return d._config.streams(d._context.name)[:1]\n"
+    )
+
+    code, text = probed(write_rig("devices:\n  mine: {driver_path: my_driver.py, emit: [a, b]}\n"))
+
+    assert code == 1
+    assert text.startswith("mine: nothing came from b\n  a: ")
+    assert "  b: nothing\n" in text
+
+
+def test_the_rate_counts_what_came_after_the_first_arrival() -> None:
+    seen = probe.Seen("imu")
+    for index in range(5):
+        seen.add(10, 1_000_000_000 + index * 200_000_000, "first" if index == 0 else "later")
+
+    assert seen.first == "first"
+    assert seen.rate_hz == pytest.approx(50.0)

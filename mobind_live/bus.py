@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 _PROXY_QUEUE = 10_000
 _MAX_DRAIN = 2_000  # messages handed out by one poll, so that a flood cannot hold the caller for ever
 _MAX_REASONS = 32
+_MAX_SENDERS = 4
 _MAX_MESSAGE_BYTES = 64 << 20
 
 
@@ -71,21 +72,25 @@ class Numbering:
 class TopicCount:
     """What a receiver knows of one topic: ``missed`` counts holes in ``seq``, ``restarts`` new senders."""
 
-    boot_ns: int
-    seq: int
     received: int = 0
     missed: int = 0
     restarts: int = 0
+    _last: dict[int, int] = field(default_factory=dict)  # boot_ns of a sender -> its last seq
 
     def take(self, boot_ns: int, seq: int) -> None:
         """Count one message. A new sender numbers from 0, so its first number is what was missed of it."""
-        if boot_ns != self.boot_ns:
+        self.received += 1
+        if not self._last:
+            pass  # a reader may join at any number: what was sent before it came is not missed
+        elif boot_ns in self._last:
+            self.missed += max(0, seq - self._last[boot_ns] - 1)
+        else:
             self.restarts += 1
             self.missed += seq
-        else:
-            self.missed += max(0, seq - self.seq - 1)
-        self.boot_ns, self.seq = boot_ns, seq
-        self.received += 1
+        self._last[boot_ns] = seq
+        # Two at once are the supervisor and the process it speaks for; more are former lives.
+        if len(self._last) > _MAX_SENDERS:
+            del self._last[next(iter(self._last))]
 
 
 @dataclass(slots=True)
@@ -103,12 +108,7 @@ class Intake:
         except SchemaError as error:
             self._refuse(str(error))
             return None
-        count = self.topics.get(received.topic)
-        if count is None:
-            # A reader may join at any number: what was sent before it came is not missed.
-            count = TopicCount(boot_ns=received.boot_ns, seq=received.seq - 1)
-            self.topics[received.topic] = count
-        count.take(received.boot_ns, received.seq)
+        self.topics.setdefault(received.topic, TopicCount()).take(received.boot_ns, received.seq)
         return received
 
     def counters(self) -> dict[str, float]:

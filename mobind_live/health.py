@@ -72,13 +72,19 @@ class StreamStats:
 
 
 class Heartbeat:
-    """Sends a process's health, at most twice a second. Call ``due`` from the work loop, then ``send``."""
+    """Sends a process's health twice a second: ask ``due`` in the work loop, then ``send``.
 
-    def __init__(self, name: str, sender: Sender, restarts: int = 0) -> None:
+    ``speaks_for_another``: the process of that name is gone, so this one's CPU and memory are not its.
+    """
+
+    def __init__(
+        self, name: str, sender: Sender, restarts: int = 0, *, speaks_for_another: bool = False
+    ) -> None:
         self._name = name
         self._sender = sender
         self._restarts = restarts
         self._next_ns = 0
+        self._speaks_for_another = speaks_for_another
 
     def due(self) -> bool:
         return host_now_ns() >= self._next_ns
@@ -92,6 +98,7 @@ class Heartbeat:
     ) -> None:
         """Send now, whether it is due or not (a change of state should not wait)."""
         now_ns = host_now_ns()
+        own = {} if self._speaks_for_another else process_counters()
         self._next_ns = now_ns + BEAT_EVERY_NS
         message = Health(
             stream=self._name,
@@ -101,7 +108,7 @@ class Heartbeat:
             pid=os.getpid(),
             restarts=self._restarts,
             streams=streams,
-            counters={name: float(value) for name, value in (counters or {}).items()} | process_counters(),
+            counters={name: float(value) for name, value in (counters or {}).items()} | own,
         )
         self._sender.send(message)
 

@@ -109,6 +109,7 @@ class Service:
         """Open, read, publish, until ``stop``. When the device is lost, try again for ever, ever more
         slowly up to every 5 s."""
         retry_s = RETRY_FIRST_S
+        self.beat("starting", "opening the device")
         while not self._stop.is_set():
             before = self._received()
             try:
@@ -139,7 +140,6 @@ class Service:
         self._heartbeat.send(state, detail, streams, self._counters)
 
     def _play(self) -> None:
-        self.beat("starting", "opening the device")
         with self._factory(self._config, self._context) as driver:
             self._counters = driver.counters.values
             self.beat("running")

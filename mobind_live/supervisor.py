@@ -82,7 +82,7 @@ class Child:
         self._state = "starting"
         self._beat_ns = 0
         self._last_error = ""
-        self._report = Heartbeat(spec.name, sender)
+        self._report = Heartbeat(spec.name, sender, speaks_for_another=True)
 
     @property
     def pid(self) -> int | None:
@@ -183,7 +183,7 @@ class Child:
         self._say("starting", f"{how}; restarting")
 
     def _say(self, state: State, detail: str) -> None:
-        self._report = Heartbeat(self.spec.name, self._sender, self.restarts)
+        self._report = Heartbeat(self.spec.name, self._sender, self.restarts, speaks_for_another=True)
         self._report.send(state, detail)
 
     def _pass_log_on(self) -> None:
@@ -286,7 +286,7 @@ class Supervisor:
             return
         gates = [child for child in self.children.values() if child.spec.gate]
         late = now_ns - started_ns > GO_AFTER_NS
-        if late or all(child.ready for child in gates):
+        if late or all(child.ready or child.failed for child in gates):
             self.epoch_ns = now_ns
             for child in self.children.values():
                 child.tell(Go(now_ns))

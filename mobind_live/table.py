@@ -131,7 +131,8 @@ def _rate_style(rate_hz: float, nominal_hz: float) -> str:
 
 
 def _answers(view: RigView, now_ns: int, width: int) -> Table:
-    """One row for each IMU and camera; who, where and what stand in an IMU's first row."""
+    """Two rows or more for each IMU: one for each camera's offset; who, where and what stand beside the
+    first two, with their probabilities below."""
     columns = [("imu", "left"), ("camera", "left"), ("offset s", "right")]
     if view.truth is not None and width >= MEDIUM:
         columns.append(("truth", "right"))
@@ -142,24 +143,34 @@ def _answers(view: RigView, now_ns: int, width: int) -> Table:
     if width >= MEDIUM:
         columns.append(("action", "left"))
     table = _grid(*columns)
+    fixed = {"imu": 6, "camera": 6, "offset s": 13, "truth": 6, "verdict": 9, "part": 12}
+    for column, (heading, _) in zip(table.columns, columns, strict=True):
+        column.min_width = fixed.get(heading) if width >= FULL else None
     for imu in view.names("imu"):
         cameras = [camera for camera in view.names("cam") if (imu, camera) in view.offsets]
-        for at, camera in enumerate(cameras):
-            cells: dict[str, RenderableType] = _offset_cells(view, imu, camera, now_ns)
-            if at == 0:
-                cells |= {"imu": Text(imu, "bold")} | _binding_cells(view, imu)
-            table.add_row(*(cells.get(heading, "") for heading, _ in columns))
+        rows = [_offset_cells(view, imu, camera, now_ns, width >= MEDIUM) for camera in cameras]
+        answers = _binding_cells(view, imu)
+        if not rows and not answers:
+            continue
+        rows += [{} for _ in range(2 - len(rows))]
+        rows[0]["imu"] = Text(imu, "bold")
+        for heading, cells in answers.items():
+            rows[0][heading], rows[1][heading] = cells
+        for row in rows:
+            table.add_row(*(row.get(heading, "") for heading, _ in columns))
     return table
 
 
-def _offset_cells(view: RigView, imu: str, camera: str, now_ns: int) -> dict[str, RenderableType]:
+def _offset_cells(view: RigView, imu: str, camera: str, now_ns: int, with_sigma: bool) -> dict[str, Text]:
     seen = view.offsets[imu, camera]
     offset = seen.message
     verdict = Verdict.STALE if now_ns - seen.at_ns > STALE_ANSWER_NS else offset.verdict
     style = VERDICT_STYLE[verdict]
-    cells: dict[str, RenderableType] = {
-        "camera": camera,
-        "offset s": Text(words.offset(offset), style if verdict is Verdict.OK else "dim"),
+    cells = {
+        "camera": Text(camera),
+        "offset s": Text(
+            words.offset(offset, with_sigma=with_sigma), style if verdict is Verdict.OK else "dim"
+        ),
         "verdict": Text(words.plain(verdict), style),
         "histogram": Text(sparkline(offset), style),
     }
@@ -170,46 +181,42 @@ def _offset_cells(view: RigView, imu: str, camera: str, now_ns: int) -> dict[str
     return cells
 
 
-def _binding_cells(view: RigView, imu: str) -> dict[str, RenderableType]:
+def _binding_cells(view: RigView, imu: str) -> dict[str, tuple[Text, Text]]:
+    """(answer, what stands below it) for who, where and what."""
+    worn = view.worn(imu)
+    cells: dict[str, tuple[Text, Text]] = {}
     seen = view.bindings.get(imu)
-    cells: dict[str, RenderableType] = {}
     if seen is not None:
-        binding = seen.message
-        worn = view.worn(imu)
-        expected = worn.part if worn else binding.expected_part or None
-        cells["wearer"] = _answer(
-            binding.wearer,
-            binding.p_wearer,
-            binding.wearer_verdict,
-            view.true_wearer(binding),
-            worn and worn.person,
-        )
-        cells["part"] = _answer(binding.part, binding.p_part, binding.part_verdict, binding.part, expected)
+        item = seen.message
+        person, part = (worn.person, worn.part) if worn else (None, item.expected_part or None)
+        wearer = view.true_wearer(item)
+        cells["wearer"] = _answer(item.wearer, item.p_wearer, item.wearer_verdict, wearer, person)
+        cells["part"] = _answer(item.part, item.p_part, item.part_verdict, item.part, part)
     action = view.action_of(imu)
     if action is not None:
-        label, true = action.message.label, None
-        worn = view.worn(imu)
-        if worn is not None and view.truth is not None:
-            true = view.truth.message.actions.get(worn.person)
+        label = action.message.label
+        true = view.truth.message.actions.get(worn.person) if worn and view.truth else None
         cells["action"] = _answer(label, action.message.p, action.message.verdict, label, true)
     return cells
 
 
-def _answer(shown: str, p: float, verdict: Verdict, compared: str | None, truth: str | None) -> Text:
-    """``shown`` with its probability; a tick or cross if ``truth`` (or what is expected) is known."""
+def _answer(
+    shown: str, p: float, verdict: Verdict, compared: str | None, truth: str | None
+) -> tuple[Text, Text]:
+    """``shown`` above its probability; a tick or cross if ``truth`` (or what is expected) is known."""
     style = VERDICT_STYLE[verdict]
     if verdict not in (Verdict.OK, Verdict.AMBIGUOUS):
-        return Text(words.plain(verdict), style)
-    text = Text()
-    text.append("" if verdict is Verdict.OK else "? ", style)
-    text.append(words.plain(shown), style)
-    text.append(f" {100 * p:.0f}%", "dim")
+        return Text(words.plain(verdict), style), Text()
+    above = Text(words.plain(shown), style)
+    below = Text(f"{100 * p:.0f}% {verdict}", "dim")
     if truth and compared:
-        if words.plain(compared) == words.plain(truth):
-            text.append(" ✓", "green")
-        else:
-            text.append(f" ✗ {words.plain(truth)}", "bold red" if verdict is Verdict.OK else "dim")
-    return text
+        right = words.plain(compared) == words.plain(truth)
+        above.append(" ✓" if right else " ✗", "green" if right else "bold red")
+        if not right:
+            below = Text(
+                f"{100 * p:.0f}%, is {words.plain(truth)}", "red" if verdict is Verdict.OK else "dim"
+            )
+    return above, below
 
 
 def sparkline(offset: Offset, width: int = 16) -> str:

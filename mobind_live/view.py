@@ -46,6 +46,7 @@ class RigView:
     actions: dict[str, Seen[Action]] = field(default_factory=dict)
     processes: dict[str, Seen[Health]] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
+    _cpu_since: dict[str, Health] = field(default_factory=dict)
     truth: Seen[Truth] | None = None
     simulated: bool = False
     notes: deque[Note] = field(default_factory=lambda: deque(maxlen=200))
@@ -118,11 +119,14 @@ class RigView:
         return self.actions.get(wearer) or self.actions.get(imu)
 
     def _health(self, message: Health, now_ns: int) -> None:
-        before = self.processes.get(message.stream)
-        # The supervisor speaks for a process that died; what its streams were stays of interest.
-        if before is not None and before.message.pid == message.pid:
-            seconds = (message.t_ns - before.message.t_ns) * 1e-9
-            used = message.counters.get("cpu_s", 0.0) - before.message.counters.get("cpu_s", 0.0)
-            if seconds > 0:
-                self.cpu[message.stream] = 0.7 * self.cpu.get(message.stream, 0.0) + 30 * used / seconds
-        self.processes[message.stream] = Seen(message, now_ns)
+        name = message.stream
+        self.processes[name] = Seen(message, now_ns)
+        since = self._cpu_since.get(name)
+        if since is None or since.pid != message.pid:
+            self._cpu_since[name] = message
+            return
+        seconds = (message.t_ns - since.t_ns) * 1e-9
+        if seconds > 0.4:  # a change of state is told at once: too soon to measure anything
+            used = message.counters.get("cpu_s", 0.0) - since.counters.get("cpu_s", 0.0)
+            self.cpu[name] = 0.7 * self.cpu.get(name, 0.0) + 30 * used / seconds
+            self._cpu_since[name] = message

@@ -45,7 +45,9 @@ def loss(health: StreamHealth) -> str:
 
 def clock(spec: StreamSpec, health: StreamHealth) -> tuple[str, str, str]:
     """(offset, drift, residual) of a stream's clock mapping; ``host`` streams have none."""
-    if spec.clock == "host" or health.received == 0:
+    if health.received == 0:
+        return ("-", "-", "-")
+    if spec.clock == "host":
         return ("host", "", "")
     offset_s = health.clock_offset_s
     # A device that counts from its own start is off by anything; one that shares our epoch by little.
@@ -53,8 +55,8 @@ def clock(spec: StreamSpec, health: StreamHealth) -> tuple[str, str, str]:
     return (first, f"{health.clock_drift_ppm:+.1f} ppm", f"{health.clock_residual_ms:.1f} ms")
 
 
-def offset(message: Offset) -> str:
-    return f"{message.offset_s:+.3f} ±{message.sigma_s:.3f}"
+def offset(message: Offset, *, with_sigma: bool = True) -> str:
+    return f"{message.offset_s:+.3f}" + (f" ±{message.sigma_s:.3f}" if with_sigma else "")
 
 
 def process(health: Health) -> str:

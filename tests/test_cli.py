@@ -139,8 +139,8 @@ def without_recordings(text: str, tmp_path: Path) -> str:
     """A rig's YAML with a made-up recording in place of the one that the user shall name."""
     folder = tmp_path / "take"
     folder.mkdir()
-    rows = "\n".join(f"{i / 50},{100 + i},{200 - i}" for i in range(50))
-    (folder / "keypoints.csv").write_text(f"time_s,nose_x,nose_y\n{rows}\n")
+    rows = "\n".join(f"{i / 50},{100 + i},{200 - i},{110 + i},{190 - i}" for i in range(50))
+    (folder / "keypoints.csv").write_text(f"time_s,nose_x,nose_y,left_eye_x,left_eye_y\n{rows}\n")
     samples = "\n".join(f"{20 * i},0,0,1,{i},2,3" for i in range(50))
     header = "Millis,AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ"
     for part in ("chest", "left_arm", "right_arm", "left_leg", "right_leg"):

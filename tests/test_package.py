@@ -53,10 +53,10 @@ def test_every_module_is_inside(root: Path, files: set[str]) -> None:
 
 
 def test_weights_and_licence_are_inside(root: Path, files: set[str]) -> None:
-    weights = {f"mobind_live/{name}" for name in relative(root, "models/weights/*")}
+    data = {f"mobind_live/{name}" for name in relative(root, "models/weights/*", "models/recipes/*")}
 
-    assert any(name.endswith(".safetensors") for name in weights)
-    assert weights <= files
+    assert any(name.endswith(".safetensors") for name in data)
+    assert data <= files
     assert f"mobind_live-{__version__}.dist-info/licenses/LICENSE" in files
 
 

@@ -1,0 +1,330 @@
+"""What people do: joint angles as functions of an exercise's phase.
+
+Angles are written in degrees here and follow ``skeleton.DOFS``; a name without ``left_`` or ``right_``
+where a side exists means both sides. Everything is twice continuously differentiable in phase: values held
+for one cycle may only scale waves that are flat at the cycle's ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+Angles = dict[str, "np.ndarray | float"]
+TAU = 2 * np.pi
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """Where T instants are in an exercise. ``phase`` (T,) counts cycles; ``table`` (N, 12) holds standard
+    normal numbers for each cycle, ``style`` (12,) uniform ones of 0 to 1 for the whole bout."""
+
+    phase: np.ndarray
+    table: np.ndarray
+    style: np.ndarray
+
+    @property
+    def fraction(self) -> np.ndarray:
+        return self.phase - np.floor(self.phase)
+
+    def held(self, column: int) -> np.ndarray:
+        """This cycle's number, constant within the cycle."""
+        return self.table[self._row(0), column]
+
+    def gain(self, column: int, spread: float) -> np.ndarray:
+        """A factor near 1 that moves smoothly from one cycle's value to the next's."""
+        value = self.table[:, column]
+        here, there = value[self._row(0)], value[self._row(1)]
+        return 1 + spread * np.clip(here + (there - here) * smooth(self.fraction), -2.5, 2.5)
+
+    def _row(self, ahead: int) -> np.ndarray:
+        return (np.floor(self.phase).astype(int) + ahead) % len(self.table)
+
+
+def smooth(u: np.ndarray) -> np.ndarray:
+    """0 to 1 over u = 0 to 1 with flat ends (first and second derivative zero)."""
+    u = np.clip(u, 0.0, 1.0)
+    return u * u * u * (u * (6 * u - 15) + 10)
+
+
+def pulse(fraction: np.ndarray, rise: float, hold: float, fall: float, start: float = 0.0) -> np.ndarray:
+    """Up over ``rise``, stay for ``hold``, down over ``fall``, all as shares of a cycle."""
+    u = fraction - start
+    return smooth(u / rise) - smooth((u - rise - hold) / fall)
+
+
+def _wave(phase: np.ndarray, shift: float = 0.0) -> np.ndarray:
+    return np.cos(TAU * (phase - shift))
+
+
+def _periodic(values: list[float]) -> CubicSpline:
+    """A smooth periodic curve through ``values`` at equally spaced phases."""
+    return CubicSpline(np.linspace(0, 1, len(values) + 1), [*values, values[0]], bc_type="periodic")
+
+
+# Sagittal hip and knee flexion of a stride from heel strike on, after the normative curves in Winter.
+_WALK_HIP = _periodic([27, 24, 17, 8, -1, -9, -7, 9, 24, 30])
+_WALK_KNEE = _periodic([6, 16, 15, 10, 7, 14, 36, 58, 46, 14])
+_JOG_HIP = _periodic([30, 27, 18, 5, -6, -6, 8, 26, 38, 36])
+_JOG_KNEE = _periodic([18, 36, 40, 26, 20, 42, 74, 88, 68, 30])
+
+
+def _gait(c: Cycle, hip: CubicSpline, knee: CubicSpline, stride: float) -> Angles:
+    out: Angles = {}
+    for side, shift in (("left", 0.0), ("right", 0.5)):
+        phase = c.fraction + shift
+        phase = phase - np.floor(phase)
+        gain = c.gain(0 if side == "left" else 1, 0.04)
+        out[f"{side}_hip_flex"] = stride * gain * hip(phase)
+        out[f"{side}_knee"] = (0.4 + 0.6 * stride) * gain * knee(phase)
+        out[f"{side}_hip_abd"] = 1 + c.style[8] * 2
+    return out
+
+
+def walking(c: Cycle) -> Angles:
+    stride = 0.85 + 0.3 * c.style[0]
+    out = _gait(c, _WALK_HIP, _WALK_KNEE, stride)
+    swing = (10 + 22 * c.style[1]) * c.gain(2, 0.12)
+    for side, shift, skew in (("left", 0.5, c.style[2]), ("right", 0.0, 1 - c.style[2])):
+        phase = c.phase - shift - 0.02
+        own = swing * (0.7 + 0.6 * skew)
+        out[f"{side}_flex"] = own * (0.15 + _wave(phase))
+        out[f"{side}_elbow"] = 14 + 14 * c.style[3] + 0.45 * own * (1 + _wave(phase, 0.06))
+        out[f"{side}_abd"] = 6 + 3 * _wave(2 * c.phase, 0.2)
+        out[f"{side}_rot"] = 12 + 6 * _wave(phase, 0.1)
+        out[f"{side}_pron"] = 20 + 8 * _wave(phase, 0.15)
+    yaw = (3 + 4 * c.style[4]) * c.gain(3, 0.1)
+    out["pelvis_yaw"] = -yaw * _wave(c.phase, 0.02)
+    out["chest_yaw"] = 2.1 * yaw * _wave(c.phase, 0.05)
+    out["head_yaw"] = -yaw * _wave(c.phase, 0.05)
+    out["pelvis_roll"] = (2 + 2 * c.style[5]) * _wave(c.phase, 0.12)
+    out["chest_roll"] = -(2 + 3 * c.style[5]) * _wave(c.phase, 0.12)
+    out["pelvis_pitch"] = 2 + 1.2 * _wave(2 * c.phase, 0.1)
+    out["chest_pitch"] = 2 + 4 * c.style[6] - 1.5 * _wave(2 * c.phase, 0.15)
+    return out
+
+
+def jogging(c: Cycle) -> Angles:
+    stride = 0.75 + 0.35 * c.style[0]
+    out = _gait(c, _JOG_HIP, _JOG_KNEE, stride)
+    swing = (20 + 18 * c.style[1]) * c.gain(2, 0.1)
+    for side, shift in (("left", 0.5), ("right", 0.0)):
+        phase = c.phase - shift - 0.03
+        out[f"{side}_flex"] = swing * (_wave(phase) - 0.25)
+        out[f"{side}_elbow"] = 75 + 25 * c.style[3] + 0.5 * swing * _wave(phase, 0.05)
+        out[f"{side}_abd"] = 10 + 8 * c.style[4]
+        out[f"{side}_rot"] = 22 + 14 * _wave(phase, 0.05)
+    yaw = (5 + 4 * c.style[5]) * c.gain(3, 0.1)
+    out["pelvis_yaw"] = -0.7 * yaw * _wave(c.phase, 0.02)
+    out["chest_yaw"] = 2.4 * yaw * _wave(c.phase, 0.04)
+    out["head_yaw"] = -1.4 * yaw * _wave(c.phase, 0.04)
+    out["pelvis_roll"] = 3.0 * _wave(c.phase, 0.12)
+    out["pelvis_pitch"] = 6 + 1.5 * _wave(2 * c.phase, 0.2)
+    out["chest_pitch"] = 4 - 2.5 * _wave(2 * c.phase, 0.15)
+    out["hop"] = (0.02 + 0.02 * c.style[6]) * c.gain(4, 0.1) * (1 + _wave(2 * c.phase, 0.85)) / 2
+    return out
+
+
+def jumping_jacks(c: Cycle) -> Angles:
+    u = 0.5 - 0.5 * _wave(c.phase)
+    u = u + 0.09 * np.sin(2 * TAU * c.phase) * (c.style[0] - 0.5)
+    hop = 0.5 - 0.5 * _wave(2 * c.phase, 0.05)
+    bend = 0.5 + 0.5 * _wave(2 * c.phase, 0.97)
+    out: Angles = {}
+    for side, column in (("left", 0), ("right", 1)):
+        top = (138 + 30 * c.style[1]) * c.gain(column, 0.05)
+        out[f"{side}_abd"] = 8 + (top - 8) * u
+        out[f"{side}_flex"] = 4 + 14 * c.style[2] * u
+        out[f"{side}_elbow"] = 10 + 18 * c.style[3] + 14 * (0.5 - 0.5 * _wave(2 * c.phase, 0.1))
+        out[f"{side}_rot"] = -30 * u + 10
+        out[f"{side}_pron"] = 30 * u
+        out[f"{side}_hip_abd"] = 2 + (16 + 9 * c.style[4]) * c.gain(2, 0.06) * u
+        out[f"{side}_hip_flex"] = 6 + 13 * bend * c.gain(3, 0.1)
+        out[f"{side}_knee"] = 9 + 24 * bend * c.gain(3, 0.1)
+    out["pelvis_pitch"] = 3 + 4 * bend
+    out["chest_pitch"] = 3 - 4 * u
+    out["head_pitch"] = -3 + 3 * u
+    out["hop"] = (0.05 + 0.035 * c.style[5]) * c.gain(4, 0.1) * hop**2
+    return out
+
+
+def squats(c: Cycle) -> Angles:
+    u = pulse(c.fraction, 0.38, 0.08 + 0.12 * c.style[0], 0.36) * (1 + 0.07 * np.clip(c.held(0), -2, 2))
+    depth = 0.75 + 0.3 * c.style[1]
+    lean = 24 + 16 * c.style[2]
+    out: Angles = {"pelvis_pitch": lean * depth * u, "chest_pitch": 4 + 7 * u, "head_pitch": -18 * u}
+    out |= {"hip_flex": 4 + depth * (82 + lean) * u, "knee": 6 + depth * 104 * u}
+    out |= {"hip_abd": 6 + 9 * u, "hip_rot": -8 - 4 * u}
+    arms = int(c.style[3] * 3)
+    if arms == 0:  # stretched forward for balance
+        out |= {"flex": 6 + 78 * u, "abd": 5.0, "elbow": 12 + 6 * u, "cross": 4 * u}
+    elif arms == 1:  # folded before the chest
+        out |= {"flex": 48 + 14 * u, "abd": 8.0, "elbow": 112 - 8 * u, "rot": 52.0, "cross": 6.0}
+    else:  # hanging, swinging a little
+        out |= {"flex": 4 + (26 + 20 * c.style[4]) * u, "abd": 9 + 4 * u, "elbow": 16 + 26 * u, "rot": 10.0}
+    out["chest_roll"] = 2.5 * c.held(1) * pulse(c.fraction, 0.3, 0.2, 0.3)
+    return out
+
+
+def lunges(c: Cycle) -> Angles:
+    """Steps forward into a lunge and back, mostly with legs in turn."""
+    turn = np.where(np.abs(c.held(5)) > 1.6, 1, 0) + np.floor(c.phase)
+    left = (turn.astype(int) % 2) == 0
+    f = c.fraction
+    size = 1 + 0.06 * np.clip(c.held(0), -2, 2)
+    u = pulse(f, 0.40, 0.06 + 0.1 * c.style[0], 0.38) * size
+    lift = pulse(f, 0.13, 0.0, 0.15) + 0.8 * pulse(f, 0.14, 0.0, 0.16, start=0.62)
+    hold = pulse(f, 0.06, 0.86, 0.06)
+    depth = 0.8 + 0.25 * c.style[1]
+    out: Angles = {}
+    for side, front in (("left", left), ("right", ~left)):
+        out[f"{side}_hip_flex"] = 4 + depth * u * np.where(front, 76, -8) + np.where(front, 24 * lift, 0)
+        out[f"{side}_knee"] = 6 + depth * u * np.where(front, 76, 82) + np.where(front, 42 * lift, 0)
+        out[f"{side}_hip_abd"] = 3 + 3 * u
+        out[f"grip_{side}"] = 0.5 + 0.5 * hold * np.where(front, -1, 1)
+    out["pelvis_yaw"] = 6 * u * np.where(left, -1, 1)
+    out["chest_yaw"] = -5 * u * np.where(left, -1, 1)
+    out["pelvis_pitch"] = 3 + (4 + 8 * c.style[2]) * u
+    out["chest_pitch"] = 2 + 4 * u
+    out["chest_roll"] = 3 * c.held(2) * u
+    if c.style[3] < 0.45:  # hands on the hips
+        out |= {"flex": -14.0, "abd": 42 + 3 * u, "elbow": 98 - 6 * u, "rot": 62.0}
+    elif c.style[3] < 0.8:  # arms swing against the legs
+        for side, front in (("left", left), ("right", ~left)):
+            out[f"{side}_flex"] = 4 + u * np.where(front, -18, 42)
+            out[f"{side}_elbow"] = 18 + u * np.where(front, 15, 50)
+            out[f"{side}_abd"] = 8 + 6 * u
+    else:  # hanging down
+        out |= {"flex": 5 + 8 * u, "abd": 8 + 9 * u, "elbow": 14 + 10 * u, "rot": 8.0}
+    return out
+
+
+def waving(c: Cycle) -> Angles:
+    out = dict(standing(c))
+    sides = ("left",) if c.style[0] < 0.4 else ("right",) if c.style[0] < 0.8 else ("left", "right")
+    for side in sides:
+        shift = 0.0 if side == sides[0] else 0.25 + 0.3 * c.style[5]
+        swing = (16 + 16 * c.style[1]) * c.gain(0, 0.15)
+        up = 0.5 + 0.5 * c.gain(1, 0.2)
+        out[f"{side}_abd"] = (62 + 45 * c.style[2]) * up + 0.35 * swing * _wave(c.phase, shift)
+        out[f"{side}_flex"] = 12 + 15 * c.style[3]
+        out[f"{side}_rot"] = -68 + swing * _wave(c.phase, shift + 0.05)
+        out[f"{side}_elbow"] = 72 + 20 * c.style[4] + 0.8 * swing * _wave(c.phase, shift + 0.12)
+        out[f"{side}_pron"] = 10 + 0.7 * swing * _wave(c.phase, shift + 0.2)
+    out["chest_roll"] = 3 * _wave(c.phase / 2)
+    out["head_yaw"] = 8 * c.gain(2, 1.0)
+    return out
+
+
+def punching(c: Cycle) -> Angles:
+    """Straight punches and hooks from a guard, the side and kind chosen anew for each."""
+    f = c.fraction
+    turn = np.where(np.abs(c.held(5)) > 1.0, 1, 0) + np.floor(c.phase)
+    left = (turn.astype(int) % 2) == 0
+    hook = c.held(6) > 0.9
+    reach = (0.88 + 0.08 * np.clip(c.held(0), -2, 1.5)) * pulse(f, 0.40, 0.04, 0.48)
+    bob = 0.5 + 0.5 * _wave(c.phase, 0.2)
+    out: Angles = {"pelvis_yaw": 18.0, "pelvis_pitch": 8 + 3 * reach, "chest_pitch": 9.0, "head_pitch": -8.0}
+    for side, own in (("left", left), ("right", ~left)):
+        k = reach * own
+        out[f"{side}_flex"] = 26 + 4 * bob + k * np.where(hook, 40, 60)
+        out[f"{side}_abd"] = 10 + k * np.where(hook, 52, 4)
+        out[f"{side}_rot"] = 22 + k * np.where(hook, 40, 12)
+        out[f"{side}_cross"] = 2 + k * np.where(hook, 26, 12)
+        out[f"{side}_elbow"] = 122 - k * np.where(hook, 34, 106)
+        out[f"{side}_pron"] = -20 + 85 * k
+    twist = np.where(left, -1.0, 1.0) * reach
+    out["chest_yaw"] = -10 + (16 + 12 * c.style[0]) * twist
+    out["pelvis_yaw"] = 14 + 10 * twist
+    out["head_yaw"] = -4 - 22 * twist
+    out |= {"hip_flex": 20 + 3 * bob, "knee": 26 + 6 * bob, "hip_abd": 9.0}
+    out["left_hip_flex"], out["right_hip_flex"] = 28 + 3 * bob, 8 + 3 * bob
+    return out
+
+
+def reaching(c: Cycle) -> Angles:
+    """One hand to a new place each time: high, low, across, far."""
+    f = c.fraction
+    u = pulse(f, 0.36, 0.14, 0.38)
+    n = [np.clip(c.held(column), -2, 2) for column in range(6)]
+    left = c.held(6) > 0.6 * (c.style[0] - 0.5)
+    sign = np.where(left, 1.0, -1.0)
+    high = 82 + 32 * n[0]
+    out = dict(standing(c))
+    for side, own in (("left", left), ("right", ~left)):
+        k = u * own
+        out[f"{side}_flex"] = 6 + k * high
+        out[f"{side}_abd"] = 7 + k * (12 + 10 * n[1])
+        out[f"{side}_cross"] = k * (2 + 16 * n[2])
+        out[f"{side}_elbow"] = 14 + 40 * pulse(f, 0.2, 0.0, 0.2) * own + k * (6 + 8 * np.abs(n[3]))
+        out[f"{side}_rot"] = 10 + k * 12 * n[4]
+        out[f"{side}_pron"] = 20 + k * 30 * n[5]
+    low = np.clip((70 - high) / 60, 0, 1)
+    out["chest_yaw"] = -sign * u * (12 + 8 * n[2])
+    out["pelvis_yaw"] = -sign * u * (6 + 5 * n[2])
+    out["pelvis_pitch"] = 2 + u * (6 + 34 * low)
+    out["chest_pitch"] = 3 + u * (5 + 18 * low)
+    out["head_pitch"] = u * (-12 + 24 * low)
+    out["chest_roll"] = sign * u * (-4 + 3 * n[1])
+    out |= {"hip_flex": 4 + u * (6 + 44 * low), "knee": 5 + u * 20 * low, "hip_abd": 4.0}
+    return out
+
+
+def clapping(c: Cycle) -> Angles:
+    close = (0.5 + 0.5 * _wave(c.phase)) * c.gain(0, 0.08)
+    out = dict(standing(c))
+    lift = 28 + 30 * c.style[0]
+    for side, skew in (("left", c.style[1]), ("right", 1 - c.style[1])):
+        swing = (0.75 + 0.5 * skew) * (20 + 22 * c.style[2])
+        out[f"{side}_flex"] = lift + 3 * close
+        out[f"{side}_abd"] = 12 + 0.35 * swing * (1 - close)
+        out[f"{side}_rot"] = 44 - swing * (1 - close)
+        out[f"{side}_elbow"] = 88 - 0.35 * lift - 6 * close
+        out[f"{side}_pron"] = -35 + 10 * close
+    out["chest_pitch"] = 3 + 1.5 * close
+    out["chest_roll"] = 2 * _wave(c.phase / 2)
+    return out
+
+
+def standing(c: Cycle) -> Angles:
+    """Quiet standing; weight shifts and looks around come with the phase, slowly."""
+    look = c.gain(7, 1.0) - 1
+    shift = c.gain(8, 1.0) - 1
+    out: Angles = {"hip_flex": 3.0, "knee": 4.0, "hip_abd": 4.0, "flex": 2.0, "abd": 7.0, "rot": 14.0}
+    out |= {"elbow": 14 + 8 * c.style[9], "pron": 20.0, "chest_pitch": 3.0, "pelvis_pitch": 1.0}
+    out |= {
+        "head_yaw": 9 * look,
+        "chest_yaw": 2 * look,
+        "chest_roll": 1.2 * shift,
+        "pelvis_roll": -1.0 * shift,
+    }
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """``period_s`` is the usual range of one cycle, ``jitter`` how much cycles differ, ``speed_m_s`` how
+    fast it moves over ground, ``weight`` how often people choose it."""
+
+    angles: Callable[[Cycle], Angles]
+    period_s: tuple[float, float]
+    jitter: float
+    weight: float
+    speed_m_s: tuple[float, float] | None = None
+
+
+EXERCISES: dict[str, Exercise] = {
+    "walking": Exercise(walking, (0.98, 1.22), 0.02, 1.8, (0.95, 1.3)),
+    "jogging": Exercise(jogging, (0.68, 0.8), 0.02, 1.2, (1.2, 1.9)),
+    "jumping_jacks": Exercise(jumping_jacks, (0.9, 1.25), 0.035, 1.3),
+    "squats": Exercise(squats, (2.0, 3.2), 0.08, 1.3),
+    "lunges": Exercise(lunges, (2.2, 3.2), 0.08, 1.2),
+    "waving": Exercise(waving, (0.5, 0.85), 0.06, 0.8),
+    "punching": Exercise(punching, (0.7, 1.15), 0.12, 1.2),
+    "reaching": Exercise(reaching, (1.7, 2.6), 0.12, 1.2),
+    "clapping": Exercise(clapping, (0.38, 0.65), 0.05, 0.7),
+    "standing": Exercise(standing, (2.0, 3.5), 0.2, 0.35),
+}

@@ -1,0 +1,121 @@
+"""A whole simulated scene, people, cameras and IMUs, as a pure function of its configuration and time."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from mobind_live.kinematics.devices import (
+    S_TO_NS,
+    CameraSpec,
+    Due,
+    ImuPacket,
+    ImuSpec,
+    ViewingCamera,
+    WornImu,
+)
+from mobind_live.kinematics.motion import Person
+from mobind_live.kinematics.visits import Visits
+from mobind_live.schema import Message, Truth, WornTruth
+
+_SPACING_M = (3.4, 2.7)  # between the people's places, to the room's depth and width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneConfig:
+    """What is in the room. ``script`` limits what people do; ``in_step`` makes everybody do the same at
+    the same time; somebody leaves every ``absence_every_s`` on average (0: never)."""
+
+    seed: int = 0
+    people: int = 2
+    cameras: tuple[CameraSpec, ...] = ()
+    imus: tuple[ImuSpec, ...] = ()
+    script: tuple[str, ...] = ()
+    in_step: bool = False
+    occlusion: bool = True
+    absence_every_s: float = 120.0
+
+
+def person_name(number: int) -> str:
+    return f"person_{number + 1}"
+
+
+class Scene:
+    """Everything the devices of a scene deliver, for any stretch of media time, in any order of asking."""
+
+    def __init__(self, config: SceneConfig, epoch_ns: int = 0) -> None:
+        self.config = config
+        self._epoch_ns = epoch_ns
+        seed = config.seed
+        self.people = [self._person(number) for number in range(config.people)]
+        visits = Visits(seed, config.people, config.absence_every_s)
+        self._imus = [
+            WornImu((seed, 5, i), spec, self.people[spec.person], epoch_ns)
+            for i, spec in enumerate(config.imus)
+        ]
+        self._cameras = [
+            ViewingCamera((seed, 6, i), spec, self.people, visits, epoch_ns, occlusion=config.occlusion)
+            for i, spec in enumerate(config.cameras)
+        ]
+        self._blocks: OrderedDict[tuple[str, int], list[Due]] = OrderedDict()
+
+    def chunk(self, start_s: float, end_s: float) -> list[Message | ImuPacket]:
+        """What arrives from media time ``start_s`` up to but not at ``end_s``, in order of arrival."""
+        due: list[Due] = []
+        for device in (*self._imus, *self._cameras):
+            first = max(0, int(np.floor((start_s - device.late_s) / device.block_s)))
+            for number in range(first, int(np.floor(end_s / device.block_s)) + 1):
+                block = self._block(device, number)
+                low, high = (bisect_left(block, t, key=lambda d: d.at_s) for t in (start_s, end_s))
+                due += block[low:high]
+        due += [
+            Due(float(s), self.truth(float(s)))
+            for s in range(max(0, int(np.ceil(start_s))), int(np.ceil(end_s)))
+        ]
+        due.sort(key=lambda d: d.at_s)
+        return [d.item for d in due]
+
+    def truth(self, t_s: float) -> Truth:
+        """The right answers at media time ``t_s``."""
+        return Truth(
+            stream="sim",
+            t_ns=self._epoch_ns + round(t_s * S_TO_NS),
+            worn=tuple(
+                WornTruth(imu=i.name, person=person_name(i.person), part=i.part, delay_s=i.delay_s)
+                for i in self.config.imus
+            ),
+            tracks={
+                camera.spec.name: {
+                    str(track): person_name(person) for track, person in camera.track_ids(t_s).items()
+                }
+                for camera in self._cameras
+            },
+            delays_s={spec.name: spec.delay_s for spec in self.config.cameras},
+            actions={person_name(number): person.action(t_s) for number, person in enumerate(self.people)},
+        )
+
+    def _person(self, number: int) -> Person:
+        config = self.config
+        turn = 0 if config.in_step or not config.script else number % len(config.script)
+        rows = 1 if config.people <= 3 else 2
+        columns = -(-config.people // rows)
+        row, column = divmod(number, columns)
+        deep, wide = _SPACING_M
+        return Person(
+            config.seed * 1000 + number,
+            config.script[turn:] + config.script[:turn],
+            home_m=((row - (rows - 1) / 2) * deep, (column - (columns - 1) / 2) * wide),
+            step_seed=config.seed * 1000 if config.in_step else None,
+        )
+
+    def _block(self, device: WornImu | ViewingCamera, number: int) -> list[Due]:
+        """The device's block, kept for a while: a chunk is far shorter than a block."""
+        key = (device.spec.name, number)
+        if key not in self._blocks:
+            self._blocks[key] = device.block(number)
+            if len(self._blocks) > 4 * (len(self._imus) + len(self._cameras)):
+                self._blocks.popitem(last=False)
+        return self._blocks[key]

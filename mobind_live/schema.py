@@ -378,7 +378,8 @@ def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[by
         else:
             header[field.name] = _plain(value)
     header["arrays"] = arrays
-    return [message.topic.encode(), msgpack.packb(header), *frames]
+    packed: Any = msgpack.packb(header)  # its own hint says "or None", for streams
+    return [message.topic.encode(), packed, *frames]
 
 
 def decode(frames: list[bytes]) -> Received:

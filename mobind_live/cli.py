@@ -22,6 +22,12 @@ app = typer.Typer(
 
 DEFAULT = Path("config.yaml")
 Config = Annotated[Path, typer.Argument(metavar="[CONFIG]", help="The rig's YAML file.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key: --set devices.take.rate=4. May be repeated."
+    ),
+]
 
 
 def main() -> None:
@@ -58,18 +64,19 @@ def _options(
 
 
 @app.command()
-def run(config: Config = DEFAULT) -> None:
+def run(config: Config = DEFAULT, overrides: Set = None) -> None:
     """Run the rig: devices in, answers out, until Ctrl-C."""
     with _user_errors():
         from mobind_live import launch
         from mobind_live.config import load
 
-        raise typer.Exit(launch.run(load(config), str(config)))
+        raise typer.Exit(launch.run(load(config, overrides or ()), str(config)))
 
 
 @app.command()
 def check(
     config: Config = DEFAULT,
+    overrides: Set = None,
     probe: Annotated[bool, typer.Option("--probe", help="Open each device and say what it sends.")] = False,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of the YAML, for editors.")
@@ -84,7 +91,7 @@ def check(
         if schema:
             typer.echo(json.dumps(json_schema(), indent=2))
             return
-        rig = load(config)
+        rig = load(config, overrides or ())
         streams = ", ".join(spec.name for spec in rig.streams())
         typer.echo(f"{config}: ok; rig {rig.name}, devices {', '.join(rig.devices)}; streams {streams}")
         if probe:
@@ -97,13 +104,14 @@ def check(
 def drive(
     name: Annotated[str, typer.Argument(help="A device of CONFIG; without CONFIG, a driver.")],
     config: Annotated[Path | None, typer.Option("--config", help="The rig's YAML file.")] = None,
+    overrides: Set = None,
 ) -> None:
     """Serve one device alone, without the worker."""
     with _user_errors():
         from mobind_live import launch
         from mobind_live.config import rig_of
 
-        raise typer.Exit(launch.drive(rig_of(name, config), name, str(config or name)))
+        raise typer.Exit(launch.drive(rig_of(name, config, overrides or ()), name, str(config or name)))
 
 
 @app.command()
@@ -112,11 +120,12 @@ def monitor(
     connect: Annotated[
         str, typer.Option(help="The running rig's subscribe endpoint.")
     ] = "tcp://127.0.0.1:5572",
+    raw: Annotated[bool, typer.Option("--raw", help="Print messages, not the table of topics.")] = False,
 ) -> None:
-    """Print the topics of a running rig, with rates and gaps."""
+    """Watch the topics of a running rig, with rates and gaps; one whole topic: its messages."""
     with _user_errors():
         from rich.console import Console
 
         from mobind_live import monitor as watch
 
-        raise typer.Exit(watch.run(topic, connect, console=Console()))
+        raise typer.Exit(watch.run(topic, connect, console=Console(), raw=raw))

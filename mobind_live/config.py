@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -90,9 +90,9 @@ class Rig(_Section):
         return self.model_copy(update={"devices": {device: self.devices[device]}})
 
 
-def load(path: Path) -> Rig:
-    """The rig in the YAML file ``path``. Raises ConfigError."""
-    document = Document.read(path)
+def load(path: Path, overrides: Sequence[str] = ()) -> Rig:
+    """The rig in the YAML file ``path``, with ``KEY=VALUE`` overrides. Raises ConfigError."""
+    document = Document.read(path, overrides)
     context = {"folder": path.resolve().parent}
     values = document.values
     sections = values.get("devices")
@@ -110,12 +110,14 @@ def load(path: Path) -> Rig:
     return rig.model_copy(update={"devices": devices})
 
 
-def rig_of(name: str, path: Path | None = None) -> Rig:
+def rig_of(name: str, path: Path | None = None, overrides: Sequence[str] = ()) -> Rig:
     """A rig of one device: ``name`` of the rig in ``path``, or the driver ``name`` with nothing but its
     defaults where there is no ``path``. Raises ConfigError."""
     if path is None:
+        if overrides:
+            raise ConfigError("--set changes a rig's YAML; name one with --config")
         return Rig(name=name, devices={name: _default_section(name)})
-    rig = load(path)
+    rig = load(path, overrides)
     if name not in rig.devices:
         guess = did_you_mean(name, rig.devices)
         raise ConfigError(f"{path}: no device {name!r}; it has: {', '.join(rig.devices)}{guess}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -35,14 +35,17 @@ class Document:
     tree: CommentedMap
 
     @classmethod
-    def read(cls, path: Path) -> Document:
-        """Reads and parses ``path``. Raises ConfigError."""
+    def read(cls, path: Path, overrides: Sequence[str] = ()) -> Document:
+        """Reads and parses ``path``; ``overrides`` such as ``devices.a.rate=4`` win. Raises ConfigError."""
         tree = _parse(path, _text(path))
         if tree is None:
             raise ConfigError(f"{path}: the file is empty; a rig needs at least the section devices:")
         if not isinstance(tree, CommentedMap):
             raise ConfigError(f"{path}:1: not a rig; it must begin with keys such as name: and devices:")
-        return cls(path=path, values=_plain(tree), tree=tree)
+        values = _plain(tree)
+        for override in overrides:
+            _override(values, override)
+        return cls(path=path, values=values, tree=tree)
 
     def error(self, loc: Loc, what: str) -> ConfigError:
         """The error ``what`` at the key ``loc``."""
@@ -75,11 +78,11 @@ class Document:
 
     def _real(self, loc: Loc, *, missing: bool) -> Loc:
         """``loc`` without the tags that pydantic puts in for the members of a union."""
-        node: Any = self.tree
+        node: Any = self.values
         real: list[Any] = []
         for index, step in enumerate(loc):
             inside = isinstance(node, Mapping) and step in node
-            inside = inside or (isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node))
+            inside = inside or (isinstance(node, list) and isinstance(step, int) and step < len(node))
             if inside:
                 node = node[step]
             if inside or (missing and index == len(loc) - 1):
@@ -123,6 +126,22 @@ def _parse(path: Path, text: str) -> Any:
         raise ConfigError(f"{path}:{_mark_line(error)}: broken YAML: {' '.join(what.split())}") from error
     except (YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: broken YAML: {' '.join(str(error).split())}") from error
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    """Puts ``a.b=VALUE`` into ``values``, VALUE being YAML, making the sections that are not there."""
+    dotted, equals, text = override.partition("=")
+    *sections, key = dotted.split(".")
+    if not equals or not all((*sections, key)):
+        raise ConfigError(f"--set {override}: must be KEY=VALUE, such as worker.threads=2")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {override}: {section} is not a section, it has no keys")
+    try:
+        values[key] = _plain(YAML(typ="rt").load(text))
+    except (YAMLError, ValueError) as error:
+        raise ConfigError(f"--set {override}: {text!r} is not a YAML value; quote it") from error
 
 
 def _mark_line(error: MarkedYAMLError) -> int:

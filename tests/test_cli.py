@@ -53,6 +53,13 @@ def test_check_says_what_is_there(write_rig: Callable[[str], Path]) -> None:
 
 
 @pytest.mark.usefixtures("own_driver")
+def test_set_overrides_a_key(write_rig: Callable[[str], Path]) -> None:
+    result = call("check", write_rig(THREE_LINES), "--set", "name=other", "--set", "devices.mine.emit=[a, b]")
+
+    assert "ok; rig other, devices mine; streams a, b\n" in result.stdout
+
+
+@pytest.mark.usefixtures("own_driver")
 def test_check_probe_asks_each_device(write_rig: Callable[[str], Path]) -> None:
     result = call("check", write_rig(THREE_LINES), "--probe")
 

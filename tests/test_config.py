@@ -59,6 +59,31 @@ class TestLoad:
         assert type(rig.name) is str
         assert type(rig.devices["mine"].model_dump()["count"]) is int
 
+    def test_overrides_win(self, write_rig: WriteRig) -> None:
+        keys = ("devices.mine.mode=slow", "devices.mine.filters.low.gain=2", "worker.threads=3", "name='7'")
+        rig = load(write_rig(OWN + "    mode: fast\n"), keys)
+
+        values = rig.devices["mine"].model_dump()
+        assert (values["mode"], values["filters"]["low"]["gain"]) == ("slow", 2)
+        assert (rig.worker.threads, rig.name) == (3, "7")
+
+    @pytest.mark.parametrize(
+        ("override", "expected"),
+        [
+            ("worker", "--set worker: must be KEY=VALUE, such as worker.threads=2"),
+            ("a..b=3", "--set a..b=3: must be KEY=VALUE, such as worker.threads=2"),
+            ("name.x=3", "--set name.x=3: name is not a section, it has no keys"),
+            ("name=[", "--set name=[: '[' is not a YAML value; quote it"),
+            ("devices.mine.mdoe=3", "rig.yaml:3: devices.mine.mdoe: unknown key; allowed: count, "),
+        ],
+    )
+    def test_a_wrong_override_is_named(self, write_rig: WriteRig, override: str, expected: str) -> None:
+        path = write_rig("name: x\n" + OWN)
+
+        with pytest.raises(ConfigError) as caught:
+            load(path, [override])
+        assert str(caught.value).removeprefix(f"{path.parent}/").startswith(expected)
+
     def test_one_device_of_a_rig(self, write_rig: WriteRig) -> None:
         path = write_rig(OWN + "  other: {driver_path: my_driver.py}\n")
 

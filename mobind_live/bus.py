@@ -20,7 +20,8 @@ from typing import Protocol, Self
 import zmq
 
 from mobind_live.clock import host_now_ns
-from mobind_live.schema import TOPICS, Message, Preview, Received, SchemaError, decode, encode
+from mobind_live.schema import TOPICS, Message, Preview, Received, SchemaError
+from mobind_live.wire import decode, encode
 
 PUBLISH_ENDPOINT = "tcp://127.0.0.1:5571"
 SUBSCRIBE_ENDPOINT = "tcp://127.0.0.1:5572"
@@ -104,7 +105,7 @@ class Intake:
     def take(self, frames: Sequence[bytes]) -> Received | None:
         """The message in ``frames``, or None if it is malformed."""
         try:
-            received = decode(list(frames))
+            received = decode(frames)
         except SchemaError as error:
             self._refuse(str(error))
             return None

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from mobind_live.bus import Intake, Receiver, Subscriber
 from mobind_live.clock import host_now_ns
-from mobind_live.schema import Message, Received, SchemaError, encode
+from mobind_live.schema import Message, Received
 
 _WINDOW_NS = 5_000_000_000
 _SHOW_EVERY_NS = 1_000_000_000
@@ -49,18 +49,7 @@ class Watch:
 
     def feed(self, batch: list[Received], now_ns: int) -> None:
         for received in batch:
-            self.topics.setdefault(received.topic, TopicRate()).add(size_of(received), now_ns)
-
-
-def size_of(received: Received) -> int:
-    """Bytes of a message on the wire."""
-    try:
-        frames = encode(
-            received.message, seq=received.seq, boot_ns=received.boot_ns, sent_ns=received.sent_ns
-        )
-    except SchemaError:
-        return 0
-    return sum(len(frame) for frame in frames)
+            self.topics.setdefault(received.topic, TopicRate()).add(received.size, now_ns)
 
 
 def summary(message: Message) -> str:

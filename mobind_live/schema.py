@@ -8,16 +8,15 @@ Sign of an offset, stated here once: ``t_imu = t_cam + offset_s`` (Kalibr's conv
 Wire form of one message: ``[topic, msgpack map, raw array, raw array, ...]``. The map holds the envelope
 (``schema``, ``type``, ``stream``, ``seq``, ``boot_ns``, ``sent_ns``), the message's plain fields, and
 ``arrays``: a list of ``[field, numpy dtype, shape]``, one entry for each raw frame that follows.
+``wire.py`` makes and reads it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, get_type_hints
+from typing import ClassVar
 
-import msgpack
 import numpy as np
 
 SCHEMA = "1.0"
@@ -162,7 +161,7 @@ class Offset(Message):
     interpolated peak, ``sigma_s`` the standard deviation of the error, ``p`` the probability that the
     answer is right, ``second_peak_ratio`` the runner-up's height over the peak's, ``evidence_s`` the
     seconds of motion behind it. ``reference_ns``, ``offset_s`` and ``rate_ppm`` map stamps:
-    ``offset(t) = offset_s + rate_ppm * 1e-6 * (t - reference_ns) * 1e-9``.
+    ``offset(t_cam) = offset_s + rate_ppm * 1e-6 * (t_cam - reference_ns) * 1e-9``.
     ``clock_offset_s`` and ``clock_drift_ppm`` repeat the device clock's own mapping, which is apart.
     """
 
@@ -344,108 +343,35 @@ TOPICS = (
     Topic(pattern="v1/sim/truth/", message=Truth, rate="1 Hz", queue=1_000, recorded=True),
 )
 
-_TYPES: dict[str, type[Message]] = {topic.message.type_name: topic.message for topic in TOPICS}
+# The arrays of the messages: dtype, and shape with a letter for each length that is free (the same length
+# wherever the letter is the same in a message). ``0|N`` may be empty instead: the device has none.
+ARRAYS: dict[str, dict[str, tuple[str, tuple[str | int, ...]]]] = {
+    "pose": {
+        "track_ids": ("<i4", ("P",)),
+        "boxes": ("<f4", ("P", 4)),
+        "keypoints": ("<f4", ("P", 17, 3)),
+    },
+    "preview": {"jpeg": ("|u1", ("N",))},
+    "imu": {
+        "t_ns": ("<i8", ("N",)),
+        "received_ns": ("<i8", ("N",)),
+        "device_ns": ("<i8", ("0|N",)),
+        "acc_m_s2": ("<f4", ("N", 3)),
+        "gyro_rad_s": ("<f4", ("N", 3)),
+        "quaternion": ("<f4", ("0|N", 4)),
+    },
+    "offset": {"lags_s": ("<f4", ("L",)), "weights": ("<f4", ("L",))},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     """A decoded message with its envelope. ``boot_ns`` changes when the sender was restarted, and
-    ``seq`` counts that sender's messages on this topic from 0."""
+    ``seq`` counts that sender's messages on this topic from 0; ``size`` is its bytes on the wire."""
 
     topic: str
     seq: int
     boot_ns: int
     sent_ns: int
     message: Message
-
-
-def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[bytes]:
-    """The frames of one message: topic, msgpack map, then one raw frame for each array."""
-    header: dict[str, Any] = {
-        "schema": SCHEMA,
-        "type": message.type_name,
-        "seq": seq,
-        "boot_ns": boot_ns,
-        "sent_ns": sent_ns,
-    }
-    arrays: list[tuple[str, str, tuple[int, ...]]] = []
-    frames: list[bytes] = []
-    for field in dataclasses.fields(message):
-        value = getattr(message, field.name)
-        if isinstance(value, np.ndarray):
-            arrays.append((field.name, value.dtype.newbyteorder("<").str, value.shape))
-            frames.append(np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<")).tobytes())
-        else:
-            header[field.name] = _plain(value)
-    header["arrays"] = arrays
-    packed: Any = msgpack.packb(header)  # its own hint says "or None", for streams
-    return [message.topic.encode(), packed, *frames]
-
-
-def decode(frames: list[bytes]) -> Received:
-    """The message in ``frames``; unknown keys are ignored.
-
-    Raises SchemaError if the frames are malformed or of another major version.
-    """
-    try:
-        topic, packed, *raw = frames
-        header = msgpack.unpackb(packed)
-        version, type_name = str(header["schema"]), header["type"]
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
-        raise SchemaError(f"not a mobind-live message: {error}") from error
-    if version.split(".")[0] != SCHEMA.split(".")[0]:
-        raise SchemaError(f"schema {version} on {topic!r}; this reader knows {SCHEMA}")
-    if type_name not in _TYPES:
-        raise SchemaError(f"unknown message type {type_name!r} on {topic!r}")
-    try:
-        return Received(
-            topic=topic.decode(),
-            seq=int(header["seq"]),
-            boot_ns=int(header["boot_ns"]),
-            sent_ns=int(header["sent_ns"]),
-            message=_build(_TYPES[type_name], header, raw),
-        )
-    except (ValueError, TypeError, KeyError) as error:
-        raise SchemaError(f"malformed {type_name} message on {topic!r}: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    """``value`` as msgpack takes it: dataclasses become maps."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, StrEnum):
-        return value.value
-    return value
-
-
-_NESTED: dict[str, type] = {"candidates": Candidate, "streams": StreamHealth, "worn": WornTruth}
-
-
-def _build(cls: type[Message], header: dict[str, Any], raw: list[bytes]) -> Message:
-    values: dict[str, Any] = {}
-    specs = header["arrays"]
-    if len(specs) != len(raw):
-        raise ValueError(f"{len(specs)} arrays announced, {len(raw)} frames came")
-    for (name, dtype, shape), frame in zip(specs, raw, strict=True):
-        values[name] = np.frombuffer(frame, dtype=dtype).reshape(shape)
-    hints = get_type_hints(cls)
-    for field in dataclasses.fields(cls):
-        if field.name in values or field.name not in header:
-            continue
-        values[field.name] = _restore(field.name, hints[field.name], header[field.name])
-    known = {field.name for field in dataclasses.fields(cls)}
-    return cls(**{name: value for name, value in values.items() if name in known})
-
-
-def _restore(name: str, hint: Any, value: Any) -> Any:
-    if name in _NESTED:
-        nested = _NESTED[name]
-        known = {field.name for field in dataclasses.fields(nested)}
-        return tuple(nested(**{k: v for k, v in item.items() if k in known}) for item in value)
-    if hint is Verdict:
-        return Verdict(value)
-    return tuple(value) if isinstance(value, list) else value
+    size: int = 0

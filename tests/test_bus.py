@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import zmq
+
+from mobind_live.bus import (
+    BusError,
+    Intake,
+    MemoryBus,
+    Proxy,
+    Publisher,
+    Subscriber,
+    TopicCount,
+    is_loopback,
+    queue_for,
+)
+from mobind_live.schema import Preview, Received, Truth
+from mobind_live.wire import encode
+
+ANY = "tcp://127.0.0.1:*"
+
+
+def truth(t_ns: int = 0) -> Truth:
+    return Truth(stream="sim", t_ns=t_ns, worn=(), tracks={}, delays_s={}, actions={})
+
+
+def preview(camera: str, t_ns: int) -> Preview:
+    return Preview(stream=camera, t_ns=t_ns, image_size=(2, 2), jpeg=np.zeros(3, np.uint8))
+
+
+def poll_until(subscriber: Subscriber, count: int) -> list[Received]:
+    batch: list[Received] = []
+    while len(batch) < count and (more := subscriber.poll(5_000)):
+        batch += more
+    return batch
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with Proxy(ANY, ANY) as running:
+        yield running
+
+
+def test_the_first_message_already_arrives(proxy: Proxy) -> None:
+    with (
+        Subscriber(["v1/sim/"], proxy.subscribe_endpoint) as subscriber,
+        Publisher(proxy.publish_endpoint) as publisher,
+    ):
+        for t_ns in range(200):
+            publisher.send(truth(t_ns))
+        batch = poll_until(subscriber, 200)
+    assert [received.seq for received in batch] == list(range(200))
+    assert [received.message.t_ns for received in batch] == list(range(200))  # type: ignore[attr-defined]
+    count = subscriber.intake.topics["v1/sim/truth/"]
+    assert (count.received, count.missed, count.restarts) == (200, 0, 0)
+
+
+def test_a_subscriber_hears_only_its_topics(proxy: Proxy) -> None:
+    with (
+        Subscriber(["v1/cam/a/"], proxy.subscribe_endpoint) as subscriber,
+        Publisher(proxy.publish_endpoint) as publisher,
+    ):
+        for message in (truth(), preview("b", 0), preview("a", 1)):
+            publisher.send(message)
+        assert [received.topic for received in poll_until(subscriber, 1)] == ["v1/cam/a/preview/"]
+
+
+def test_a_stranger_cannot_kill_a_reader(proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        Subscriber(["v1/"], proxy.subscribe_endpoint) as subscriber,
+        Publisher(proxy.publish_endpoint) as publisher,
+        zmq.Context.instance().socket(zmq.XPUB) as stranger,
+    ):
+        stranger.setsockopt(zmq.LINGER, 0)
+        stranger.connect(proxy.publish_endpoint)
+        assert stranger.poll(5_000)  # the subscription has come
+        for frames in ([b"v1/sim/truth/"], [b"v1/sim/truth/", b"\xc1"], [b"v1/x/", b"\x80", b"", b""]):
+            stranger.send_multipart(frames)
+        while sum(subscriber.intake.malformed.values()) < 3:
+            subscriber.poll(1_000)
+        publisher.send(truth(3))
+        assert [received.message for received in poll_until(subscriber, 1)] == [truth(3)]
+    assert subscriber.intake.counters()["malformed"] == 3
+    assert "not a mobind-live message" in caplog.text
+
+
+def test_a_second_proxy_on_the_same_ports_says_so(proxy: Proxy) -> None:
+    with (
+        pytest.raises(
+            BusError, match=f"cannot bind {proxy.publish_endpoint}: .*another mobind-live"
+        ) as caught,
+        Proxy(proxy.publish_endpoint, ANY),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["tcp://0.0.0.0:5571", "tcp://*:5571", "tcp://192.168.1.5:1", "nonsense"]
+)
+def test_only_loopback_is_bound(endpoint: str) -> None:
+    with pytest.raises(BusError, match="reached from outside"), Proxy(endpoint, ANY):
+        pass
+
+
+def test_loopback_addresses() -> None:
+    assert is_loopback("tcp://127.0.0.1:5571")
+    assert is_loopback("tcp://[::1]:5571")
+    assert is_loopback("tcp://localhost:5571")
+    assert is_loopback("ipc:///run/x")
+
+
+def test_an_endpoint_that_is_none_is_named() -> None:
+    with pytest.raises(BusError, match="cannot connect to five"):
+        Subscriber(["v1/"], "five")
+
+
+def test_holes_in_seq_are_missed_messages() -> None:
+    count = TopicCount()
+    for seq in (7, 8, 10, 14):  # joined at 7: what came before is not missed
+        count.take(boot_ns=1, seq=seq)
+    assert (count.received, count.missed, count.restarts) == (4, 1 + 3, 0)
+
+
+def test_a_new_boot_is_a_restart_and_counts_from_zero() -> None:
+    count = TopicCount()
+    for boot_ns, seq in ((1, 5), (2, 2), (2, 3)):
+        count.take(boot_ns, seq)
+    assert (count.missed, count.restarts) == (2, 1)
+
+
+def test_two_senders_on_one_topic_are_told_apart() -> None:
+    count = TopicCount()
+    for boot_ns, seq in ((1, 0), (2, 0), (1, 1), (2, 1), (1, 3)):
+        count.take(boot_ns, seq)
+    assert (count.missed, count.restarts) == (1, 1)
+
+
+def test_an_intake_reports_gaps_by_topic() -> None:
+    intake = Intake()
+    for seq in (0, 4):
+        assert intake.take(encode(truth(), seq=seq, boot_ns=1, sent_ns=0)) is not None
+    assert intake.counters() == {
+        "missed": 3,
+        "sender_restarts": 0,
+        "malformed": 0,
+        "missed/v1/sim/truth/": 3,
+    }
+
+
+def test_a_flood_of_garbage_floods_neither_memory_nor_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    intake = Intake()
+    for index in range(1_000):
+        assert intake.take([b"v1/x%d/" % index, b"\x81\xa6schema\xa1%d" % (index % 10)]) is None
+    assert sum(intake.malformed.values()) == 1_000
+    assert len(intake.malformed) < 40
+    assert len(caplog.records) < 150
+
+
+def test_only_the_newest_preview_of_each_camera_is_handed_out() -> None:
+    bus = MemoryBus()
+    subscriber, publisher = bus.subscriber(), bus.publisher()
+    for message in (preview("a", 1), preview("b", 1), truth(1), preview("a", 2), truth(2)):
+        publisher.send(message)
+    batch = subscriber.poll(0)
+    stamps = [(received.topic, received.message.t_ns) for received in batch]  # type: ignore[attr-defined]
+    assert stamps == [
+        ("v1/cam/b/preview/", 1),
+        ("v1/sim/truth/", 1),
+        ("v1/cam/a/preview/", 2),
+        ("v1/sim/truth/", 2),
+    ]
+    assert subscriber.intake.conflated == 1
+    assert subscriber.poll(0) == []
+
+
+def test_the_memory_bus_filters_and_restarts_like_the_real_one() -> None:
+    bus = MemoryBus(now_ns=iter(range(100)).__next__)
+    subscriber = bus.subscriber(["v1/sim/"])
+    bus.publisher().send(preview("a", 1))
+    for publisher in (bus.publisher(), bus.publisher()):
+        publisher.send(truth())
+    assert [received.seq for received in subscriber.poll(0)] == [0, 0]
+    assert subscriber.intake.topics["v1/sim/truth/"].restarts == 1
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "depth"),
+    [
+        (["v1/"], 10_000),
+        (["v1/cam/a/preview/"], 2),
+        (["v1/cam/"], 1_000),
+        (["v1/im"], 10_000),
+        (["x"], 1_000),
+    ],
+)
+def test_a_subscription_is_as_deep_as_its_deepest_topic(prefixes: list[str], depth: int) -> None:
+    assert queue_for(prefixes) == depth

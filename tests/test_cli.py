@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typer.testing import CliRunner, Result
 from mobind_live import __version__, launch
 from mobind_live.bus import BusError
 from mobind_live.cli import app
-from mobind_live.config import Rig, load
+from mobind_live.config import Rig
 
 THREE_LINES = "devices:\n  mine:\n    driver_path: my_driver.py\n"
 
@@ -140,38 +139,3 @@ def test_schema_is_json_on_stdout() -> None:
 
     assert result.exit_code == 0
     assert json.loads(result.stdout)["title"] == "mobind-live rig"
-
-
-def without_recordings(text: str, tmp_path: Path) -> str:
-    """A rig's YAML with a made-up recording in place of the one that the user shall name."""
-    folder = tmp_path / "take"
-    folder.mkdir()
-    rows = "\n".join(f"{i / 50},{100 + i},{200 - i},{110 + i},{190 - i}" for i in range(50))
-    (folder / "keypoints.csv").write_text(f"time_s,nose_x,nose_y,left_eye_x,left_eye_y\n{rows}\n")
-    samples = "\n".join(f"{20 * i},0,0,1,{i},2,3" for i in range(50))
-    header = "Millis,AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ"
-    for part in ("chest", "left_arm", "right_arm", "left_leg", "right_leg"):
-        (folder / f"imu_{part}.csv").write_text(f"{header}\n{samples}\n")
-    return re.sub(r"folder: .*", f"folder: {folder}", text)
-
-
-RIGS = ("config.yaml", "rigs/bench5.yaml", "rigs/serial.yaml", "rigs/template.yaml", "rigs/video.yaml")
-
-
-@pytest.mark.parametrize("name", RIGS)
-def test_each_rig_that_came_with_us_is_right(
-    root: Path, tmp_path: Path, write_rig: Callable[[str], Path], name: str
-) -> None:
-    rig = load(write_rig(without_recordings((root / name).read_text(), tmp_path)))
-
-    assert rig.streams()
-
-
-def test_every_rig_that_came_with_us_is_tested(root: Path) -> None:
-    assert sorted(f"rigs/{path.name}" for path in (root / "rigs").glob("*.yaml")) == sorted(RIGS[1:])
-
-
-def test_the_default_rig_is_the_demo(root: Path) -> None:
-    kinds = [spec.kind for spec in load(root / "config.yaml").streams()]
-
-    assert (kinds.count("cam"), kinds.count("imu")) == (2, 5)

@@ -66,7 +66,7 @@ class ImuSection(BaseModel):
     )
 
 
-_CAMERAS = {"cam_front": CameraSection(azimuth_deg=5.0), "cam_side": CameraSection(azimuth_deg=65.0)}
+_CAMERAS = {"cam_front": CameraSection(azimuth_deg=-20.0), "cam_side": CameraSection(azimuth_deg=40.0)}
 _IMUS = {
     "imu_1": ImuSection(person=1, part="left_forearm"),
     "imu_2": ImuSection(person=1, part="right_shank"),
@@ -120,7 +120,7 @@ class Config(DriverConfig):
         )
 
     def _camera(self, name: str, section: CameraSection) -> CameraSpec:
-        distance = section.distance_m or 5.5 + 0.6 * max(0, self.people - 2)
+        distance = section.distance_m or 6.5 + 0.7 * max(0, self.people - 2)
         return CameraSpec(name=name, **section.model_dump(exclude={"distance_m"}), distance_m=distance)
 
     def _imu(self, name: str, section: ImuSection) -> ImuSpec:

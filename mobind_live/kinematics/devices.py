@@ -28,7 +28,7 @@ class CameraSpec:
 
     name: str
     azimuth_deg: float = 0.0
-    distance_m: float = 5.5
+    distance_m: float = 6.5
     height_m: float = 1.6
     fps: float = 30.0
     image_size: tuple[int, int] = (1280, 720)
@@ -50,7 +50,7 @@ class ImuSpec:
     clock_drift_ppm: float = 0.0
     jitter_ms: float = 6.0
     loss: float = 0.005
-    burst_ms: float = 50.0
+    burst_ms: float = 48.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class WornImu:
 
     _OVERSAMPLED_HZ = 200.0
     _RINGING_S = 0.25
-    _LATENCY_S = 0.008
+    _LATENCY_S = 0.002
 
     def __init__(self, seed: Sequence[int], spec: ImuSpec, person: Person, epoch_ns: int) -> None:
         self.spec = spec

@@ -30,6 +30,11 @@ class Cycle:
     def fraction(self) -> np.ndarray:
         return self.phase - np.floor(self.phase)
 
+    @property
+    def stride(self) -> float:
+        """How long this bout's strides are, as a share of usual ones."""
+        return 0.82 + 0.34 * float(self.style[0])
+
     def held(self, column: int) -> np.ndarray:
         """This cycle's number, constant within the cycle."""
         return self.table[self._row(0), column]
@@ -85,7 +90,7 @@ def _gait(c: Cycle, hip: CubicSpline, knee: CubicSpline, stride: float) -> Angle
 
 
 def walking(c: Cycle) -> Angles:
-    stride = 0.85 + 0.3 * c.style[0]
+    stride = c.stride
     out = _gait(c, _WALK_HIP, _WALK_KNEE, stride)
     swing = (10 + 22 * c.style[1]) * c.gain(2, 0.12)
     for side, shift, skew in (("left", 0.5, c.style[2]), ("right", 0.0, 1 - c.style[2])):
@@ -108,7 +113,7 @@ def walking(c: Cycle) -> Angles:
 
 
 def jogging(c: Cycle) -> Angles:
-    stride = 0.75 + 0.35 * c.style[0]
+    stride = c.stride
     out = _gait(c, _JOG_HIP, _JOG_KNEE, stride)
     swing = (20 + 18 * c.style[1]) * c.gain(2, 0.1)
     for side, shift in (("left", 0.5), ("right", 0.0)):
@@ -156,7 +161,7 @@ def squats(c: Cycle) -> Angles:
     depth = 0.75 + 0.3 * c.style[1]
     lean = 24 + 16 * c.style[2]
     out: Angles = {"pelvis_pitch": lean * depth * u, "chest_pitch": 4 + 7 * u, "head_pitch": -18 * u}
-    out |= {"hip_flex": 4 + depth * (82 + lean) * u, "knee": 6 + depth * 104 * u}
+    out |= {"hip_flex": 4 + depth * (76 + lean) * u, "knee": 6 + depth * 99 * u}
     out |= {"hip_abd": 6 + 9 * u, "hip_rot": -8 - 4 * u}
     arms = int(c.style[3] * 3)
     if arms == 0:  # stretched forward for balance
@@ -306,19 +311,20 @@ def standing(c: Cycle) -> Angles:
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """``period_s`` is the usual range of one cycle, ``jitter`` how much cycles differ, ``speed_m_s`` how
-    fast it moves over ground, ``weight`` how often people choose it."""
+    """``period_s`` is the usual range of one cycle, ``jitter`` how much cycles differ, ``weight`` how
+    often people choose it. ``ground`` is the speed over ground of
+    a full stride, in body heights per cycle, so that the standing foot does not skate (0: staying)."""
 
     angles: Callable[[Cycle], Angles]
     period_s: tuple[float, float]
     jitter: float
     weight: float
-    speed_m_s: tuple[float, float] | None = None
+    ground: float = 0.0
 
 
 EXERCISES: dict[str, Exercise] = {
-    "walking": Exercise(walking, (0.98, 1.22), 0.02, 1.8, (0.95, 1.3)),
-    "jogging": Exercise(jogging, (0.68, 0.8), 0.02, 1.2, (1.2, 1.9)),
+    "walking": Exercise(walking, (0.98, 1.22), 0.02, 1.8, ground=0.67),
+    "jogging": Exercise(jogging, (0.68, 0.8), 0.02, 1.2, ground=0.69),
     "jumping_jacks": Exercise(jumping_jacks, (0.9, 1.25), 0.035, 1.3),
     "squats": Exercise(squats, (2.0, 3.2), 0.08, 1.3),
     "lunges": Exercise(lunges, (2.2, 3.2), 0.08, 1.2),

@@ -72,7 +72,7 @@ class Person:
         script: tuple[str, ...] = (),
         *,
         home_m: tuple[float, float] = (0.0, 0.0),
-        oval_m: tuple[float, float] = (1.5, 1.0),
+        oval_m: tuple[float, float] = (1.35, 1.15),
         step_seed: int | None = None,
     ) -> None:
         rng = np.random.default_rng([seed, 1])
@@ -141,15 +141,18 @@ class Person:
         name = self._choice(rng, number, before.name if before else "")
         exercise = EXERCISES[name]
         facing = self._facing(before)
-        pace, heading = 0.0, facing + rng.uniform(-1.2, 1.2)
-        if exercise.speed_m_s:
-            speed = rng.uniform(*exercise.speed_m_s) / float(self._oval.mean())
-            ways = [_oval_heading(np.array(turn), self._oval, sign, facing) for sign in (1.0, -1.0)]
-            nearer = int(abs(float(ways[1]) - facing) < abs(float(ways[0]) - facing))
-            pace, heading = (1.0, -1.0)[nearer] * speed, float(ways[nearer])
         phase, cycles = _cycles(rng, start - _MARGIN_S, end + _MARGIN_S, exercise.period_s, exercise.jitter)
         table = np.random.default_rng([self._plan_seed, 3, number]).standard_normal((cycles, 12))
-        return Bout(name, start, end, turn, pace, heading, phase, table, rng.uniform(size=12))
+        cycle = Cycle(phase(np.array([start])), table, rng.uniform(size=12))
+        pace, heading = 0.0, facing + rng.uniform(-1.2, 1.2)
+        if exercise.ground:
+            cadence_hz = float(phase(end) - phase(start)) / (end - start)
+            speed_m_s = exercise.ground * self.skeleton.height_m * cycle.stride * cadence_hz
+            ways = [_oval_heading(np.array(turn), self._oval, sign, facing) for sign in (1.0, -1.0)]
+            nearer = int(abs(float(ways[1]) - facing) < abs(float(ways[0]) - facing))
+            pace = (1.0, -1.0)[nearer] * speed_m_s / float(self._oval.mean())
+            heading = float(ways[nearer])
+        return Bout(name, start, end, turn, pace, heading, phase, table, cycle.style)
 
     def _choice(self, rng: np.random.Generator, number: int, before: str) -> str:
         if self._script:
@@ -199,7 +202,7 @@ def _dofs(bout: Bout, t_s: np.ndarray) -> np.ndarray:
     """Joint angles (T, D) of a bout, in degrees; a name without a side sets both sides."""
     exercise = EXERCISES[bout.name]
     out = np.zeros((len(t_s), len(DOFS)))
-    if not exercise.speed_m_s:
+    if not exercise.ground:
         out[:, DOF["grip_left"]] = out[:, DOF["grip_right"]] = 0.5
     for name, value in exercise.angles(Cycle(bout.phase(t_s), bout.table, bout.style)).items():
         if name in DOF and name not in _SIDED:

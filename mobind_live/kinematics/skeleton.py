@@ -39,7 +39,7 @@ _JOINTS = (
 )  # fmt: skip
 _PARENTS = (-1, 0, 1, 1, 3, 1, 5, 0, 7, 0, 9)
 _TO_PARTS = [_JOINTS.index(part) for part in PARTS]
-_SOFTNESS_M = 0.02  # over this height two feet share the ground, so that a change of feet has no kink
+_SOFTNESS_M = 0.045  # over this height two feet share the ground, so that a change of feet has no kink
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,11 @@ def subscribe(*topics: str, endpoint: str = SUBSCRIBE_ENDPOINT) -> Iterator[Rece
     A rig that is not running yet is waited for, one that stops is waited for again. Raises BusError if
     ``endpoint`` is not an address.
     """
-    with Subscriber(topics or ("v1/",), endpoint) as subscriber:
+    return _messages(Subscriber(topics or ("v1/",), endpoint))  # what is sent from now on is not missed
+
+
+def _messages(subscriber: Subscriber) -> Iterator[Received]:
+    with subscriber:
         while True:
             yield from subscriber.poll(1_000)
 

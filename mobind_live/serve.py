@@ -14,7 +14,7 @@ from mobind_live.bus import Sender
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import Context, DeviceError, Driver, DriverConfig, EndOfStream, ImuReading, StreamSpec
 from mobind_live.health import Heartbeat, State, StreamStats
-from mobind_live.schema import Imu, Message, Pose
+from mobind_live.schema import Imu, Message, Pose, StreamHealth
 
 RETRY_FIRST_S = 0.5
 RETRY_LAST_S = 5.0
@@ -70,13 +70,14 @@ class Lane:
             return self._device_clock.update(reading.device_ns, reading.received_ns)
         return reading.device_ns
 
-    def clock_line(self) -> tuple[float, float, float]:
-        """(offset_s, drift_ppm, residual_ms) of the stream's clock mapping; zeros where there is none."""
+    def health(self, now_ns: int) -> StreamHealth:
+        """The stream's line of a heartbeat, with the state of its clock mapping where it has one."""
         mapping = self._device_clock or self._dejitter
         if mapping is None or self.stats.received == 0:
-            return (0.0, 0.0, 0.0)
+            return self.stats.snapshot(now_ns)
         status = mapping.status()
-        return (status.offset_s, status.drift_ppm, status.residual_ms)
+        line = self.stats.snapshot(now_ns, (status.offset_s, status.drift_ppm, status.residual_ms))
+        return replace(line, lost=line.lost + status.lost)
 
 
 class Service:
@@ -136,7 +137,7 @@ class Service:
 
     def beat(self, state: State, detail: str = "") -> None:
         now_ns = host_now_ns()
-        streams = tuple(lane.stats.snapshot(now_ns, lane.clock_line()) for lane in self._lanes.values())
+        streams = tuple(lane.health(now_ns) for lane in self._lanes.values())
         self._heartbeat.send(state, detail, streams, self._counters)
 
     def _play(self) -> None:

@@ -134,7 +134,7 @@ def _answers(view: RigView, now_ns: int, width: int) -> Table:
     """Two rows or more for each IMU: one for each camera's offset; who, where and what stand beside the
     first two, with their probabilities below."""
     columns = [("imu", "left"), ("camera", "left"), ("offset s", "right")]
-    if view.truth is not None and width >= MEDIUM:
+    if view.truth is not None and width >= FULL:
         columns.append(("truth", "right"))
     columns.append(("verdict", "left"))
     if width >= WIDE:

@@ -1,0 +1,250 @@
+"""The terminal: what was received, to text."""
+
+from __future__ import annotations
+
+import io
+import logging
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+from test_wire import binding, health, imu, offset
+
+from mobind_live import console as terminal
+from mobind_live.bus import MemoryBus
+from mobind_live.driver import StreamSpec
+from mobind_live.schema import Action, Message, StreamHealth, Truth, Verdict, WornTruth
+from mobind_live.table import render, sparkline
+from mobind_live.view import Note, RigView
+
+SECOND = 1_000_000_000
+STREAMS = (
+    StreamSpec(name="left", kind="imu", nominal_hz=50, clock="device"),
+    StreamSpec(name="front", kind="cam", nominal_hz=30),
+    StreamSpec(name="side", kind="cam", nominal_hz=30),
+)
+TRUTH = Truth(
+    stream="sim",
+    t_ns=0,
+    worn=(WornTruth(imu="left", person="anna", part="left_forearm", delay_s=1.5),),
+    tracks={"front": {"3": "anna"}, "side": {"1": "anna"}},
+    delays_s={"front": 1.75, "side": 0.5},
+    actions={"anna": "jumping_jacks"},
+)
+ACTION = Action(
+    stream="person_1",
+    t_ns=0,
+    label="squat",
+    p=0.5,
+    verdict=Verdict.OK,
+    labels=("squat",),
+    probabilities=(0.5,),
+)
+LINE = StreamHealth(
+    stream="left",
+    kind="imu",
+    rate_hz=49.6,
+    nominal_hz=50,
+    age_s=0.04,
+    received=990,
+    lost=10,
+    shed=3,
+    clock_offset_s=12.5,
+    clock_drift_ppm=-7.25,
+    clock_residual_ms=0.9,
+)
+DEVICE = replace(
+    health(), stream="left", streams=(LINE,), counters={"bad_lines": 4, "rss_mb": 55, "cpu_s": 1}
+)
+WORKER = replace(
+    health(),
+    stream="worker",
+    streams=(),
+    counters={"latency_p50_ms": 130, "latency_p95_ms": 245, "missed/v1/imu/left/": 6},
+)
+ANSWERS: tuple[Message, ...] = (DEVICE, WORKER, offset(), replace(offset(), camera="side"), binding(), ACTION)
+
+
+def view_of(*messages: Message, now_ns: int = 0) -> RigView:
+    bus = MemoryBus()
+    subscriber, publisher = bus.subscriber(), bus.publisher()
+    for message in messages:
+        publisher.send(message)
+    view = RigView(title="rig.yaml", streams=STREAMS, started_ns=0)
+    view.feed(subscriber.poll(0), now_ns)
+    return view
+
+
+def shown(view: RigView, now_ns: int = SECOND, width: int = 100, height: int = 40) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=False)
+    console.print(render(view, now_ns, width, height))
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def row(lines: list[str], start: str, nth: int = 0) -> str:
+    return [line for line in lines if line.startswith(f"│ {start}")][nth]
+
+
+def test_a_stream_shows_rate_age_loss_gaps_and_clock() -> None:
+    cells = row(shown(view_of(*ANSWERS)), "left").split()
+    text = " ".join(cells)
+    assert "49.6 / 50 Hz 0.04 s 1.0 % 6 3 +12.5000 s -7.2 ppm 0.9 ms" in text
+
+
+def test_a_stream_that_never_spoke_is_there_all_the_same() -> None:
+    assert "- / 30 Hz" in row(shown(view_of()), "front")
+
+
+def test_an_answer_shows_offset_wearer_part_and_action_with_their_verdicts() -> None:
+    lines = shown(view_of(*ANSWERS))
+    above, below = row(lines, "left", 1), lines[lines.index(row(lines, "left", 1)) + 1]
+    for piece in ("front", "-0.250 ±0.010", "ok", "person 1", "left forearm", "squat"):
+        assert piece in above
+    for piece in ("side", "-0.250 ±0.010", "90% ambiguous", "80% ok", "50% ok"):
+        assert piece in below
+    assert "! left: on the other arm" in "\n".join(lines)
+    assert "SIMULATED" not in "\n".join(lines)
+
+
+def test_the_truth_stands_beside_the_answers_of_a_simulator() -> None:
+    lines = [" ".join(line.split()) for line in shown(view_of(*ANSWERS, TRUTH))]
+    above, below = row(lines, "left", 1), lines[lines.index(row(lines, "left", 1)) + 1]
+    assert "-0.250 ±0.010 -0.250 ok" in above
+    assert "-0.250 ±0.010 +1.000 ok" in below
+    assert "person 1 ✓" in above
+    assert "left forearm ✓" in above
+    assert "squat ✗" in above
+    assert "50%, is jumping jacks" in below
+    assert "SIMULATED" in lines[1]
+
+
+def test_simulated_messages_raise_the_banner_even_without_truth() -> None:
+    assert "SIMULATED" in shown(view_of(replace(offset(), simulated=True)))[1]
+
+
+def test_what_the_yaml_expects_is_compared_when_there_is_no_truth() -> None:
+    lines = shown(view_of(offset(), replace(binding(), expected_part="right_forearm")))
+    assert "left forearm ✗" in row(lines, "left", 1)
+    assert "80%, is right forearm" in "\n".join(lines)
+
+
+def test_an_answer_that_is_none_shows_no_number() -> None:
+    mute = replace(binding(), wearer_verdict=Verdict.NO_MOTION, part_verdict=Verdict.UNBOUND)
+    line = row(shown(view_of(offset(), mute)), "left", 1)
+    assert "no motion" in line
+    assert "unbound" in line
+    assert "person" not in line
+
+
+def test_an_answer_that_stopped_coming_is_stale() -> None:
+    assert "stale" in row(shown(view_of(offset()), now_ns=20 * SECOND), "left", 1)
+
+
+def test_processes_show_state_memory_latency_and_counts() -> None:
+    view = view_of(*ANSWERS)
+    view.cpu["worker"] = 31.4
+    lines = shown(view)
+    worker = " ".join(row(lines, "worker").split())
+    assert worker.startswith("│ worker running 0 31 % 0 MB latency p50 130 ms, p95 245 ms")
+    assert "bad lines 4" in "\n".join(lines)
+
+
+def test_a_process_that_went_silent_is_said_to_be() -> None:
+    assert "silent" in row(shown(view_of(WORKER), now_ns=10 * SECOND), "worker")
+
+
+def test_cpu_is_seconds_used_over_seconds_passed() -> None:
+    view = view_of()
+    for index in range(40):
+        used = replace(WORKER, t_ns=index * SECOND, counters={"cpu_s": 0.25 * index})
+        bus = MemoryBus()
+        subscriber = bus.subscriber()
+        bus.publisher().send(used)
+        view.feed(subscriber.poll(0), index * SECOND)
+    assert view.cpu["worker"] == pytest.approx(25, abs=0.1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(100, 40), (80, 24), (60, 30), (40, 20), (200, 60)])
+def test_it_fits_the_terminal(width: int, height: int) -> None:
+    view = view_of(*ANSWERS, TRUTH)
+    for index in range(50):
+        view.notes.append(Note(0, logging.WARNING, f"note {index} " + "x" * 300))
+    lines = shown(view, width=width, height=height)
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= height
+    assert "left forearm" in "\n".join(lines) or width < 60
+
+
+def test_the_newest_notes_are_shown() -> None:
+    view = view_of()
+    view.notes.extend(Note(index * SECOND, logging.INFO, f"note {index}") for index in range(70))
+    assert "01:09  note 69" in "\n".join(shown(view))
+
+
+def test_the_histogram_has_its_peak_where_it_is() -> None:
+    weights = np.zeros(161, np.float32)
+    weights[80] = 1
+    bars = sparkline(replace(offset(), lags_s=np.arange(161), weights=weights), width=16)
+    assert (len(bars), bars.index("█")) == (16, 8)
+    assert sparkline(replace(offset(), lags_s=np.empty(0), weights=np.empty(0))) == ""
+
+
+def test_without_a_terminal_the_same_is_written_as_lines() -> None:
+    lines = terminal.lines(view_of(*ANSWERS, TRUTH), SECOND)
+    text = "\n".join(lines)
+    assert lines[0].startswith("SIMULATED")
+    assert "49.6 of 50 Hz  age 0.04 s  loss 1.0 %  gaps 6  shed 3" in text
+    assert "-0.250 ±0.010 s  ok  (truth +1.000)" in text
+    assert "person_1 90 % ambiguous  part left_forearm 80 % ok  action squat 50 % ok" in text
+    assert "(truth anna left_forearm)" in text
+    assert "ALARM on the other arm" in text
+    assert "latency p50 130 ms, p95 245 ms" in text
+
+
+def feed(output: Any, *messages: Message) -> None:
+    bus = MemoryBus()
+    subscriber = bus.subscriber()
+    publisher = bus.publisher()
+    for message in messages:
+        publisher.send(message)
+    output.feed(subscriber.poll(0))
+
+
+def test_lines_and_log_go_to_the_stream_and_to_the_file(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "LINES_EVERY_NS", 0)
+    stream, log = io.StringIO(), tmp_path / "log"
+    with terminal.LogLines(RigView(title="t", streams=STREAMS, started_ns=0), log, stream) as output:
+        logging.getLogger("x").warning("camera: lost")
+        feed(output, imu(), offset())
+    handlers = len(logging.getLogger().handlers)
+    for text in (stream.getvalue(), log.read_text()):
+        assert "WARNING camera: lost" in text
+        assert "offset  left" in text
+    logging.getLogger("x").warning("after")
+    assert "after" not in stream.getvalue()
+    assert len(logging.getLogger().handlers) == handlers
+
+
+def test_the_live_table_leaves_the_terminal_as_it_found_it(tmp_path: Any) -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=100, height=40, legacy_windows=False)
+    view = RigView(title="t", streams=STREAMS, started_ns=0, log="the.log")
+
+    def crash() -> None:
+        with terminal.LiveTable(view, tmp_path / "log", console) as output:
+            logging.getLogger("x").warning("camera: lost")
+            feed(output, offset())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        crash()
+    text = file.getvalue()
+    assert text.count("\x1b[?1049h") == text.count("\x1b[?1049l") == 1
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h")
+    after = text.split("\x1b[?1049l")[1]
+    assert "camera: lost" in after
+    assert "the log is in the.log" in after

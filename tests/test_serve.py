@@ -1,0 +1,283 @@
+"""The loop that serves one device, over an in-memory bus and a device made of a script."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Self
+
+import numpy as np
+import pytest
+
+from mobind_live.bus import MemoryBus
+from mobind_live.clock import host_now_ns
+from mobind_live.driver import (
+    Context,
+    Counters,
+    DeviceError,
+    DriverConfig,
+    EndOfStream,
+    ImuReading,
+    StreamSpec,
+)
+from mobind_live.health import StreamStats
+from mobind_live.schema import Health, Imu, Message, Pose
+from mobind_live.serve import Service, serve
+
+
+class Config(DriverConfig):
+    driver: str = "script"
+    clock: str = "host"
+
+    def streams(self, name: str) -> tuple[StreamSpec, ...]:
+        return (
+            StreamSpec(name=name, kind="imu", nominal_hz=100, clock=self.clock),  # type: ignore[arg-type]
+            StreamSpec(name="cam", kind="cam", nominal_hz=30),
+        )
+
+
+Step = Callable[[], Iterable[Message | ImuReading]]
+
+
+class Script:
+    """A driver whose every read is the next of ``steps``; at their end it asks the loop to stop."""
+
+    def __init__(self, steps: list[Step], stop: threading.Event) -> None:
+        self.steps = steps
+        self.stop = stop
+        self.opened = 0
+        self.closed = 0
+        self.contexts: list[Context] = []
+        self.counters = Counters()
+
+    def __call__(self, config: DriverConfig, context: Context) -> Script:
+        self.contexts.append(context)
+        return self
+
+    def __enter__(self) -> Self:
+        self.opened += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed += 1
+
+    def read(self) -> Iterable[Message | ImuReading]:
+        if not self.steps:
+            self.stop.set()
+            return ()
+        return self.steps.pop(0)()
+
+
+class Started:
+    """The rig has started."""
+
+    def wait(self, timeout_s: float) -> int | None:
+        return 1_000
+
+
+def reading(
+    n: int = 2, stream: str = "left", device_ns: np.ndarray | None = None, lost: int = 0
+) -> ImuReading:
+    return ImuReading(
+        stream=stream,
+        received_ns=np.full(n, host_now_ns()),
+        device_ns=np.arange(n) if device_ns is None else device_ns,
+        acc_m_s2=np.ones((n, 3), np.float32),
+        gyro_rad_s=np.ones((n, 3), np.float32),
+        lost=lost,
+    )
+
+
+def raises(error: Exception) -> Step:
+    def step() -> Iterable[Message]:
+        raise error
+
+    return step
+
+
+def play(steps: list[Step], config: Config | None = None) -> tuple[Script, list[Message]]:
+    stop, bus = threading.Event(), MemoryBus()
+    subscriber, script = bus.subscriber(), Script(steps, stop)
+    serve(script, config or Config(), Context(name="left", epoch_ns=0), bus.publisher(), stop, Started())
+    return script, [received.message for received in subscriber.poll(0)]
+
+
+def beats(messages: list[Message]) -> list[tuple[str, str]]:
+    return [(item.state, item.detail) for item in messages if isinstance(item, Health)]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobind_live.serve.RETRY_FIRST_S", 0.0)
+    monkeypatch.setattr("mobind_live.serve.RETRY_LAST_S", 0.0)
+
+
+def test_host_stamps_are_published_as_they_are() -> None:
+    stamps = np.array([5, 6], np.int64)
+    script, messages = play([lambda: [reading(2, device_ns=stamps)]])
+    imus = [item for item in messages if isinstance(item, Imu)]
+    assert [item.t_ns.tolist() for item in imus] == [[5, 6]]
+    assert imus[0].quaternion.shape == (0, 4)
+    assert script.contexts == [Context(name="left", epoch_ns=1_000)]
+    assert (script.opened, script.closed) == (1, 1)
+
+
+def test_device_stamps_are_mapped_to_host_time() -> None:
+    n = 200
+    host = host_now_ns() + np.arange(n) * 10_000_000
+    step: Step = lambda: [  # noqa: E731
+        ImuReading(
+            stream="left",
+            received_ns=host,
+            device_ns=np.arange(n) * 10_000_000 + 77_000_000_000,
+            acc_m_s2=np.zeros((n, 3), np.float32),
+            gyro_rad_s=np.zeros((n, 3), np.float32),
+        )
+    ]
+    _, messages = play([step], Config(clock="device"))
+    (imu,) = [item for item in messages if isinstance(item, Imu)]
+    assert np.abs(imu.t_ns - host).max() < 5_000_000
+    assert imu.device_ns[0] == 77_000_000_000
+
+
+def test_arrivals_in_bursts_are_spread() -> None:
+    n = 100
+    bursts = host_now_ns() + (np.arange(n) // 10) * 100_000_000
+    step: Step = lambda: [  # noqa: E731
+        ImuReading(
+            stream="left",
+            received_ns=bursts,
+            device_ns=None,
+            acc_m_s2=np.zeros((n, 3), np.float32),
+            gyro_rad_s=np.zeros((n, 3), np.float32),
+        )
+    ]
+    _, messages = play([step], Config(clock="arrival"))
+    (imu,) = [item for item in messages if isinstance(item, Imu)]
+    assert imu.device_ns.shape == (0,)
+    assert (np.diff(imu.t_ns) > 0).all()
+    assert (imu.t_ns <= bursts).all()
+
+
+def test_a_device_that_is_lost_is_opened_again() -> None:
+    script, messages = play([lambda: [reading()], raises(DeviceError("unplugged")), lambda: [reading()]])
+    assert (script.opened, script.closed) == (2, 2)
+    states = beats(messages)
+    assert ("waiting", "unplugged") in states
+    assert [state for state, _ in states].index("waiting") > [state for state, _ in states].index("running")
+    assert sum(isinstance(item, Imu) for item in messages) == 2
+
+
+def test_a_played_file_says_ended_and_stays() -> None:
+    stop, bus = threading.Event(), MemoryBus()
+    subscriber = bus.subscriber()
+    script = Script([lambda: [reading()], raises(EndOfStream())], stop)
+    thread = threading.Thread(
+        target=serve,
+        args=(script, Config(), Context(name="left", epoch_ns=0), bus.publisher(), stop, Started()),
+    )
+    thread.start()
+    states: list[tuple[str, str]] = []
+    while states.count(("ended", "played to the end")) < 2:
+        states += beats([received.message for received in subscriber.poll(0)])
+        assert not stop.wait(0.01)
+    assert thread.is_alive()
+    stop.set()
+    thread.join()
+    assert script.opened == 1
+
+
+def test_heartbeats_go_out_before_the_rig_starts() -> None:
+    stop, bus = threading.Event(), MemoryBus()
+    subscriber = bus.subscriber()
+
+    class Never:
+        def wait(self, timeout_s: float) -> int | None:
+            stop.set()
+            return None
+
+    script = Script([], stop)
+    serve(script, Config(), Context(name="left", epoch_ns=0), bus.publisher(), stop, Never())
+    assert beats([item.message for item in subscriber.poll(0)])[0] == (
+        "starting",
+        "waiting for the rig to start",
+    )
+    assert script.opened == 0
+
+
+def test_bugs_are_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        play([raises(ZeroDivisionError())])
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (reading(stream="typo"), "'typo', which its Config.streams.. does not name .it names left, cam"),
+        (ImuReading(
+            stream="left", received_ns=np.zeros(2, np.int64), device_ns=np.zeros(2, np.int64),
+            acc_m_s2=np.zeros((2, 4)), gyro_rad_s=np.zeros((2, 3)),
+        ), r"acc_m_s2 has shape \(2, 4\), expected \(2, 3\)"),
+        (ImuReading(
+            stream="left", received_ns=np.zeros(2, np.int64), device_ns=None,
+            acc_m_s2=np.zeros((2, 3)), gyro_rad_s=np.zeros((2, 3)),
+        ), "no device stamps"),
+    ],
+)  # fmt: skip
+def test_what_contradicts_the_contract_is_named(item: ImuReading, reason: str) -> None:
+    service = Service(
+        Script([lambda: [item]], stop := threading.Event()),
+        Config(),
+        Context(name="left", epoch_ns=0),
+        MemoryBus().publisher(),
+        stop,
+    )
+    with pytest.raises(DeviceError, match=reason):
+        service._play()
+
+
+def test_samples_losses_and_sheds_are_counted() -> None:
+    pose = Pose(
+        stream="cam",
+        t_ns=1,
+        received_ns=1,
+        image_size=(4, 4),
+        track_ids=np.zeros(0),
+        boxes=np.zeros((0, 4)),
+        keypoints=np.zeros((0, 17, 3)),
+    )
+    stop, bus = threading.Event(), MemoryBus()
+    subscriber = bus.subscriber(["v1/health/"])
+    script = Script([lambda: [reading(3, lost=2), reading(4, lost=1), pose]], stop)
+    script.counters.add("shed/cam", 5)
+    script.counters.add("bad_lines", 7)
+    service = Service(script, Config(), Context(name="left", epoch_ns=0), bus.publisher(), stop)
+    service.run()
+    service.beat("running")
+    last = subscriber.poll(0)[-1].message
+    assert isinstance(last, Health)
+    imu, cam = last.streams
+    assert (imu.stream, imu.received, imu.lost, imu.shed) == ("left", 7, 3, 0)
+    assert (cam.stream, cam.received, cam.lost, cam.shed) == ("cam", 1, 0, 5)
+    assert last.counters["bad_lines"] == 7
+    assert last.counters["cpu_s"] > 0
+    assert last.counters["rss_mb"] > 1
+
+
+SECOND = 1_000_000_000
+
+
+def test_a_rate_is_samples_over_the_time_they_span() -> None:
+    stats = StreamStats("left", "imu", 100)
+    assert stats.rate_hz(0) == 0
+    for index in range(100):
+        stats.add(10, index * SECOND // 10)
+    assert stats.rate_hz(99 * SECOND // 10) == pytest.approx(100)
+    assert stats.snapshot(99 * SECOND // 10).age_s == 0
+    assert stats.rate_hz(12 * SECOND) < 75
+    assert stats.rate_hz(14 * SECOND) == 0
+    assert stats.snapshot(14 * SECOND).age_s == pytest.approx(4.1)
+
+
+def test_the_age_of_nothing_is_unknown() -> None:
+    assert StreamStats("left", "imu", 100).snapshot(5).age_s == -1

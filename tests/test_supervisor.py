@@ -1,0 +1,234 @@
+"""The supervisor, with real processes that do next to nothing."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import children
+import pytest
+
+from mobind_live.bus import Intake, Proxy, Publisher, Subscriber
+from mobind_live.schema import Health, Received
+from mobind_live.supervisor import ProcessSpec, RestartPolicy, Supervisor
+
+ANY = "tcp://127.0.0.1:*"
+SECOND = 1_000_000_000
+
+# A condition on what was heard so far, and what to do once it holds.
+Step = tuple[Callable[[], object], Callable[[], object]]
+
+
+class Stage:
+    """A supervisor on a bus of its own; ``play`` runs it through a story, step by step."""
+
+    def __init__(self, proxy: Proxy, sender: Publisher, receiver: Subscriber) -> None:
+        self.endpoints = (proxy.publish_endpoint, proxy.subscribe_endpoint)
+        self.sender, self.receiver = sender, receiver
+        self.heard: list[Health] = []
+        self.supervisor: Supervisor
+
+    @property
+    def intake(self) -> Intake:
+        return self.receiver.intake
+
+    def play(self, specs: list[ProcessSpec], *steps: Step) -> None:
+        self.supervisor = Supervisor(specs, self.sender, self.receiver, self.endpoints)
+        stop, left = threading.Event(), list(steps)
+
+        def listen(batch: list[Received]) -> None:
+            self.heard += [item.message for item in batch if isinstance(item.message, Health)]
+            while left and left[0][0]():
+                left.pop(0)[1]()
+            if not left:
+                stop.set()
+
+        self.supervisor.run(stop, listen)
+
+    def of(self, name: str, state: str = "running", restarts: int = 0) -> list[Health]:
+        """The heartbeats of one process in one state, after so many restarts."""
+        return [
+            item
+            for item in self.heard
+            if (item.stream, item.state, item.restarts) == (name, state, restarts) and item.pid != os.getpid()
+        ]
+
+    def pid(self, name: str) -> int:
+        pid = self.supervisor.children[name].pid
+        assert pid is not None
+        return pid
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with (
+        Proxy(ANY, ANY) as proxy,
+        Subscriber(["v1/"], proxy.subscribe_endpoint) as receiver,
+        Publisher(proxy.publish_endpoint) as sender,
+    ):
+        yield Stage(proxy, sender, receiver)
+    assert multiprocessing.active_children() == []
+
+
+def nothing() -> None:
+    pass
+
+
+def test_a_killed_process_comes_back_and_the_rest_goes_on(stage: Stage) -> None:
+    specs = [ProcessSpec(name=name, target=children.beat) for name in ("a", "b")]
+    stage.play(
+        specs,
+        (lambda: stage.of("a") and stage.of("b"), lambda: os.kill(stage.pid("a"), signal.SIGKILL)),
+        # Its messages go on under a new boot, which the reader counts (b's boot was the other's second).
+        (lambda: stage.of("a", restarts=1) and stage.intake.topics["v1/sim/truth/"].restarts == 2, nothing),
+    )
+    before, after = stage.of("a")[-1], stage.of("a", restarts=1)[0]
+    assert before.pid != after.pid
+    assert {item.restarts for item in stage.heard if item.stream == "b"} == {0}
+    assert any("SIGKILL" in item.detail for item in stage.heard if item.stream == "a")
+
+
+def test_what_dies_again_and_again_is_given_up(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    specs = [ProcessSpec(name="bad", target=children.crash), ProcessSpec(name="good", target=children.beat)]
+
+    def quick() -> None:
+        stage.supervisor.children["bad"].policy = RestartPolicy(first_delay_ns=1)
+
+    stage.play(
+        specs,
+        (lambda: True, quick),
+        (lambda: any(item.state == "failed" for item in stage.heard), stage.heard.clear),
+        (lambda: len(stage.of("good")) > 3, nothing),
+    )
+    bad = stage.supervisor.children["bad"]
+    assert (bad.failed, bad.restarts) == (True, 5)
+    assert bad.start_at_ns is None
+    assert "bad: RuntimeError: a bug, on two lines (children.py:" in caplog.text
+    assert "given up after 5 restarts" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_a_process_that_stalls_is_killed_and_restarted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobind_live.supervisor.STALL_NS", SECOND // 2)
+    monkeypatch.setattr("mobind_live.supervisor.STOP_GRACE_S", 0.1)
+    stage.play(
+        [ProcessSpec(name="a", target=children.beat_once_then_hang)],
+        (lambda: stage.of("a", restarts=1), nothing),
+    )
+    assert any("no heartbeat" in item.detail for item in stage.heard)
+
+
+def test_the_stop_is_heard_by_all_and_the_deaf_are_killed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mobind_live.supervisor.STOP_GRACE_S", 1.0)
+    specs = [
+        ProcessSpec(name="good", target=children.beat),
+        ProcessSpec(name="deaf", target=children.beat_once_then_hang),
+    ]
+    pids: list[int] = []
+    stage.play(
+        specs,
+        (
+            lambda: stage.of("good") and stage.of("deaf"),
+            lambda: pids.extend(stage.pid(name) for name in ("good", "deaf")),
+        ),
+    )
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert "deaf did not stop" in caplog.text
+    assert "good did not stop" not in caplog.text
+
+
+def test_the_rig_starts_when_its_gate_is_ready_and_restarts_keep_the_epoch(stage: Stage) -> None:
+    specs = [
+        ProcessSpec(name="device", target=children.beat_after_go),
+        ProcessSpec(name="worker", target=children.beat, gate=True),
+    ]
+    stage.play(
+        specs,
+        (lambda: stage.of("device"), lambda: os.kill(stage.pid("device"), signal.SIGKILL)),
+        (lambda: stage.of("device", restarts=1), nothing),
+    )
+    epoch = str(stage.supervisor.epoch_ns)
+    assert {item.detail for item in stage.of("device") + stage.of("device", restarts=1)} == {epoch}
+
+
+def test_a_gate_that_never_opens_is_not_waited_for_for_ever(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobind_live.supervisor.GO_AFTER_NS", SECOND // 2)
+    specs = [
+        ProcessSpec(name="device", target=children.beat_after_go),
+        ProcessSpec(name="worker", target=children.beat, args=("starting",), gate=True),
+    ]
+    stage.play(specs, (lambda: stage.of("device"), nothing))
+
+
+_PARENT = """
+import sys, threading
+sys.path.insert(0, {tests!r})
+import children
+from mobind_live.bus import MemoryBus
+from mobind_live.supervisor import ProcessSpec, Supervisor
+if __name__ == "__main__":
+    bus = MemoryBus()
+    spec = ProcessSpec(name="a", target=children.orphan, args=({pid_file!r},))
+    Supervisor([spec], bus.publisher(), bus.subscriber(), ("", "")).run(threading.Event())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own way is Linux's")
+def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    pid_file, script = tmp_path / "pid", tmp_path / "parent.py"
+    script.write_text(_PARENT.format(tests=str(Path(__file__).parent), pid_file=str(pid_file)))
+    parent = subprocess.Popen([sys.executable, str(script)])
+    pause = threading.Event()
+    while not (pid_file.exists() and pid_file.read_text()):
+        assert parent.poll() is None
+        pause.wait(0.05)
+    child = int(pid_file.read_text())
+    parent.kill()
+    parent.wait()
+    while _runs(child):
+        pause.wait(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_first_restart_is_at_once_and_the_sixth_is_none() -> None:
+    policy = RestartPolicy()
+    assert [policy.after_death(now) for now in range(6)] == [
+        0,
+        SECOND // 2,
+        SECOND,
+        2 * SECOND,
+        4 * SECOND,
+        None,
+    ]
+
+
+def test_old_deaths_are_forgiven() -> None:
+    policy = RestartPolicy()
+    assert all(policy.after_death(minute * 61 * SECOND) == 0 for minute in range(20))
+
+
+def test_neither_torch_nor_cv2_is_loaded_with_the_supervisor() -> None:
+    code = "import sys, mobind_live.launch; print({'torch', 'cv2', 'ultralytics'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -60,9 +60,8 @@ class YoloPose:
         # ultralytics installs packages behind the user's back.
         os.environ["YOLO_AUTOINSTALL"] = "false"
         import torch
-        from ultralytics.cfg import DEFAULT_CFG_DICT
         from ultralytics.models import YOLO
-        from ultralytics.utils import SETTINGS
+        from ultralytics.utils import DEFAULT_CFG_DICT, SETTINGS
 
         logging.getLogger("ultralytics").setLevel(logging.WARNING)
         if SETTINGS["sync"]:
@@ -124,7 +123,8 @@ def weights(model: str) -> Path:
 def _honour_imgsz(model: Any) -> None:
     """Let an OpenVINO model of free input size run at the size asked for.
 
-    Exports before ultralytics 8.4 do not say that their size is free, and then ``imgsz`` is ignored.
+    Exports of ultralytics 8.0 do not say that size and batch are free: ``imgsz`` would be ignored, and every
+    picture padded to the export's batch (8 for the weights at hand, at eight times the work).
     """
     backend = getattr(model.predictor.model, "backend", None)
     compiled = getattr(backend, "ov_compiled_model", None)
@@ -132,6 +132,7 @@ def _honour_imgsz(model: Any) -> None:
         return
     if getattr(backend, "read_model", None) is not None or compiled.input(0).partial_shape.is_dynamic:
         backend.dynamic = True
+        backend.metadata["dynamic"] = True
 
 
 def people(result: Any) -> People:

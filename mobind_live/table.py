@@ -88,7 +88,9 @@ def _title(view: RigView, now_ns: int, width: int) -> Text:
 def _banner(width: int) -> Text:
     line = "SIMULATED"
     if width >= MEDIUM:
-        line += ": no real person, camera or sensor; the hidden truth stands beside each answer"
+        line += ": no real person, camera or sensor"
+    if width >= FULL:
+        line += "; the hidden truth stands beside each answer"
     return Text(line.center(width), "bold black on yellow", no_wrap=True, overflow="crop")
 
 
@@ -143,12 +145,19 @@ def _answers(view: RigView, now_ns: int, width: int) -> Table:
     if width >= MEDIUM:
         columns.append(("action", "left"))
     table = _grid(*columns)
-    fixed = {"imu": 6, "camera": 6, "offset s": 13, "truth": 6, "verdict": 9, "part": 12}
+    least = {
+        "imu": 6,
+        "camera": 6,
+        "offset s": 13 if width >= FULL else 6,
+        "truth": 6,
+        "verdict": 9,
+        "part": 14,
+    }
     for column, (heading, _) in zip(table.columns, columns, strict=True):
-        column.min_width = fixed.get(heading) if width >= FULL else None
+        column.min_width = least.get(heading) if width >= MEDIUM else None
     for imu in view.names("imu"):
         cameras = [camera for camera in view.names("cam") if (imu, camera) in view.offsets]
-        rows = [_offset_cells(view, imu, camera, now_ns, width >= MEDIUM) for camera in cameras]
+        rows = [_offset_cells(view, imu, camera, now_ns, width >= FULL) for camera in cameras]
         answers = _binding_cells(view, imu)
         if not rows and not answers:
             continue

@@ -88,7 +88,7 @@ def test_every_driver_that_came_with_us_has_both_names() -> None:
 def test_reading_a_driver_s_section_loads_nothing_heavy() -> None:
     script = (
         "import sys; from mobind_live import config; config.json_schema();"
-        "print(*({'torch', 'cv2', 'ultralytics', 'serial'} & set(sys.modules)))"
+        "print(*({'torch', 'cv2', 'ultralytics'} & set(sys.modules)))"
     )
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)

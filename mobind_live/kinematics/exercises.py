@@ -41,9 +41,9 @@ class Cycle:
 
     def gain(self, column: int, spread: float) -> np.ndarray:
         """A factor near 1 that moves smoothly from one cycle's value to the next's."""
-        value = self.table[:, column]
+        value = np.clip(self.table[:, column], -2.5, 2.5)
         here, there = value[self._row(0)], value[self._row(1)]
-        return 1 + spread * np.clip(here + (there - here) * smooth(self.fraction), -2.5, 2.5)
+        return 1 + spread * (here + (there - here) * smooth(self.fraction))
 
     def _row(self, ahead: int) -> np.ndarray:
         return (np.floor(self.phase).astype(int) + ahead) % len(self.table)
@@ -115,7 +115,7 @@ def walking(c: Cycle) -> Angles:
 def jogging(c: Cycle) -> Angles:
     stride = c.stride
     out = _gait(c, _JOG_HIP, _JOG_KNEE, stride)
-    swing = (20 + 18 * c.style[1]) * c.gain(2, 0.1)
+    swing = (17 + 14 * c.style[1]) * c.gain(2, 0.1)
     for side, shift in (("left", 0.5), ("right", 0.0)):
         phase = c.phase - shift - 0.03
         out[f"{side}_flex"] = swing * (_wave(phase) - 0.25)
@@ -129,7 +129,7 @@ def jogging(c: Cycle) -> Angles:
     out["pelvis_roll"] = 3.0 * _wave(c.phase, 0.12)
     out["pelvis_pitch"] = 6 + 1.5 * _wave(2 * c.phase, 0.2)
     out["chest_pitch"] = 4 - 2.5 * _wave(2 * c.phase, 0.15)
-    out["hop"] = (0.02 + 0.02 * c.style[6]) * c.gain(4, 0.1) * (1 + _wave(2 * c.phase, 0.85)) / 2
+    out["hop"] = (0.014 + 0.016 * c.style[6]) * c.gain(4, 0.1) * (1 + _wave(2 * c.phase, 0.85)) / 2
     return out
 
 
@@ -140,19 +140,21 @@ def jumping_jacks(c: Cycle) -> Angles:
     bend = 0.5 + 0.5 * _wave(2 * c.phase, 0.97)
     out: Angles = {}
     for side, column in (("left", 0), ("right", 1)):
-        top = (138 + 30 * c.style[1]) * c.gain(column, 0.05)
+        top = (130 + 34 * c.style[1]) * c.gain(column, 0.05)
         out[f"{side}_abd"] = 8 + (top - 8) * u
         out[f"{side}_flex"] = 4 + 14 * c.style[2] * u
-        out[f"{side}_elbow"] = 10 + 18 * c.style[3] + 14 * (0.5 - 0.5 * _wave(2 * c.phase, 0.1))
-        out[f"{side}_rot"] = -30 * u + 10
-        out[f"{side}_pron"] = 30 * u
+        out[f"{side}_elbow"] = (
+            14 + 16 * c.style[3] + (22 + 34 * c.style[6]) * (0.5 - 0.5 * _wave(2 * c.phase, 0.1))
+        )
+        out[f"{side}_rot"] = 12 - (25 + 30 * c.style[7]) * u
+        out[f"{side}_pron"] = 60 * u
         out[f"{side}_hip_abd"] = 2 + (16 + 9 * c.style[4]) * c.gain(2, 0.06) * u
         out[f"{side}_hip_flex"] = 6 + 13 * bend * c.gain(3, 0.1)
         out[f"{side}_knee"] = 9 + 24 * bend * c.gain(3, 0.1)
     out["pelvis_pitch"] = 3 + 4 * bend
     out["chest_pitch"] = 3 - 4 * u
     out["head_pitch"] = -3 + 3 * u
-    out["hop"] = (0.05 + 0.035 * c.style[5]) * c.gain(4, 0.1) * hop**2
+    out["hop"] = (0.035 + 0.03 * c.style[5]) * c.gain(4, 0.1) * hop * (0.6 + 0.4 * hop)
     return out
 
 
@@ -325,7 +327,7 @@ class Exercise:
 EXERCISES: dict[str, Exercise] = {
     "walking": Exercise(walking, (0.98, 1.22), 0.02, 1.8, ground=0.67),
     "jogging": Exercise(jogging, (0.68, 0.8), 0.02, 1.2, ground=0.69),
-    "jumping_jacks": Exercise(jumping_jacks, (0.9, 1.25), 0.035, 1.3),
+    "jumping_jacks": Exercise(jumping_jacks, (1.05, 1.45), 0.035, 1.3),
     "squats": Exercise(squats, (2.0, 3.2), 0.08, 1.3),
     "lunges": Exercise(lunges, (2.2, 3.2), 0.08, 1.2),
     "waving": Exercise(waving, (0.5, 0.85), 0.06, 0.8),

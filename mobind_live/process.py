@@ -6,6 +6,7 @@ its closing tells that the supervisor is gone, however it went.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import logging
@@ -18,11 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
-_ORPHAN_GRACE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,16 @@ class Boot:
 class Link:
     """A child's link to its supervisor: ``stop`` is set when it must end, ``wait`` waits for the start."""
 
-    def __init__(self, boot: Boot, connection: Connection) -> None:
+    def __init__(
+        self,
+        boot: Boot,
+        connection: Connection,
+        orphan_grace_s: float = 3.0,
+        end: Callable[[int], object] = os._exit,
+    ) -> None:
         self.boot = boot
+        self._orphan_grace_s = orphan_grace_s
+        self._end = end
         self.stop = threading.Event()
         self.epoch_ns = 0
         self._started = threading.Event()
@@ -83,26 +91,32 @@ class Link:
                     self.stop.set()
         except (EOFError, OSError):
             self.stop.set()
-            threading.Event().wait(_ORPHAN_GRACE_S)
-            os._exit(1)
+            threading.Event().wait(self._orphan_grace_s)
+            self._end(1)
 
 
 # What runs in a child: called with its link and the arguments of its spec.
 Target = Callable[..., None]
 
 
-class _PipeHandler(logging.Handler):
-    """Sends log lines to the supervisor, whose terminal it is."""
+class PipeHandler(logging.Handler):
+    """Sends log lines to the supervisor, whose terminal it is: each as one line, and of other people's
+    libraries only warnings. Tracebacks go to ``traces``, if there is a place for them."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, traces: TextIO | None = None) -> None:
         super().__init__(logging.INFO)
         self._connection = connection
+        self._traces = traces
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._connection.send(LogLine(record.levelno, record.name, record.getMessage()))
-        except OSError:
-            self.handleError(record)
+        if record.levelno < logging.WARNING and not record.name.startswith("mobind_live"):
+            return
+        if record.exc_info and self._traces is not None:
+            traceback.print_exception(record.exc_info[1], file=self._traces)
+        text = " ".join(record.getMessage().split())
+        # A supervisor that is gone hears nothing; ``Link.listen`` sees to the rest.
+        with contextlib.suppress(OSError):
+            self._connection.send(LogLine(record.levelno, record.name, text))
 
 
 def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[Any, ...]) -> None:
@@ -115,15 +129,14 @@ def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[A
     if boot.output is not None:
         _redirect_output(boot.output)
     faulthandler.enable()
-    logging.basicConfig(level=logging.INFO, handlers=[_PipeHandler(connection)], force=True)
+    traces = None if boot.output is None else sys.stderr
+    logging.basicConfig(level=logging.INFO, handlers=[PipeHandler(connection, traces)], force=True)
     logging.captureWarnings(True)
     threading.Thread(target=link.listen, name="link", daemon=True).start()
     try:
         target(link, *args)
     except Exception as error:  # the process border: say what happened, let the supervisor restart
-        _log.error("%s", one_line(error))
-        if boot.output is not None:
-            traceback.print_exc()
+        _log.error("%s", one_line(error), exc_info=True)
         sys.exit(1)
 
 

@@ -1,0 +1,109 @@
+"""A rig from its YAML to its processes: a driver in a file of the user's own, and one that is not there."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import children
+import pytest
+from test_supervisor import Stage, nothing, stage
+
+from mobind_live import launch
+from mobind_live.bus import Subscriber
+from mobind_live.config import load
+from mobind_live.schema import Health, Imu, Received
+
+__all__ = ["stage"]  # the fixture
+
+_DRIVER = """
+import threading
+import numpy as np
+from mobind_live.clock import host_now_ns
+from mobind_live.driver import Counters, DeviceError, DriverConfig, ImuReading, StreamSpec
+
+class Config(DriverConfig):
+    missing: bool = False
+
+    def streams(self, name):
+        return (StreamSpec(name=name, kind="imu", nominal_hz=20, clock="arrival"),)
+
+class Driver:
+    def __init__(self, config, context):
+        self.config, self.context, self.counters = config, context, Counters()
+
+    def __enter__(self):
+        if self.config.missing:
+            raise DeviceError("nothing at port 7; plug it in")
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def read(self):
+        threading.Event().wait(0.05)
+        one = np.ones((1, 3), np.float32)
+        yield ImuReading(
+            stream=self.context.name, received_ns=np.array([host_now_ns()]), device_ns=None,
+            acc_m_s2=one, gyro_rad_s=one,
+        )
+"""
+
+
+@pytest.fixture
+def rig_file(tmp_path: Path) -> Path:
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    (tmp_path / "mine.py").write_text(_DRIVER)
+    path = tmp_path / "rig.yaml"
+    path.write_text(
+        f"bus: {{publish: 'tcp://127.0.0.1:{ports[0]}', subscribe: 'tcp://127.0.0.1:{ports[1]}'}}\n"
+        "devices:\n"
+        "  left:\n"
+        "    driver_path: mine.py\n"
+        "  gone: {driver_path: mine.py, missing: true}\n"
+    )
+    return path
+
+
+def test_a_users_driver_runs_beside_a_device_that_is_not_there(stage: Stage, rig_file: Path) -> None:
+    specs = launch.specs(load(rig_file), worker_target=_worker)
+    assert [spec.name for spec in specs] == ["worker", "left", "gone"]
+    stage.play(
+        list(specs),
+        (lambda: stage.of("gone", "waiting") and len(stage.of("left")) > 2, nothing),
+    )
+    assert {item.detail for item in stage.of("gone", "waiting")} == {"nothing at port 7; plug it in"}
+    assert stage.of("left")[-1].streams[0].received > 0
+    assert stage.intake.topics["v1/imu/left/"].missed == 0
+
+
+def _worker(link: children.Link, rig: object) -> None:
+    children.beat(link)
+
+
+def test_a_driver_is_driven_alone_until_sigterm(rig_file: Path) -> None:
+    rig = load(rig_file)
+    command = [sys.executable, "-m", "mobind_live", "drive", "left", "--config", str(rig_file)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+        Subscriber(["v1/"], rig.bus.subscribe) as subscriber,
+    ):
+        seen: list[Received] = []
+        while not any(isinstance(item.message, Imu) for item in seen):
+            assert process.poll() is None, process.stdout and process.stdout.read()
+            seen += subscriber.poll(100)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, output
+    assert "Traceback" not in output
+    assert {item.message.stream for item in seen if isinstance(item.message, Health)} <= {
+        "left",
+        "supervisor",
+    }

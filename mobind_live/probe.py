@@ -23,7 +23,7 @@ WATCH_S = 2.0
 
 @dataclass(slots=True)
 class Seen:
-    """One stream while it was watched: ``samples`` came between its first and its last arrival."""
+    """One stream while it was watched, by its own stamps: what is played may come in a burst at first."""
 
     stream: str
     first: str = ""
@@ -31,18 +31,18 @@ class Seen:
     first_ns: int = 0
     last_ns: int = 0
 
-    def add(self, samples: int, now_ns: int, text: str) -> None:
-        if not self.first:
-            self.first, self.first_ns = text, now_ns
-        else:
-            self.samples += samples
-        self.last_ns = now_ns
+    def add(self, stamps_ns: list[int], text: str) -> None:
+        """Count the samples with these stamps, oldest first; ``text`` describes the first of them."""
+        if not self.samples:
+            self.first, self.first_ns = text, stamps_ns[0]
+        self.samples += len(stamps_ns)
+        self.last_ns = stamps_ns[-1]
 
     @property
     def rate_hz(self) -> float:
-        """Samples a second; 0 where fewer than two arrivals were seen."""
+        """Samples a second; 0 where there were fewer than two."""
         span_ns = self.last_ns - self.first_ns
-        return self.samples * 1e9 / span_ns if span_ns else 0.0
+        return (self.samples - 1) * 1e9 / span_ns if span_ns > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,17 @@ def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
 def _take(items: Iterable[Message | ImuReading], seen: dict[str, Seen]) -> None:
     for item in items:
         if item.stream in seen and isinstance(item, (Pose, Imu, ImuReading)):
-            samples = 1 if isinstance(item, Pose) else len(item.received_ns)
-            if samples:
-                seen[item.stream].add(samples, host_now_ns(), _describe(item))
+            stamps_ns = _stamps_ns(item)
+            if stamps_ns:
+                seen[item.stream].add(stamps_ns, _describe(item))
+
+
+def _stamps_ns(item: Pose | Imu | ImuReading) -> list[int]:
+    if isinstance(item, Pose):
+        return [item.t_ns]
+    if isinstance(item, Imu):
+        return item.t_ns.tolist()
+    return (item.received_ns if item.device_ns is None else item.device_ns).tolist()
 
 
 def _describe(item: Pose | Imu | ImuReading) -> str:

@@ -79,10 +79,11 @@ def test_a_stream_that_stays_silent_is_named(own_driver: Path, write_rig: Callab
     assert "  b: nothing\n" in text
 
 
-def test_the_rate_counts_what_came_after_the_first_arrival() -> None:
+def test_the_rate_is_that_of_the_stamps() -> None:
     seen = probe.Seen("imu")
-    for index in range(5):
-        seen.add(10, 1_000_000_000 + index * 200_000_000, "first" if index == 0 else "later")
+    seen.add([1_000_000_000, 1_020_000_000], "first")
+    seen.add([1_040_000_000, 1_060_000_000, 1_080_000_000], "later")
 
     assert seen.first == "first"
     assert seen.rate_hz == pytest.approx(50.0)
+    assert probe.Seen("silent").rate_hz == 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -14,6 +16,7 @@ from mobind_live import registry
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
+from mobind_live.process import one_line
 from mobind_live.schema import Imu, Message, Pose
 
 # A pose network takes a while to load; after its first item a device is watched for WATCH_S.
@@ -26,15 +29,16 @@ class Seen:
     """One stream while it was watched, by its own stamps: what is played may come in a burst at first."""
 
     stream: str
-    first: str = ""
+    latest: str = ""
     samples: int = 0
     first_ns: int = 0
     last_ns: int = 0
 
     def add(self, stamps_ns: list[int], text: str) -> None:
-        """Count the samples with these stamps, oldest first; ``text`` describes the first of them."""
+        """Count the samples with these stamps, oldest first; ``text`` describes what came with them."""
         if not self.samples:
-            self.first, self.first_ns = text, stamps_ns[0]
+            self.first_ns = stamps_ns[0]
+        self.latest = text
         self.samples += len(stamps_ns)
         self.last_ns = stamps_ns[-1]
 
@@ -93,7 +97,14 @@ def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) ->
 
 
 def _child(name: str, config: DriverConfig, watch_s: float, pipe: Connection) -> None:
-    pipe.send(observe(name, config, watch_s))
+    # C libraries print what they like; the report is the line that the user gets.
+    with Path(os.devnull).open("wb") as sink:
+        os.dup2(sink.fileno(), 2)
+    try:
+        report = observe(name, config, watch_s)
+    except Exception as error:  # the process border: a bug in a driver is not the end of the probe
+        report = Report(name, one_line(error))
+    pipe.send(report)
 
 
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
@@ -104,13 +115,13 @@ def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
             until_ns = None
             while until_ns is None or host_now_ns() < until_ns:
                 _take(driver.read(), seen)
-                if until_ns is None and any(item.first for item in seen.values()):
+                if until_ns is None and any(item.latest for item in seen.values()):
                     until_ns = host_now_ns() + int(watch_s * 1e9)
     except DeviceError as error:
         return Report(name, str(error), tuple(seen.values()))
     except EndOfStream:
         pass  # a short file: what was seen is the answer
-    silent = [item.stream for item in seen.values() if not item.first]
+    silent = [item.stream for item in seen.values() if not item.latest]
     error = f"nothing came from {', '.join(silent)}" if silent else ""
     return Report(name, error, tuple(seen.values()))
 
@@ -142,5 +153,5 @@ def _describe(item: Pose | Imu | ImuReading) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield f"{report.device}: {report.error or 'ok'}"
     for item in report.seen:
-        rate = f"{item.rate_hz:.1f} Hz, first: {item.first}" if item.first else "nothing"
+        rate = f"{item.rate_hz:.1f} Hz, latest: {item.latest}" if item.latest else "nothing"
         yield f"  {item.stream}: {rate}"

@@ -32,7 +32,7 @@ def test_a_device_that_answers(own_driver: Path, write_rig: Callable[[str], Path
 
     assert code == 0
     assert text.startswith("mine: ok\n  mine: ")
-    assert "first: acc (1.00, 1.00, 1.00) m/s^2, gyro (1.00, 1.00, 1.00) rad/s" in text
+    assert "latest: acc (1.00, 1.00, 1.00) m/s^2, gyro (1.00, 1.00, 1.00) rad/s" in text
 
 
 def test_a_device_that_is_missing_says_so_and_the_next_is_asked(
@@ -52,6 +52,7 @@ def test_a_device_that_is_missing_says_so_and_the_next_is_asked(
     ("body", "expected"),
     [
         ("while True: pass", "mine: no answer in 0.5 s"),
+        ("1 / 0", "mine: ZeroDivisionError: division by zero (my_driver.py:"),
         ("import os; os._exit(3)", "mine: its process ended with code 3; mobind-live drive mine shows why"),
     ],
 )
@@ -81,9 +82,9 @@ def test_a_stream_that_stays_silent_is_named(own_driver: Path, write_rig: Callab
 
 def test_the_rate_is_that_of_the_stamps() -> None:
     seen = probe.Seen("imu")
-    seen.add([1_000_000_000, 1_020_000_000], "first")
-    seen.add([1_040_000_000, 1_060_000_000, 1_080_000_000], "later")
+    seen.add([1_000_000_000, 1_020_000_000], "a")
+    seen.add([1_040_000_000, 1_060_000_000, 1_080_000_000], "b")
 
-    assert seen.first == "first"
+    assert seen.latest == "b"
     assert seen.rate_hz == pytest.approx(50.0)
     assert probe.Seen("silent").rate_hz == 0

@@ -66,7 +66,7 @@ class ImuSection(BaseModel):
     )
 
 
-_CAMERAS = {"cam_front": CameraSection(azimuth_deg=-20.0), "cam_side": CameraSection(azimuth_deg=40.0)}
+_CAMERAS = {"cam_front": CameraSection(azimuth_deg=0.0), "cam_side": CameraSection(azimuth_deg=70.0)}
 _IMUS = {
     "imu_1": ImuSection(person=1, part="left_forearm"),
     "imu_2": ImuSection(person=1, part="right_shank"),

@@ -21,6 +21,7 @@ from mobind_live.kinematics.motion import Person
 from mobind_live.kinematics.visits import Visits
 from mobind_live.schema import Message, Truth, WornTruth
 
+_ROW_DEG = 35.0  # people stand in a row that cameras at azimuth 0 and 70 degrees both see from the front
 _SPACING_M = (3.4, 2.7)  # between the people's places, to the room's depth and width
 
 
@@ -103,11 +104,12 @@ class Scene:
         rows = 1 if config.people <= 3 else 2
         columns = -(-config.people // rows)
         row, column = divmod(number, columns)
-        deep, wide = _SPACING_M
+        deep, wide = (row - (rows - 1) / 2) * _SPACING_M[0], (column - (columns - 1) / 2) * _SPACING_M[1]
+        cosine, sine = float(np.cos(np.radians(_ROW_DEG))), float(np.sin(np.radians(_ROW_DEG)))
         return Person(
             config.seed * 1000 + number,
             config.script[turn:] + config.script[:turn],
-            home_m=((row - (rows - 1) / 2) * deep, (column - (columns - 1) / 2) * wide),
+            home_m=(cosine * deep - sine * wide, sine * deep + cosine * wide),
             step_seed=config.seed * 1000 if config.in_step else None,
         )
 

@@ -45,7 +45,7 @@ class _NoteHandler(logging.Handler):
         self._view = view
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._view.notes.append(Note(host_now_ns(), record.levelno, record.getMessage()))
+        self._view.notes.append(Note(host_now_ns(), record.levelno, words.clean(record.getMessage())))
 
 
 class LiveTable:
@@ -131,7 +131,7 @@ def lines(view: RigView, now_ns: int) -> list[str]:
         told = words.process(seen.message)
         memory = seen.message.counters.get("rss_mb", 0.0)
         found.append(
-            f"process {name:<14} {seen.message.state:<8} restarts {seen.message.restarts:<3} "
+            f"process {name:<14} {seen.message.state:<8} restarts {view.restarts(name):<3} "
             f"cpu {view.cpu.get(name, 0.0):3.0f} %  memory {memory:5.0f} MB  {told}".rstrip()
         )
     return found
@@ -171,7 +171,7 @@ def _binding_line(view: RigView, imu: str) -> str:
         text += f"  action {action.message.label} {100 * action.message.p:.0f} % {action.message.verdict}"
     if worn is not None:
         text += f"  (truth {worn.person} {worn.part})"
-    return f"{text}  ALARM {message.alarm}" if message.alarm else text
+    return f"{text}  ALARM {words.clean(message.alarm)}" if message.alarm else text
 
 
 def _install(handlers: list[logging.Handler]) -> None:

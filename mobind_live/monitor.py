@@ -11,10 +11,12 @@ import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from mobind_live.bus import Intake, Receiver, Subscriber
 from mobind_live.clock import host_now_ns
 from mobind_live.schema import Message, Received
+from mobind_live.words import clean
 
 _WINDOW_NS = 5_000_000_000
 _SHOW_EVERY_NS = 1_000_000_000
@@ -70,15 +72,16 @@ def _short(value: object) -> str:
 def render(watch: Watch, intake: Intake, now_ns: int) -> Table:
     """The table of topics; a pure function of what came."""
     refused = sum(intake.malformed.values())
-    caption = "; ".join(f"refused {count}: {reason}" for reason, count in intake.malformed.items())
-    table = Table(box=None, header_style="dim", pad_edge=False, caption=caption if refused else None)
+    reasons = "; ".join(f"refused {count}: {reason}" for reason, count in intake.malformed.items())
+    caption = Text(clean(reasons)) if refused else None
+    table = Table(box=None, header_style="dim", pad_edge=False, caption=caption)
     for heading in ("topic", "Hz", "kB/s", "messages", "missed", "restarts"):
         table.add_column(heading, justify="left" if heading == "topic" else "right", no_wrap=True)
     for topic, rate in sorted(watch.topics.items()):
         hz, bytes_s = rate.rates(now_ns, watch.since_ns)
         count = intake.topics[topic]
         table.add_row(
-            topic,
+            Text(clean(topic)),
             f"{hz:.1f}",
             f"{bytes_s / 1e3:.1f}",
             str(rate.total),
@@ -126,7 +129,7 @@ def _print_messages(subscriber: Receiver, endpoint: str, console: Console) -> No
     for batch in _batches(subscriber, endpoint, console):
         for received in batch:
             text = f"{received.topic} #{received.seq}  {summary(received.message)}"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_rates(subscriber: Receiver, endpoint: str, console: Console) -> None:

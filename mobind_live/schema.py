@@ -253,8 +253,9 @@ class Action(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamHealth:
     """One stream as its sender sees it. ``lost`` counts samples known to be missing, ``shed`` those
-    dropped on purpose; ``age_s`` is the time since the last sample arrived. The clock fields compare the
-    device's clock with the host's: ``host = device + clock_offset_s`` at the last stamp."""
+    dropped on purpose; ``age_s`` is the time since the last sample arrived, -1 before the first. The clock
+    fields compare the device's clock with the host's: ``host = device + clock_offset_s`` at the last
+    stamp."""
 
     stream: str
     kind: str

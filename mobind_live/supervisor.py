@@ -256,7 +256,7 @@ class Supervisor:
                     child.report()
                 self._go_if_ready(now_ns, started_ns)
                 if self._heartbeat.due():
-                    self._heartbeat.send("running", counters=self._receiver.intake.counters())
+                    self._heartbeat.send("running", counters=self._counters())
                 listener(batch)
         finally:
             self.stop_all()
@@ -273,6 +273,13 @@ class Supervisor:
                 _log.warning("%s did not stop in %.1f s: killed", name, STOP_GRACE_S)
                 child.kill()
             child.close()
+
+    def _counters(self) -> dict[str, float]:
+        """What was received, and how often each process was restarted."""
+        restarts: dict[str, float] = {
+            f"restarts/{name}": child.restarts for name, child in self.children.items() if child.restarts
+        }
+        return self._receiver.intake.counters() | restarts
 
     def _hear(self, batch: list[Received], now_ns: int) -> None:
         for received in batch:

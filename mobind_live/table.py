@@ -240,7 +240,9 @@ def sparkline(offset: Offset, width: int = 16) -> str:
 
 def _alarms(view: RigView) -> list[Text]:
     bindings: Sequence[Binding] = [seen.message for seen in view.bindings.values() if seen.message.alarm]
-    return [Text(f"! {item.stream}: {item.alarm}", "bold red", no_wrap=True) for item in bindings]
+    return [
+        Text(words.clean(f"! {item.stream}: {item.alarm}"), "bold red", no_wrap=True) for item in bindings
+    ]
 
 
 def _state(seen: Seen[Health], now_ns: int) -> str:
@@ -260,7 +262,7 @@ def _processes(view: RigView, now_ns: int, width: int) -> Table:
         row: list[RenderableType] = [
             Text(name, "bold"),
             Text(state, STATE_STYLE.get(state, "")),
-            words.count(seen.message.restarts),
+            words.count(view.restarts(name)),
             f"{view.cpu.get(name, 0.0):.0f} %",
             f"{seen.message.counters.get('rss_mb', 0.0):.0f} MB",
         ]

@@ -27,6 +27,22 @@ by prefix; every segment of a topic ends in `/`. Each message has these frames:
 3. one raw frame for each array, little-endian, in the order of the map's `arrays`: a list of
    `[field, numpy dtype, shape]`.
 
+A whole subscriber, in any language that has ZeroMQ and msgpack:
+
+```python
+import msgpack, numpy as np, zmq
+
+socket = zmq.Context().socket(zmq.SUB)
+socket.connect("tcp://127.0.0.1:5572")
+socket.subscribe("v1/imu/")
+while True:
+    topic, packed, *raw = socket.recv_multipart()
+    message = msgpack.unpackb(packed)
+    for (name, dtype, shape), frame in zip(message["arrays"], raw):
+        message[name] = np.frombuffer(frame, dtype).reshape(shape)
+    print(topic.decode(), message["seq"], message["t_ns"], message["acc_m_s2"])
+```
+
 | envelope | type | |
 |---|---|---|
 | `schema` | text | version of the schema |

@@ -89,6 +89,12 @@ class RigView:
         topic = f"v1/imu/{name}/" if kind == "imu" else f"v1/cam/{name}/pose/"
         return int(worker.message.counters.get(f"missed/{topic}", 0))
 
+    def restarts(self, process: str) -> int:
+        """How often a process was restarted: the supervisor knows, and a process itself if it says so."""
+        own, boss = self.processes.get(process), self.processes.get("supervisor")
+        told = 0 if boss is None else int(boss.message.counters.get(f"restarts/{process}", 0))
+        return max(told, 0 if own is None else own.message.restarts)
+
     def worn(self, imu: str) -> WornTruth | None:
         """The simulator's truth about one IMU."""
         if self.truth is None:

@@ -21,6 +21,11 @@ def plain(word: str) -> str:
     return word.replace("_", " ")
 
 
+def clean(text: str) -> str:
+    """``text`` as one line that no terminal takes for a command: it may come from a device."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def count(number: float) -> str:
     return f"{number:.0f}"
 
@@ -71,4 +76,4 @@ def process(health: Health) -> str:
         for name, value in counters.items()
         if name not in _ELSEWHERE and "/" not in name and value
     ]
-    return "; ".join(pieces)
+    return clean("; ".join(pieces))

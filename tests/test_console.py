@@ -183,6 +183,18 @@ def test_the_newest_notes_are_shown() -> None:
     assert "01:09  note 69" in "\n".join(shown(view))
 
 
+def test_restarts_are_the_supervisors_count_where_a_process_does_not_know() -> None:
+    boss = replace(health(), stream="supervisor", counters={"restarts/worker": 2})
+    assert row(shown(view_of(WORKER, boss)), "worker").split()[2:4] == ["running", "2"]
+
+
+def test_what_a_device_says_cannot_command_the_terminal() -> None:
+    rude = replace(DEVICE, detail="\x1b[2J[bold]x[/red]\nsecond line")
+    lines = shown(view_of(rude, replace(binding(), alarm="\x1b[0m\n")))
+    assert not any("\x1b" in line for line in lines)
+    assert "[2J[bold]x[/red] second line" in row(lines, "left", 2)
+
+
 def test_the_histogram_has_its_peak_where_it_is() -> None:
     weights = np.zeros(161, np.float32)
     weights[80] = 1

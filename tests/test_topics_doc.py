@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
+from test_wire import imu
+
+from mobind_live.bus import Proxy, Publisher
 from mobind_live.schema import TOPICS
 from mobind_live.topics_doc import document
 
@@ -9,6 +15,22 @@ from mobind_live.topics_doc import document
 def test_the_document_is_what_the_schema_says() -> None:
     written = (Path(__file__).parents[1] / "docs" / "topics.md").read_text()
     assert written == document(), "run: python -m mobind_live.topics_doc > docs/topics.md"
+
+
+def test_the_subscriber_in_it_works() -> None:
+    found = re.search(r"```python\n(.*?)```", document(), re.DOTALL)
+    assert found
+    with Proxy("tcp://127.0.0.1:*", "tcp://127.0.0.1:*") as proxy:
+        code = found[1].replace("tcp://127.0.0.1:5572", proxy.subscribe_endpoint)
+        command = [sys.executable, "-u", "-c", code]
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+            Publisher(proxy.publish_endpoint, wait_for_reader_ms=30_000) as publisher,
+        ):
+            publisher.send(imu(1))
+            assert process.stdout
+            assert process.stdout.readline().startswith("v1/imu/left/ 0 [0] [[")
+            process.kill()
 
 
 def test_every_topic_and_field_is_in_it() -> None:

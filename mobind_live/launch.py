@@ -19,7 +19,6 @@ from mobind_live.serve import serve
 from mobind_live.supervisor import ProcessSpec, Supervisor
 
 _WATCHED = ("v1/health/", "v1/out/", "v1/sim/truth/")
-_WORKER_TOPICS = ("v1/cam/", "v1/imu/")
 
 
 def run_device(link: Link, name: str, config: DriverConfig) -> None:
@@ -34,10 +33,19 @@ def run_worker(link: Link, rig: Rig) -> None:
     from mobind_live import worker  # torch: only in this process
 
     with (
-        Subscriber(_WORKER_TOPICS, link.boot.subscribe) as receiver,
+        Subscriber(worker_topics(rig), link.boot.subscribe) as receiver,
         Publisher(link.boot.publish) as sender,
     ):
         worker.run(rig, sender, receiver, link.stop)
+
+
+def worker_topics(rig: Rig) -> tuple[str, ...]:
+    """What the worker hears: the rig's streams without their pictures, and how everyone is."""
+    streams = (
+        f"v1/cam/{spec.name}/pose/" if spec.kind == "cam" else f"v1/imu/{spec.name}/"
+        for spec in rig.streams()
+    )
+    return (*streams, "v1/health/")
 
 
 def specs(rig: Rig, worker_target: Target | None = run_worker) -> tuple[ProcessSpec, ...]:

@@ -1,0 +1,175 @@
+"""The engine's beliefs as messages."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mobind_live import binding
+from mobind_live.binding import CameraPosterior
+from mobind_live.engine import TOKEN_S, CameraView, Engine
+from mobind_live.schema import PARTS, Binding, Candidate, Health, Message, Offset, Verdict
+from mobind_live.wearers import Seat, Wearers
+
+STALE_NS = 3_000_000_000
+MOST_CANDIDATES = 5
+DRIFT_AFTER_S = 90.0
+_DRIFT_POINTS = 300
+
+
+@dataclass(slots=True)
+class _History:
+    """Sure offsets of one IMU and camera over time, for the slow regression that gives the drift."""
+
+    points: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_DRIFT_POINTS))
+
+    def add(self, at_s: float, offset_s: float) -> None:
+        if self.points and abs(self.points[-1][1] - offset_s) > 0.2:
+            self.points.clear()
+        if not self.points or at_s - self.points[-1][0] >= 1.0:
+            self.points.append((at_s, offset_s))
+
+    def drift_ppm(self) -> float:
+        """The slope of a straight line through the points; 0 while they span too little to tell."""
+        if len(self.points) < 10 or self.points[-1][0] - self.points[0][0] < DRIFT_AFTER_S:
+            return 0.0
+        at_s, offset_s = np.array(self.points).T
+        return float(np.polyfit(at_s - at_s[0], offset_s, 1)[0] * 1e6)
+
+
+class Answers:
+    """Turns an engine's state into messages. Keeps the wearers' names and the offsets' histories."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.wearers = Wearers()
+        self._history: dict[tuple[str, str], _History] = {}
+        self._clocks: dict[str, tuple[float, float]] = {}
+        half = engine.lags // 2
+        self._lags_s = (np.arange(-half, half + 1) * TOKEN_S).astype(np.float32)
+
+    def note_health(self, message: Health) -> None:
+        """Remember each stream's clock mapping, which offsets report beside their own."""
+        for stream in message.streams:
+            self._clocks[stream.stream] = (stream.clock_offset_s, stream.clock_drift_ppm)
+
+    def messages(self, now_ns: int) -> list[Message]:
+        """Every answer there is, at host time ``now_ns``."""
+        engine = self.engine
+        views = {camera: engine.view(camera) for camera in engine.cameras}
+        out: list[Message] = []
+        for camera, view in views.items():
+            for index, imu in enumerate(engine.names):
+                out.append(self._offset(imu, camera, view, index, now_ns))
+        bindings = [self._binding(index, imu, views, now_ns) for index, imu in enumerate(engine.names)]
+        return [*out, *with_alarms(self._named(bindings))]
+
+    def _stale(self, imu: str, camera: str | None, now_ns: int) -> bool:
+        engine = self.engine
+        arrivals = [engine.imus[imu].arrived_ns]
+        if camera is not None:
+            arrivals.append(engine.camera_arrived_ns[camera])
+        return any(now_ns - arrived > STALE_NS for arrived in arrivals)
+
+    def _offset(self, imu: str, camera: str, view: CameraView, index: int, now_ns: int) -> Offset:
+        engine = self.engine
+        given = view.posteriors[index]
+        found = binding.offset(given, view.evidence[index], engine.calibration.scale, TOKEN_S)
+        verdict = binding.verdict(
+            found.p, given.p_none, given.motion_s, engine.moving(imu), self._stale(imu, camera, now_ns)
+        )
+        history = self._history.setdefault((imu, camera), _History())
+        reference_ns = engine.imus[imu].last_token_ns - round(found.offset_s * 1e9)
+        if verdict is Verdict.OK:
+            history.add(reference_ns * 1e-9, found.offset_s)
+        clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
+        weights = given.lag if given.joint.size else np.full(engine.lags, 1 / engine.lags)
+        return Offset(
+            stream=imu,
+            camera=camera,
+            t_ns=now_ns,
+            offset_s=found.offset_s,
+            sigma_s=found.sigma_s,
+            p=found.p,
+            verdict=verdict,
+            reference_ns=reference_ns,
+            rate_ppm=history.drift_ppm(),
+            second_peak_ratio=found.second_peak_ratio,
+            evidence_s=given.motion_s,
+            lags_s=self._lags_s,
+            weights=weights.astype(np.float32),
+            clock_offset_s=clock_offset_s,
+            clock_drift_ppm=clock_drift_ppm,
+            simulated=engine.simulated,
+        )
+
+    def _binding(self, index: int, imu: str, views: dict[str, CameraView], now_ns: int) -> Binding:
+        engine = self.engine
+        given = {camera: view.posteriors[index] for camera, view in views.items()}
+        part = binding.fuse_parts(list(given.values()))
+        tracks = {c: p.tracks[int(p.wearer.argmax())] for c, p in given.items() if _sure(p)}
+        p_wearer = max((float(p.wearer.max(initial=0.0)) for p in given.values()), default=0.0)
+        p_none = min((p.p_none for p in given.values()), default=1.0)
+        motion_s = max((p.motion_s for p in given.values()), default=0.0)
+        state = (p_none, motion_s, engine.moving(imu), self._stale(imu, None, now_ns))
+        return Binding(
+            stream=imu,
+            t_ns=now_ns,
+            wearer="",
+            tracks=tracks,
+            p_wearer=p_wearer,
+            wearer_verdict=binding.verdict(p_wearer, *state),
+            part=PARTS[part.best] if part.p > 0 else "",
+            p_part=part.p,
+            part_verdict=binding.verdict(part.p, *state),
+            p_none=p_none,
+            candidates=_candidates(given),
+            expected_part=engine.specs[imu].wears or "",
+            simulated=engine.simulated,
+        )
+
+    def _named(self, bindings: list[Binding]) -> list[Binding]:
+        seats: dict[str, set[Seat]] = {
+            b.stream: set(b.tracks.items()) if b.wearer_verdict is Verdict.OK else set() for b in bindings
+        }
+        names = self.wearers.update(seats)
+        return [replace(b, wearer=names.get(b.stream, "")) for b in bindings]
+
+
+def _sure(given: CameraPosterior) -> bool:
+    return float(given.wearer.max(initial=0.0)) >= binding.OK_P
+
+
+def _candidates(given: dict[str, CameraPosterior]) -> tuple[Candidate, ...]:
+    """The most probable (camera, track, part), over all cameras."""
+    every = [
+        Candidate(camera=camera, track=track, part=PARTS[part], p=float(p))
+        for camera, posterior in given.items()
+        for track, row in zip(posterior.tracks, posterior.joint.sum(axis=2), strict=True)
+        for part, p in enumerate(row)
+    ]
+    return tuple(sorted(every, key=lambda c: -c.p)[:MOST_CANDIDATES])
+
+
+def with_alarms(bindings: list[Binding]) -> list[Binding]:
+    """The bindings with a sentence where what was found contradicts what the YAML expects."""
+    found = {b.stream: b.part for b in bindings if b.part_verdict is Verdict.OK}
+    expected = {b.stream: b.expected_part for b in bindings}
+    return [replace(b, alarm=_alarm(b, found, expected)) for b in bindings]
+
+
+def _alarm(binding_: Binding, found: dict[str, str], expected: dict[str, str]) -> str:
+    imu, want = binding_.stream, binding_.expected_part
+    if not want:
+        return ""
+    if binding_.wearer_verdict is Verdict.UNBOUND:
+        return f"{imu} is on nobody in view"
+    here = found.get(imu, want)
+    if here == want:
+        return ""
+    for other, its in found.items():
+        if other != imu and its == want and expected[other] == here:
+            return f"{imu} and {other} are swapped: {imu} sits on {here}, {other} on {want}"
+    return f"{imu} sits on {here}, not on {want}"

@@ -1,0 +1,277 @@
+"""The worker's inside, without a bus: messages in, evidence kept, answers out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from mobind_live import binding
+from mobind_live.binding import Calibration, CameraPosterior
+from mobind_live.driver import StreamSpec
+from mobind_live.evidence import FAST, SLOW, Evidence
+from mobind_live.models.encoders import TOKEN_HZ, Binder
+from mobind_live.models.losses import IMU_STRIDE
+from mobind_live.models.rolling import Rolling
+from mobind_live.schema import PARTS, Imu, Message, Pose
+from mobind_live.timeline import STEP_NS, ImuTimeline, PoseTimeline
+
+BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
+TOKEN_NS = STEP_NS * Rolling.steps_per_token
+TOKEN_S = 1.0 / TOKEN_HZ
+GONE_NS = 1_500_000_000  # a track unseen for so long has ended
+CHANGE_NATS = 10.0
+CHANGE_MOTION_S = 2.5
+MOVING = 0.25  # mean confidence of an IMU's tokens above which it counts as moving
+# Evidence of a window longer than those of training is less sure than its sum: neighbours agree by habit.
+TEMPER = 0.5
+
+
+@dataclass(slots=True)
+class _Row:
+    """One stream's place in the encoders: ``start`` is its first token, ``out`` how many have come out."""
+
+    slot: int
+    start: int = 0
+    out: int = 0
+    last_token_ns: int = 0
+
+    def place(self, tokens: torch.Tensor) -> tuple[int, torch.Tensor]:
+        """The first token's place in time, and the ``tokens`` (..., n, width) that mean something."""
+        first = self.start + self.out - Rolling.lookahead
+        count = tokens.shape[-2]
+        self.out += count
+        self.last_token_ns = (first + count - 1) * TOKEN_NS
+        early = min(count, max(0, self.start - first))
+        return first + early, tokens[..., early:, :]
+
+
+@dataclass(slots=True)
+class _ImuRow(_Row):
+    timeline: ImuTimeline = field(default_factory=ImuTimeline)
+    arrived_ns: int = 0
+    confidence: float = 0.0
+
+
+@dataclass(slots=True)
+class _Track(_Row):
+    camera: str = ""
+    track: int = 0
+    timeline: PoseTimeline = field(default_factory=PoseTimeline)
+    seen_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """All IMUs' posteriors in one camera, and the evidence sums (I, P, 11, L) they came from."""
+
+    posteriors: list[CameraPosterior]
+    evidence: np.ndarray
+
+
+class Engine:
+    """Keeps everything that a rig's answers rest on. Feed it with ``take``, let it work with ``advance``."""
+
+    def __init__(
+        self, imus: tuple[StreamSpec, ...], model: Binder, max_offset_s: float, device: torch.device
+    ) -> None:
+        self.specs = {spec.name: spec for spec in imus}
+        self.names = tuple(self.specs)
+        self.rolling = Rolling(model, device)
+        self.calibration = Calibration(
+            scale=model.log_scale.exp().item() / IMU_STRIDE * TEMPER,
+            nobody=model.nobody.item(),
+            nobody_against=1000,
+        )
+        max_lag = round(max_offset_s * TOKEN_HZ)
+        self.lags = 2 * max_lag + 1
+        self.evidence = Evidence(len(imus), len(PARTS), model.sizes.embedding, max_lag, TOKEN_HZ, device)
+        self.imus = {name: _ImuRow(slot=slot) for slot, name in enumerate(self.names)}
+        self.tracks: dict[tuple[str, int], _Track] = {}
+        self.camera_arrived_ns: dict[str, int] = {}
+        self.simulated = False
+        self.priors: dict[tuple[int, str], np.ndarray] = {}
+        self._free: list[int] = []
+        self._slots = 0
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras that have sent something."""
+        return tuple(self.camera_arrived_ns)
+
+    # --- what comes in ---
+
+    def take(self, message: Message, now_ns: int) -> None:
+        """Note one message, received at host time ``now_ns``; other types than Imu and Pose are ignored."""
+        if isinstance(message, Imu):
+            self._take_imu(message, now_ns)
+        elif isinstance(message, Pose):
+            self._take_pose(message, now_ns)
+
+    def _take_imu(self, message: Imu, now_ns: int) -> None:
+        row = self.imus.get(message.stream)
+        if row is None:
+            return
+        row.arrived_ns = now_ns
+        self.simulated |= message.simulated
+        anew = row.timeline.push(
+            message.t_ns, message.acc_m_s2.astype(np.float64), message.gyro_rad_s.astype(np.float64)
+        )
+        if anew and row.timeline.next is not None:
+            row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
+            self.rolling.imus.reset(row.slot)
+            self.evidence.imu.clear(row.slot, row.start)
+
+    def _take_pose(self, message: Pose, now_ns: int) -> None:
+        self.camera_arrived_ns[message.stream] = now_ns
+        self.simulated |= message.simulated
+        stamp = np.array([message.t_ns])
+        present = {int(track): n for n, track in enumerate(message.track_ids)}
+        for track in present:
+            if (message.stream, track) not in self.tracks:
+                self._begin(message.stream, track)
+        for (camera, track), row in list(self.tracks.items()):
+            if camera != message.stream:
+                continue
+            if track in present:
+                row.seen_ns = message.t_ns
+                keypoints = message.keypoints[present[track]].astype(np.float64)
+            else:
+                keypoints = np.zeros((17, 3))
+            if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
+                row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
+                self.rolling.people.reset(row.slot)
+                self.evidence.add_person(row.slot, row.start)
+            if message.t_ns - row.seen_ns > GONE_NS:
+                self._end(camera, track)
+
+    def _begin(self, camera: str, track: int) -> None:
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot = self._slots
+            self._slots += 1
+        self.tracks[camera, track] = _Track(slot=slot, camera=camera, track=track)
+
+    def _end(self, camera: str, track: int) -> None:
+        """Forget a track, but keep where and when its wearer's sensors were found."""
+        view = self.view(camera)
+        for imu, given in enumerate(view.posteriors):
+            index = given.tracks.index(track)
+            if given.wearer[index] > binding.OK_P:
+                belief = given.joint[index] / given.joint[index].max()
+                self.priors[imu, camera] = np.maximum(0.5 * np.log(belief + 1e-12), -5.0)
+        row = self.tracks.pop((camera, track))
+        self._free.append(row.slot)
+
+    # --- work ---
+
+    def advance(self) -> int:
+        """Encode and count whatever is complete; returns how many blocks that was."""
+        blocks = 0
+        while True:
+            imus = [row for row in self.imus.values() if row.timeline.ready >= BLOCK]
+            people = [row for row in self.tracks.values() if row.timeline.ready >= BLOCK]
+            if not imus and not people:
+                return blocks
+            if imus:
+                self._encode_imus(imus)
+            if people:
+                self._encode_people(people)
+            blocks += len(imus) + len(people)
+
+    def _encode_imus(self, rows: list[_ImuRow]) -> None:
+        taken = [row.timeline.take(BLOCK) for row in rows]
+        acc, gyro, valid = (np.stack(values) for values in zip(*taken, strict=True))
+        tokens = self.rolling.imu([row.slot for row in rows], acc, gyro, valid)
+        people = [row.slot for row in self.tracks.values() if row.out > 0]
+        placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
+        for row, (_, new) in zip(rows, placed, strict=True):
+            if len(new):
+                row.confidence += 0.08 * (float(new.norm(dim=-1).mean()) - row.confidence)
+        self.evidence.see_imus(
+            [row.slot for row in rows], [first for first, _ in placed], [new for _, new in placed], people
+        )
+
+    def _encode_people(self, rows: list[_Track]) -> None:
+        keypoints = np.stack([row.timeline.take(BLOCK) for row in rows])
+        tokens = self.rolling.pose([row.slot for row in rows], keypoints)
+        placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
+        self.evidence.see_people(
+            [row.slot for row in rows], [first for first, _ in placed], [new for _, new in placed]
+        )
+
+    # --- what goes out ---
+
+    def view(self, camera: str) -> CameraView:
+        """Every IMU's posterior in ``camera``, one-to-one over its people's parts."""
+        tracks = tuple(track for name, track in self.tracks if name == camera)
+        slots = [self.tracks[camera, track].slot for track in tracks]
+        known = self.evidence.sums.shape[2]
+        slots = [slot for slot in slots if slot < known]
+        tracks = tracks[: len(slots)]
+        sums = self.evidence.sums[SLOW][:, slots].cpu().numpy().astype(np.float64)
+        motion = self.evidence.motion_s[SLOW][:, slots].numpy()
+        posteriors = [
+            binding.posterior(
+                sums[imu],
+                self.priors.get((imu, camera), np.zeros(())),
+                tracks,
+                float(motion[imu].max(initial=0.0)),
+                self.calibration,
+            )
+            for imu in range(len(self.names))
+        ]
+        return CameraView(binding.one_to_one(posteriors), sums)
+
+    def notice_changes(self) -> list[str]:
+        """Names of the IMUs whose fast memory contradicts the slow one, which it then replaces."""
+        changed = []
+        for imu, name in enumerate(self.names):
+            if any(self._contradicted(imu, camera) for camera in self.cameras):
+                self.evidence.take_fast(imu)
+                for camera in self.cameras:
+                    self.priors.pop((imu, camera), None)
+                changed.append(name)
+        return changed
+
+    def _contradicted(self, imu: int, camera: str) -> bool:
+        known = self.evidence.sums.shape[2]
+        slots = [row.slot for row in self.tracks.values() if row.camera == camera and row.slot < known]
+        if not slots or float(self.evidence.motion_s[FAST, imu, slots].max()) < CHANGE_MOTION_S:
+            return False
+        scale = self.calibration.scale
+        slow = scale * self.evidence.sums[SLOW, imu, slots].cpu().numpy()
+        fast = scale * self.evidence.sums[FAST, imu, slots].cpu().numpy()
+        place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
+        if slow[place, part, lag] < CHANGE_NATS:
+            return False
+        near = fast[place, part, max(0, lag - 3) : lag + 4].max()
+        return float(fast.max() - max(near, 0.0)) > CHANGE_NATS and near < 0
+
+    def moving(self, imu: str) -> bool:
+        return self.imus[imu].confidence > MOVING
+
+    @property
+    def late(self) -> int:
+        """Samples that came too late to be used, over all streams that are still there."""
+        rows = [*self.imus.values(), *self.tracks.values()]
+        return sum(row.timeline.late for row in rows)
+
+    def latencies_s(self, now_ns: int) -> list[float]:
+        """For each IMU in each camera that shows somebody: how old the newest motion in its answers is.
+
+        Streams that are played faster than real time have stamps ahead of the host's clock and are left out.
+        """
+        newest = {
+            camera: max((r.last_token_ns for r in self.tracks.values() if r.camera == camera), default=0)
+            for camera in self.cameras
+        }
+        ages = [
+            (now_ns - min(row.last_token_ns, newest[camera])) * 1e-9
+            for row in self.imus.values()
+            for camera in self.cameras
+            if row.last_token_ns and newest[camera]
+        ]
+        return [age for age in ages if 0 <= age < 60]

@@ -1,0 +1,147 @@
+"""The binding tensor: evidence for every (IMU, person, part, lag), gathered as tokens come.
+
+Both sides keep rings of tokens. A new token is compared at once with every token of the other side within
+the lag range, so that each pair of tokens is counted exactly once, when the later of the two comes. Lags
+are in tokens: ``lag = imu token - pose token``, which is the offset of ``schema`` (t_imu = t_cam + offset).
+
+Forgetting runs on motion, not on time: a resting sensor neither adds evidence nor loses any.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+MEMORIES_S = (60.0, 6.0)  # slow and fast: seconds of full motion after which evidence weighs 1/e
+SLOW, FAST = 0, 1
+
+
+@dataclass(slots=True)
+class _Ring:
+    """The last ``size`` tokens of each row: ``tokens`` (rows, size, width); ``head`` is one past the
+    newest."""
+
+    tokens: Tensor
+    head: Tensor
+
+    @property
+    def size(self) -> int:
+        return self.tokens.shape[-2]
+
+    def clear(self, row: int, head: int) -> None:
+        self.tokens[row] = 0
+        self.head[row] = head
+
+    def write(self, row: int, first: int, new: Tensor) -> None:
+        """Put tokens (..., n, width) at ``first``; what was skipped since the last ones is nothing."""
+        head = int(self.head[row])
+        if first - head >= self.size or first < head:
+            self.tokens[row] = 0
+        elif first > head:
+            self.tokens[row, ..., torch.arange(head, first) % self.size, :] = 0
+        place = torch.arange(first, first + new.shape[-2]) % self.size
+        self.tokens[row, ..., place, :] = new
+        self.head[row] = first + new.shape[-2]
+
+
+class Evidence:
+    """``sums`` (2, I, P, 11, 2 L + 1): the slow and the fast memory, lags from -L to L; ``motion_s`` (2, I,
+    P): the seconds of motion in each. I is fixed; P grows."""
+
+    def __init__(
+        self, imus: int, parts: int, width: int, max_lag: int, token_hz: float, device: torch.device
+    ) -> None:
+        self.max_lag, self.token_s, self.device = max_lag, 1.0 / token_hz, device
+        self.parts, self.width = parts, width
+        size = 2 * max_lag + 64
+        self.imu = _Ring(torch.zeros(imus, size, width, device=device), torch.zeros(imus, dtype=torch.long))
+        self.pose = _Ring(torch.zeros(0, parts, size, width, device=device), torch.zeros(0, dtype=torch.long))
+        self.sums = torch.zeros(2, imus, 0, parts, 2 * max_lag + 1, device=device)
+        self.motion_s = torch.zeros(2, imus, 0)
+
+    def add_person(self, slot: int, head: int) -> None:
+        """Start a person in ``slot`` (a new one or one that is free again) whose first token is ``head``."""
+        grow = slot + 1 - self.pose.head.shape[0]
+        if grow > 0:
+            self.pose.tokens = _grown(self.pose.tokens, grow, 0)
+            self.pose.head = _grown(self.pose.head, grow, 0)
+            self.sums = _grown(self.sums, grow, 2)
+            self.motion_s = _grown(self.motion_s, grow, 2)
+        self.pose.clear(slot, head)
+        self.sums[:, :, slot] = 0
+        self.motion_s[:, :, slot] = 0
+
+    def restart(self, imu: int, head: int) -> None:
+        """Forget all that is known of ``imu``: its stream began anew."""
+        self.imu.clear(imu, head)
+        self.sums[:, imu] = 0
+        self.motion_s[:, imu] = 0
+
+    def take_fast(self, imu: int) -> None:
+        """Let the fast memory replace the slow one: what was believed of ``imu`` no longer holds."""
+        self.sums[SLOW, imu] = self.sums[FAST, imu]
+        self.motion_s[SLOW, imu] = self.motion_s[FAST, imu]
+
+    def see_imus(self, imus: list[int], first: list[int], tokens: list[Tensor], people: list[int]) -> None:
+        """New tokens of several IMUs, each (n, width) from its token ``first`` on. ``people`` are in view."""
+        if not imus:
+            return
+        everything = torch.cat(tokens)
+        rows = self.pose.tokens.reshape(-1, self.width)
+        shape = (self.pose.head.shape[0], self.parts, self.pose.size)
+        similarity = (everything @ rows.T).unflatten(1, shape)
+        done = 0
+        for imu, start, new in zip(imus, first, tokens, strict=True):
+            self._forget(imu, float(new.norm(dim=-1).sum()) * self.token_s, people)
+            self.imu.write(imu, start, new)
+            own = similarity[done : done + len(new)]
+            done += len(new)
+            # Along the ring the lag falls: its tokens are later, the later they are.
+            self.sums[:, imu] += self._diagonals(own, start, self.pose).flip(-1)
+
+    def see_people(self, people: list[int], first: list[int], tokens: list[Tensor]) -> None:
+        """New tokens of several people, each (parts, n, width) from its token ``first`` on."""
+        if not people:
+            return
+        everything = torch.cat([new.transpose(0, 1) for new in tokens])
+        rows = self.imu.tokens.reshape(-1, self.width)
+        shape = (self.imu.head.shape[0], self.imu.size)
+        similarity = (everything.flatten(0, 1) @ rows.T).unflatten(1, shape).unflatten(0, (-1, self.parts))
+        done = 0
+        for person, start, new in zip(people, first, tokens, strict=True):
+            self.pose.write(person, start, new)
+            own = similarity[done : done + new.shape[1]].transpose(1, 2)
+            done += new.shape[1]
+            self.sums[:, :, person] += self._diagonals(own, start, self.imu)
+
+    def _forget(self, imu: int, motion_s: float, people: list[int]) -> None:
+        for memory, tau in enumerate(MEMORIES_S):
+            keep = math.exp(-motion_s / tau)
+            self.sums[memory, imu] *= keep
+            self.motion_s[memory, imu] *= keep
+        self.motion_s[:, imu, people] += motion_s
+
+    def _diagonals(self, similarity: Tensor, first: int, other: _Ring) -> Tensor:
+        """Sums (R, parts, 2 L + 1) over the n tokens from ``first`` on of their similarities (n, R, parts,
+        size) with the ring ``other``, read from L tokens before each token to L after it."""
+        width, size = 2 * self.max_lag + 1, other.size
+        total = torch.zeros(*similarity.shape[1:3], width, device=self.device)
+        reach = torch.arange(-self.max_lag, self.max_lag + 1)
+        for n, row in enumerate(similarity):
+            token = first + n
+            start = (token - self.max_lag) % size
+            until = min(size - start, width)
+            read = torch.cat([row[..., start : start + until], row[..., : width - until]], dim=-1)
+            ahead = other.head[:, None] - token
+            there = (reach < ahead) & (reach >= ahead - size)
+            total += read * there[:, None].to(self.device)
+        return total
+
+
+def _grown(tensor: Tensor, by: int, axis: int) -> Tensor:
+    shape = list(tensor.shape)
+    shape[axis] = by
+    return torch.cat([tensor, tensor.new_zeros(shape)], dim=axis)

@@ -1,0 +1,71 @@
+"""The worker: receives the streams, lets the engine work, and publishes its answers."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from threading import Event
+
+import numpy as np
+import torch
+
+from mobind_live.answers import Answers
+from mobind_live.bus import Receiver, Sender
+from mobind_live.clock import host_now_ns
+from mobind_live.config import Rig, WorkerConfig
+from mobind_live.engine import Engine
+from mobind_live.health import Heartbeat
+from mobind_live.models import checkpoint
+from mobind_live.schema import Health
+
+_log = logging.getLogger(__name__)
+_POLL_MS = 20
+_LATENCIES = 240  # the answers over which the published latency is taken
+
+
+def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
+    """Work until ``stop`` is set. Raises CheckpointError if the weights cannot be used."""
+    beat = Heartbeat("worker", sender)
+    beat.send("starting", "loading the network")
+    device = torch_device(rig.worker)
+    torch.set_num_threads(rig.worker.threads)
+    model = checkpoint.load(rig.worker.weights)
+    imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
+    engine = Engine(imus, model, rig.worker.max_offset_s, device)
+    answers = Answers(engine)
+    _log.info("network on %s, %d IMUs", device, len(imus))
+    period_ns = round(1e9 / rig.worker.publish_hz)
+    latencies: deque[float] = deque(maxlen=_LATENCIES)
+    next_ns = host_now_ns()
+    while not stop.is_set():
+        for received in receiver.poll(_POLL_MS):
+            if isinstance(received.message, Health):
+                answers.note_health(received.message)
+            else:
+                engine.take(received.message, host_now_ns())
+        engine.advance()
+        if host_now_ns() >= next_ns:
+            next_ns = max(next_ns + period_ns, host_now_ns())
+            for name in engine.notice_changes():
+                _log.warning("%s: the motion no longer fits what was believed; starting over", name)
+            for message in answers.messages(host_now_ns()):
+                sender.send(message)
+            latencies.extend(engine.latencies_s(host_now_ns()))
+        if beat.due():
+            beat.send("running", str(device), (), _counters(engine, receiver, latencies))
+
+
+def torch_device(config: WorkerConfig) -> torch.device:
+    """The device to compute on; ``auto`` is CUDA where there is one."""
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(config.device)
+
+
+def _counters(engine: Engine, receiver: Receiver, latencies: deque[float]) -> dict[str, float]:
+    counters = receiver.intake.counters()
+    counters["late_samples"] = float(engine.late)
+    if latencies:
+        p50, p95 = np.percentile(np.array(latencies) * 1e3, (50, 95))
+        counters |= {"latency_p50_ms": float(p50), "latency_p95_ms": float(p95)}
+    return counters

@@ -1,0 +1,203 @@
+"""Motion capture in BVH: read a folder or archive, pack it in half precision, and make body motion of it.
+
+The joint names are those of the Bandai-Namco Research Motion Dataset. A packed file is an ``.npz`` with all
+takes end to end: ``rotation`` (F, 15, 3) int16, local rotation vectors in 1e-4 rad; ``root`` (F, 3) int16,
+in 0.2 mm, from each take's first frame; ``start`` (N + 1,) int64; ``name`` (N,); ``offset_m`` (15 + 4, 3).
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation
+
+from mobind_live.kinematics.body import BodyMotion, forward, limb_mounts
+from mobind_live.schema import KEYPOINTS, PARTS
+
+JOINTS = (
+    "Hips", "Spine", "Chest", "Neck", "Head",
+    "Shoulder_L", "UpperArm_L", "LowerArm_L", "Shoulder_R", "UpperArm_R", "LowerArm_R",
+    "UpperLeg_L", "LowerLeg_L", "UpperLeg_R", "LowerLeg_R",
+)  # fmt: skip
+ENDS = ("Hand_L", "Hand_R", "Foot_L", "Foot_R")
+_PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 0, 13, 7, 10, 12, 14)
+_RADIANS, _METRES = 1e-4, 2e-4
+RATE_HZ = 30.0
+# The file's world has y up; ours has z up.
+_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+# Where face keypoints and trunk sensors sit, in metres in the frame of their joint (x up, y ahead, z left).
+_FACE = np.array(
+    [[0.06, 0.11, 0], [0.09, 0.085, 0.032], [0.09, 0.085, -0.032], [0.07, 0, 0.075], [0.07, 0, -0.075]]
+)
+_TRUNK_MOUNT = {"Head": (0.10, -0.09, 0.0), "Chest": (0.06, 0.11, 0.0), "Hips": (0.02, -0.11, 0.0)}
+_LIMB_JOINT = {"shoulder": "UpperArm", "elbow": "LowerArm", "wrist": "Hand"} | {
+    "hip": "UpperLeg",
+    "knee": "LowerLeg",
+    "ankle": "Foot",
+}
+_SEGMENT_JOINT = {"upper_arm": "UpperArm", "forearm": "LowerArm", "thigh": "UpperLeg", "shank": "LowerLeg"}
+
+
+class DatasetError(Exception):
+    """The data are missing or not in the form expected; one line for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One take. ``rotation`` (T, 15, 3) local rotation vectors in rad, ``root_m`` (T, 3), z up."""
+
+    name: str
+    rotation: np.ndarray
+    root_m: np.ndarray
+    offset_m: np.ndarray
+
+
+def parse(name: str, text: str) -> Take:
+    """A take from the text of one BVH file. Raises DatasetError where joints are missing."""
+    head, _, motion = text.partition("MOTION")
+    order: list[str] = []
+    for line in head.splitlines():
+        words = line.split()
+        if words and words[0] in ("ROOT", "JOINT"):
+            order.append(words[1])
+    rows = motion.strip().splitlines()[2:]
+    values = np.array([row.split() for row in rows if row.strip()], dtype=np.float64)
+    missing = [joint for joint in (*JOINTS, *ENDS) if joint not in order]
+    if missing or values.ndim != 2 or values.shape[1] != 6 * len(order):
+        raise DatasetError(f"{name}: not a BVH take of the expected skeleton; missing {missing or 'frames'}")
+    channels = values.reshape(len(values), len(order), 6)
+    index = [order.index(joint) for joint in JOINTS]
+    angles = np.radians(channels[:, index, 3:])
+    local = Rotation.from_euler("ZXY", angles.reshape(-1, 3)).as_matrix().reshape(len(values), -1, 3, 3)
+    local[:, 0] = _Z_UP @ local[:, 0]
+    rotvec = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(len(values), -1, 3)
+    root = channels[:, order.index("Hips"), :3] @ _Z_UP.T / 100
+    offsets = channels[0, [order.index(joint) for joint in (*JOINTS, *ENDS)], :3] / 100
+    return Take(name, rotvec, root, offsets)
+
+
+def texts(root: Path) -> Iterator[tuple[str, str]]:
+    """(name, text) of every BVH file below a folder or in a tar archive, in name order."""
+    if root.is_dir():
+        for path in sorted(root.rglob("*.bvh")):
+            yield path.stem, path.read_text()
+        return
+    try:
+        with tarfile.open(root) as archive:
+            members = [member for member in archive.getmembers() if member.name.endswith(".bvh")]
+            for member in members:
+                stream = archive.extractfile(member)
+                if stream is not None:
+                    yield Path(member.name).stem, stream.read().decode()
+    except (OSError, tarfile.TarError) as error:
+        raise DatasetError(
+            f"{root}: neither a folder of .bvh files nor an archive of them ({error})"
+        ) from error
+
+
+def content_of(name: str) -> str:
+    """What is done in a take, left and right forms folded together: the unit that splits hold out."""
+    content = name.split("_")[1]
+    return content.replace("-left", "").replace("-right", "").replace("both-hands", "hand")
+
+
+def style_of(name: str) -> str:
+    return name.split("_")[2]
+
+
+def pack(takes: Iterator[Take], most_repeats: int) -> dict[str, np.ndarray]:
+    """The packed arrays of at most ``most_repeats`` takes of each data set, content and style."""
+    kept: list[Take] = []
+    seen: dict[str, int] = {}
+    for take in takes:
+        group = take.name.rpartition("_")[0]
+        seen[group] = seen.get(group, 0) + 1
+        if seen[group] <= most_repeats:
+            kept.append(take)
+    if not kept:
+        raise DatasetError("no takes to pack")
+    return {
+        "rotation": np.concatenate([np.round(t.rotation / _RADIANS) for t in kept]).astype(np.int16),
+        "root": np.concatenate([np.round((t.root_m - _anchor(t)) / _METRES) for t in kept]).astype(np.int16),
+        "start": np.cumsum([0] + [len(t.root_m) for t in kept]),
+        "name": np.array([t.name for t in kept]),
+        "offset_m": kept[0].offset_m.astype(np.float32),
+    }
+
+
+def _anchor(take: Take) -> np.ndarray:
+    return np.array([*take.root_m.mean(axis=0)[:2], 0.0])
+
+
+def load(path: Path) -> list[Take]:
+    """The takes of a packed file. Raises DatasetError if it is not one."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            rotation = data["rotation"].astype(np.float32) * _RADIANS
+            root = data["root"].astype(np.float32) * _METRES
+            start, names, offsets = data["start"], data["name"], data["offset_m"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"{path}: not a packed motion file; make one with `mobind-live pack`") from error
+    return [
+        Take(str(name), rotation[a:b], root[a:b], offsets)
+        for name, a, b in zip(names, start[:-1], start[1:], strict=True)
+    ]
+
+
+def resampled(take: Take, rate_hz: float, speed: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Local rotation matrices (T, 15, 3, 3) and root (T, 3) at ``rate_hz``, played ``speed`` times faster.
+
+    Cubic splines through positions and through the rotation matrices, made orthonormal again.
+    """
+    times = np.arange(len(take.root_m)) / RATE_HZ / speed
+    wanted = np.arange(0, times[-1], 1 / rate_hz)
+    matrices = Rotation.from_rotvec(take.rotation.reshape(-1, 3)).as_matrix().reshape(len(times), -1, 9)
+    spline = CubicSpline(times, matrices)(wanted).reshape(len(wanted), -1, 3, 3)
+    return orthonormal(spline), CubicSpline(times, take.root_m)(wanted)
+
+
+def orthonormal(matrix: np.ndarray) -> np.ndarray:
+    """The rotation by Gram-Schmidt on the columns of nearly orthonormal matrices (..., 3, 3)."""
+    x = matrix[..., 0] / np.linalg.norm(matrix[..., 0], axis=-1, keepdims=True)
+    y = matrix[..., 1] - x * np.sum(x * matrix[..., 1], axis=-1, keepdims=True)
+    y = y / np.linalg.norm(y, axis=-1, keepdims=True)
+    return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def body_motion(local: np.ndarray, root_m: np.ndarray, offset_m: np.ndarray, rate_hz: float) -> BodyMotion:
+    """Body motion from local rotations (T, 15, 3, 3) and the root (T, 3)."""
+    ends = np.broadcast_to(np.eye(3), (*local.shape[:-3], len(ENDS), 3, 3))
+    positions, rotations = forward(_PARENTS, offset_m, np.concatenate([local, ends], axis=-3), root_m)
+    names = (*JOINTS, *ENDS)
+    keypoints = np.empty((*local.shape[:-3], len(KEYPOINTS), 3))
+    head = names.index("Head")
+    keypoints[..., :5, :] = positions[..., None, head, :] + _FACE @ np.swapaxes(
+        rotations[..., head, :, :], -1, -2
+    )
+    for index, keypoint in enumerate(KEYPOINTS[5:], start=5):
+        side, joint = keypoint.split("_")
+        keypoints[..., index, :] = positions[..., names.index(f"{_LIMB_JOINT[joint]}_{side[0].upper()}"), :]
+    trunk = [
+        positions[..., names.index(j), :] + rotations[..., names.index(j), :, :] @ np.array(place)
+        for j, place in _TRUNK_MOUNT.items()
+    ]
+    segments = [names.index(_joint_of(part)) for part in PARTS]
+    return BodyMotion(
+        rate_hz=rate_hz,
+        keypoints_m=keypoints,
+        rotation=rotations[..., segments, :, :],
+        mount_m=limb_mounts(keypoints, np.stack(trunk, axis=-2)),
+    )
+
+
+def _joint_of(part: str) -> str:
+    side, _, segment = part.partition("_")
+    if not segment:
+        return {"head": "Head", "chest": "Chest", "pelvis": "Hips"}[part]
+    return f"{_SEGMENT_JOINT[segment]}_{side[0].upper()}"

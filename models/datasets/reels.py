@@ -1,0 +1,123 @@
+"""Long, varied motion made of many short takes: the training motion.
+
+A reel chains takes of the packed motion, cross-faded, each at its own speed, some with the arms of another
+take and with smooth random turns added to the joints, and bodies of different heights. Reels are made once,
+at 60 Hz, and windows are cut from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mobind_live.kinematics.body import BodyMotion
+from mobind_live.models.datasets.bvh import (
+    JOINTS,
+    Take,
+    body_motion,
+    content_of,
+    orthonormal,
+    resampled,
+    style_of,
+)
+
+REEL_HZ = 60.0
+_FADE = 24  # frames of cross-fade between takes (0.4 s)
+_ARMS = [JOINTS.index(f"{joint}_{side}") for joint in ("Shoulder", "UpperArm", "LowerArm") for side in "LR"]
+
+# Whole contents and whole styles that training never sees; ``eval bvh`` runs on them.
+HELD_OUT_CONTENTS = frozenset({"kick", "slash", "call", "guide", "bye"})
+HELD_OUT_STYLES = frozenset({"old", "musical", "elderly", "chimpira"})
+
+
+def held_out(name: str) -> bool:
+    """True if the take's content or style is kept for evaluation."""
+    return content_of(name) in HELD_OUT_CONTENTS or style_of(name) in HELD_OUT_STYLES
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How far reels stray from the takes. Shares are probabilities for each take in a reel."""
+
+    speed: tuple[float, float] = (0.7, 1.4)
+    splice: float = 0.25
+    turn: float = 0.5
+    turn_rad: float = 0.4
+    height: tuple[float, float] = (0.87, 1.12)
+
+
+PLAIN = Variation(speed=(1.0, 1.0), splice=0.0, turn=0.0, height=(1.0, 1.0))
+
+
+def make_reel(
+    rng: np.random.Generator, takes: list[Take], seconds: float, variation: Variation
+) -> BodyMotion:
+    """A reel of at least ``seconds`` of takes drawn from ``takes``."""
+    wanted = int(seconds * REEL_HZ)
+    local, root = _piece(rng, takes, variation)
+    while len(root) < wanted:
+        local, root = _joined(local, root, *_piece(rng, takes, variation))
+    scale = rng.uniform(*variation.height)
+    motion = body_motion(local, root * scale, takes[0].offset_m * scale, REEL_HZ)
+    return BodyMotion(
+        rate_hz=REEL_HZ,
+        keypoints_m=motion.keypoints_m.astype(np.float32),
+        rotation=motion.rotation.astype(np.float32),
+        mount_m=motion.mount_m.astype(np.float32),
+    )
+
+
+def _piece(
+    rng: np.random.Generator, takes: list[Take], variation: Variation
+) -> tuple[np.ndarray, np.ndarray]:
+    local, root = resampled(takes[rng.integers(len(takes))], REEL_HZ, rng.uniform(*variation.speed))
+    if rng.random() < variation.splice:
+        other, _ = resampled(takes[rng.integers(len(takes))], REEL_HZ, rng.uniform(*variation.speed))
+        length = min(len(other), len(root))
+        local, root = local[:length].copy(), root[:length]
+        local[:, _ARMS] = other[:length, _ARMS]
+    if rng.random() < variation.turn:
+        local = local @ _random_turns(rng, len(root), local.shape[1], variation.turn_rad)
+    return local, root
+
+
+def _random_turns(rng: np.random.Generator, frames: int, joints: int, radians: float) -> np.ndarray:
+    """Smooth rotations (frames, joints, 3, 3): sums of a few sines of 0.2 to 2.5 Hz, weaker as they are
+    faster; the trunk moves a third as much as the limbs."""
+    time = np.arange(frames)[:, None, None] / REEL_HZ
+    turn = np.zeros((frames, joints, 3))
+    for _ in range(3):
+        frequency = np.exp(rng.uniform(np.log(0.2), np.log(2.5), (joints, 3)))
+        size = rng.normal(0, 1, (joints, 3)) * rng.uniform(0, radians) / np.sqrt(frequency)
+        turn += size * np.sin(2 * np.pi * (frequency * time + rng.random((joints, 3))))
+    turn[:, :5] /= 3
+    return Rotation.from_rotvec(turn.reshape(-1, 3)).as_matrix().reshape(frames, joints, 3, 3)
+
+
+def _joined(
+    local: np.ndarray, root: np.ndarray, next_local: np.ndarray, next_root: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two pieces cross-faded, the second turned and moved to go on where the first ends."""
+    turn = _heading(local[-_FADE, 0]) - _heading(next_local[0, 0])
+    about_z = Rotation.from_euler("z", turn).as_matrix()
+    next_local = next_local.copy()
+    next_local[:, 0] = about_z @ next_local[:, 0]
+    next_root = (next_root - next_root[0]) @ about_z.T + next_root[0]
+    drift = (root[-_FADE] - next_root[0]) * np.array([1.0, 1.0, 0.0])
+    next_root = next_root + drift
+    x = np.linspace(0, 1, _FADE)
+    weight = x**3 * (10 - 15 * x + 6 * x * x)  # smooth to the second derivative, as acceleration wants
+    fade = weight[:, None, None, None]
+    middle = orthonormal((1 - fade) * local[-_FADE:] + fade * next_local[:_FADE])
+    middle_root = (1 - weight[:, None]) * root[-_FADE:] + weight[:, None] * next_root[:_FADE]
+    return (
+        np.concatenate([local[:-_FADE], middle, next_local[_FADE:]]),
+        np.concatenate([root[:-_FADE], middle_root, next_root[_FADE:]]),
+    )
+
+
+def _heading(pelvis: np.ndarray) -> float:
+    """The compass direction in rad of the pelvis's forward axis (its y), from its rotation (3, 3)."""
+    return float(np.arctan2(pelvis[1, 1], pelvis[0, 1]))

@@ -1,0 +1,147 @@
+"""The network, top to bottom: two stacks of dilated residual convolutions into one space.
+
+A row (an IMU, or one chain of one person) comes in at 50 Hz and leaves as tokens at 25 Hz. Nothing in it
+knows where in the recording it is: no positions, so only motion can match motion. A token sees 0.36 s ahead
+and about 2.5 s back. ``forward`` takes whole recordings; ``step`` takes the next block and a state, and
+gives the same numbers later by ``LOOKAHEAD`` tokens.
+
+A token is a vector inside the unit ball. Its length is its confidence: the dot product of an IMU token and
+a pose token, times the learned scale, adds to the log-likelihood that the two are one motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mobind_live.models.features import CHAINS, IMU_CHANNELS, PART_OUTPUT, POSE_CHANNELS, STEP_HZ
+
+TOKEN_HZ = STEP_HZ / 2
+STEPS_PER_TOKEN = 2
+KERNEL = 5
+# (dilation, look-ahead) in tokens of each residual block; the stem looks one token ahead.
+BLOCKS = ((1, 2), (2, 4), (2, 2), (4, 0), (8, 0))
+LOOKAHEAD = 1 + sum(ahead for _, ahead in BLOCKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Widths of the network."""
+
+    width: int = 96
+    embedding: int = 64
+
+
+class _Ahead(nn.Module):
+    """A convolution over time that sees ``ahead`` tokens of the future and the rest of its kernel back."""
+
+    def __init__(self, inputs: int, outputs: int, dilation: int, ahead: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(inputs, outputs, KERNEL, stride=stride, dilation=dilation, bias=False)
+        self.norm = nn.BatchNorm1d(outputs)
+        self.ahead = ahead
+        self.stride = stride
+        self.span = (KERNEL - 1) * dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        right = self.ahead * self.stride
+        padded = functional.pad(x, (self.span - right, right))
+        return functional.relu(self.norm(self.conv(padded)))
+
+
+class Encoder(nn.Module):
+    """Rows (R, channels, T at 50 Hz) to tokens (R, heads, embedding, T // 2)."""
+
+    def __init__(self, channels: int, heads: int, sizes: Sizes) -> None:
+        super().__init__()
+        self.channels, self.heads, self.sizes = channels, heads, sizes
+        self.stem = _Ahead(channels, sizes.width, 1, 1, stride=STEPS_PER_TOKEN)
+        self.blocks = nn.ModuleList(_Ahead(sizes.width, sizes.width, d, a) for d, a in BLOCKS)
+        self.out = nn.Conv1d(sizes.width, heads * sizes.embedding, 1)
+
+    @property
+    def layers(self) -> list[_Ahead]:
+        """The residual blocks, typed."""
+        return [block for block in self.blocks if isinstance(block, _Ahead)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for block in self.layers:
+            x = x + block(x)
+        return self._embed(x)
+
+    def _embed(self, x: Tensor) -> Tensor:
+        y = self.out(x).unflatten(1, (self.heads, self.sizes.embedding))
+        length = y.norm(dim=2, keepdim=True)
+        return y / (1 + length)
+
+    def fresh(self, rows: int) -> list[Tensor]:
+        """The state of ``rows`` rows that have seen nothing: each layer's recent inputs, and the age."""
+        device = self.out.weight.device
+        width = self.sizes.width
+        states = [torch.zeros(rows, self.channels, KERNEL - 1, device=device)]
+        states += [torch.zeros(rows, width, block.span + block.ahead, device=device) for block in self.layers]
+        return [*states, torch.zeros(rows, dtype=torch.long, device=device)]
+
+    @torch.no_grad()
+    def step(self, x: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Tokens (R, heads, embedding, n / 2) of the next n steps (R, channels, n), n even, and the new
+        state.
+
+        The tokens are those that ``forward`` gives ``LOOKAHEAD`` tokens earlier; the first LOOKAHEAD that a
+        row gives lie before its start and mean nothing.
+        """
+        age = state[-1]
+        tokens = x.shape[-1] // STEPS_PER_TOKEN
+        index = age[:, None] + torch.arange(tokens, device=x.device)
+        seen = torch.cat([state[0], x], dim=-1)
+        stem = self.stem
+        x = functional.relu(stem.norm(stem.conv(seen)))
+        after = [seen[..., -(KERNEL - 1) :]]
+        late = stem.ahead
+        for block, before in zip(self.layers, state[1:-1], strict=True):
+            # Outputs that lie before a row's start are the zeros that ``forward`` pads with.
+            x = x * (index >= late)[:, None, :]
+            seen = torch.cat([before, x], dim=-1)
+            after.append(seen[..., -before.shape[-1] :])
+            late += block.ahead
+            # The state is as long as the kernel's span plus the look-ahead, so that the residual, which is
+            # older by the look-ahead, is always inside it.
+            residual = seen[..., before.shape[-1] - block.ahead :][..., :tokens]
+            fresh = block.conv(seen[..., block.ahead :])
+            x = residual + functional.relu(block.norm(fresh))
+        return self._embed(x), [*after, age + tokens]
+
+
+class Binder(nn.Module):
+    """Both encoders, the scale of their dot product, and the threshold of ``nobody``."""
+
+    def __init__(self, sizes: Sizes | None = None) -> None:
+        super().__init__()
+        sizes = sizes or Sizes()
+        self.sizes = sizes
+        self.imu = Encoder(IMU_CHANNELS, 1, sizes)
+        self.pose = Encoder(POSE_CHANNELS, 2, sizes)
+        self.log_scale = nn.Parameter(torch.tensor(0.0))
+        self.log_token_scale = nn.Parameter(torch.tensor(2.5))
+        self.nobody = nn.Parameter(torch.tensor(0.0))
+
+    def embed_imu(self, features: Tensor) -> Tensor:
+        """(R, T, 15) at 50 Hz to (R, T // 2, embedding)."""
+        return self.imu(features.transpose(1, 2))[:, 0].transpose(1, 2)
+
+    def embed_pose(self, features: Tensor) -> Tensor:
+        """(P, T, 6, 34) at 50 Hz to (P, 11, T // 2, embedding), parts in ``schema.PARTS`` order."""
+        people, steps = features.shape[:2]
+        rows = features.permute(0, 2, 3, 1).reshape(people * len(CHAINS), -1, steps)
+        return parts_of(self.pose(rows), people)
+
+
+def parts_of(tokens: Tensor, people: int) -> Tensor:
+    """(people * 6, 2, embedding, N) to (people, 11, N, embedding)."""
+    chains = tokens.unflatten(0, (people, len(CHAINS)))
+    chain, head = torch.as_tensor(PART_OUTPUT.T, device=tokens.device)
+    return chains[:, chain, head].transpose(2, 3)

@@ -1,0 +1,253 @@
+"""What the encoders see: IMU samples and keypoints turned into channels, causally, step by step.
+
+Both extractors keep a state for each row, so that feeding a recording block by block gives exactly what
+feeding it whole gives. All rows of one call advance together on the 50 Hz grid.
+
+The IMU channels are the same for every mounting of the sensor: a gravity direction is tracked by the gyro
+(a complementary filter, as in Mahony et al. 2008), and only lengths, projections on gravity and products
+between vectors, now and a moment ago, are kept. The pose channels know limbs, not sides: a left and a right
+arm look alike, so that no side can be learned by heart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobind_live.schema import KEYPOINTS, PARTS
+
+STEP_HZ = 50.0
+_DT = 1.0 / STEP_HZ
+
+IMU_CHANNELS = 15
+_LAG = 10  # steps (0.2 s) between the two moments whose horizontal vectors are compared
+_STILL_S, _MOVING_S = 0.7, 8.0  # time constants of the gravity correction
+_POSTURE_S = 4.0
+
+
+class ImuFeatures:
+    """Mounting-free channels of ``rows`` IMUs."""
+
+    def __init__(self, rows: int) -> None:
+        self.age = np.zeros(rows, dtype=np.int64)
+        self.gravity = np.zeros((rows, 3))
+        self.posture = np.zeros((rows, 3))
+        self.heading = np.zeros((rows, 3))
+        self.past = np.zeros((rows, _LAG, 4))  # horizontal (acc, gyro) in the heading frame, oldest first
+
+    def step(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Channels (rows, n, 15) float32 of n new steps.
+
+        ``acc_g`` and ``gyro_rad_s`` (rows, n, 3); ``valid`` (rows, n), 0 where the sample is missing (then
+        acc and gyro should repeat the last one seen, and the gyro is taken as zero for the tracking).
+        """
+        rows, steps = valid.shape
+        gravity = np.empty((rows, steps, 3))
+        cosine = np.empty((rows, steps))
+        heading = np.empty((rows, steps, 3))
+        for n in range(steps):
+            self._track(acc_g[:, n], gyro_rad_s[:, n] * valid[:, n, None], valid[:, n])
+            gravity[:, n], heading[:, n] = self.gravity, self.heading
+            cosine[:, n] = np.sum(self.gravity * self.posture, axis=-1) / _norm(self.posture)[:, 0]
+        return self._channels(acc_g, gyro_rad_s, valid, gravity, heading, cosine)
+
+    def _track(self, acc: np.ndarray, gyro: np.ndarray, valid: np.ndarray) -> None:
+        """One step of the gravity, posture and heading trackers."""
+        first = (self.age == 0)[:, None]
+        gravity = np.where(first, acc, self.gravity - _DT * _cross(gyro, self.gravity))
+        unrest = np.abs(np.sqrt(np.sum(acc * acc, axis=-1)) - 1) + 0.1 * np.sqrt(np.sum(gyro * gyro, axis=-1))
+        gain = _DT / _STILL_S / (1 + (unrest / 0.1) ** 2) + _DT / _MOVING_S
+        gain = np.maximum(gain, 1 / (1 + self.age)) * valid
+        gravity = gravity + gain[:, None] * (acc - gravity)
+        self.gravity = gravity / _norm(gravity)
+        blend = np.maximum(_DT / _POSTURE_S, 1 / (1 + self.age))[:, None]
+        self.posture += blend * (self.gravity - self.posture)
+        heading = np.where(
+            first, _any_perpendicular(self.gravity), self.heading - _DT * _cross(gyro, self.heading)
+        )
+        heading = heading - self.gravity * np.sum(heading * self.gravity, axis=-1, keepdims=True)
+        self.heading = heading / _norm(heading)
+        self.age += 1
+
+    def _channels(
+        self,
+        acc: np.ndarray,
+        gyro: np.ndarray,
+        valid: np.ndarray,
+        gravity: np.ndarray,
+        heading: np.ndarray,
+        cosine: np.ndarray,
+    ) -> np.ndarray:
+        side = _cross(gravity, heading)
+        acc_v, gyro_v = np.sum(acc * gravity, axis=-1), np.sum(gyro * gravity, axis=-1)
+        ax, ay = np.sum(acc * heading, axis=-1), np.sum(acc * side, axis=-1)
+        wx, wy = np.sum(gyro * heading, axis=-1), np.sum(gyro * side, axis=-1)
+        flat = np.stack([ax, ay, wx, wy], axis=-1)
+        history = np.concatenate([self.past, flat], axis=1)
+        self.past = history[:, -_LAG:].copy()
+        bx, by, vx, vy = np.moveaxis(history[:, :-_LAG], -1, 0)
+        channels = [
+            np.sqrt(np.sum(acc * acc, axis=-1)) - 1,
+            np.sqrt(np.sum(gyro * gyro, axis=-1)) / 3,
+            acc_v - 1,
+            np.sqrt(ax * ax + ay * ay),
+            gyro_v / 3,
+            np.sqrt(wx * wx + wy * wy) / 3,
+            _root(ax * wx + ay * wy) / 2,
+            _root(ax * wy - ay * wx) / 2,
+            _root(ax * bx + ay * by),
+            _root(ax * by - ay * bx),
+            _root(wx * vx + wy * vy) / 3,
+            _root(wx * vy - wy * vx) / 3,
+            cosine,
+            np.log1p(np.sum(gyro * gyro, axis=-1) * 4) / 3,
+        ]
+        stacked = np.stack(channels, axis=-1) * valid[..., None]
+        return np.clip(np.concatenate([stacked, valid[..., None]], axis=-1), -8, 8).astype(np.float32)
+
+
+def _norm(vector: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.sum(vector * vector, axis=-1, keepdims=True)) + 1e-9
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The cross product of (..., 3); numpy's own is several times slower on small arrays."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
+def _root(value: np.ndarray) -> np.ndarray:
+    """The signed square root, which keeps a product in the unit of its factors."""
+    return np.sign(value) * np.sqrt(np.abs(value))
+
+
+def _any_perpendicular(unit: np.ndarray) -> np.ndarray:
+    """A vector perpendicular to each unit vector (rows, 3)."""
+    axis = np.where(np.abs(unit[:, :1]) < 0.7, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
+    return _cross(unit, axis)
+
+
+# A chain is what a limb's two segments share: three joints of its own and three for context. The first
+# name of a pair is the chain's own side, so that left and right chains read alike.
+_K = {name: index for index, name in enumerate(KEYPOINTS)}
+CHAINS = ("head", "trunk", "left_arm", "right_arm", "left_leg", "right_leg")
+_MID_HIP, _MID_SHOULDER, _MID_EAR = 17, 18, 19
+
+
+def _arm(own: str, other: str) -> list[int]:
+    joints = (f"{own}_shoulder", f"{own}_elbow", f"{own}_wrist", f"{other}_shoulder")
+    return [*(_K[name] for name in joints), _MID_HIP, _K["nose"]]
+
+
+def _leg(own: str, other: str) -> list[int]:
+    joints = (f"{own}_hip", f"{own}_knee", f"{own}_ankle", f"{other}_hip")
+    return [*(_K[name] for name in joints), _MID_SHOULDER, _K[f"{other}_knee"]]
+
+
+_POINTS = np.array(
+    [
+        [_K["nose"], _K["left_ear"], _K["right_ear"], _MID_EAR, _MID_SHOULDER, _MID_HIP],
+        [_K["left_shoulder"], _K["right_shoulder"], _K["left_hip"], _K["right_hip"], _MID_HIP, _K["nose"]],
+        _arm("left", "right"),
+        _arm("right", "left"),
+        _leg("left", "right"),
+        _leg("right", "left"),
+    ]
+)
+_KIND = np.eye(4, dtype=np.float32)[[0, 1, 2, 2, 3, 3]]
+POSE_CHANNELS = _POINTS.shape[1] * 5 + _KIND.shape[1]
+
+# Where each part is found in the output of the chains: (chain, head).
+PART_OUTPUT = np.array(
+    [(0, 0), (1, 0), (1, 1), (2, 0), (3, 0), (2, 1), (3, 1), (4, 0), (5, 0), (4, 1), (5, 1)]
+)
+assert len(PART_OUTPUT) == len(PARTS)
+
+# Lengths in metres between keypoints of an adult of 1.75 m (Winter 2009, Drillis and Contini's shares).
+_LENGTHS = np.array([0.50, 0.36, 0.43, 0.43, 0.42, 0.42, 0.32, 0.32, 0.26, 0.26])
+_LENGTH_ENDS = np.array(
+    [
+        (_MID_SHOULDER, _MID_HIP),
+        (5, 6),
+        (11, 13),
+        (12, 14),
+        (13, 15),
+        (14, 16),
+        (5, 7),
+        (6, 8),
+        (7, 9),
+        (8, 10),
+    ]
+)
+SEEN = 0.3  # a joint with a lower score counts as missing
+_FORGET_S = 10.0
+
+
+class PoseFeatures:
+    """Channels of the six chains of ``rows`` people."""
+
+    def __init__(self, rows: int) -> None:
+        self.age = np.zeros(rows, dtype=np.int64)
+        self.place = np.zeros((rows, 20, 2))
+        self.scale = np.zeros(rows)
+
+    def step(self, keypoints: np.ndarray) -> np.ndarray:
+        """Channels (rows, n, 6, 34) float32 of n new steps from keypoints (rows, n, 17, 3), in pixels.
+
+        A joint whose score is below 0.3 keeps the place where it was last seen.
+        """
+        rows, steps = keypoints.shape[:2]
+        points, score = _with_middles(keypoints)
+        seen = score >= SEEN
+        held = np.empty_like(points)
+        before = np.empty_like(points)
+        scale = np.empty((rows, steps))
+        instant = _pixels_per_metre(points, seen)
+        decay = np.exp(-_DT / _FORGET_S)
+        for n in range(steps):
+            first = self.age == 0
+            unseen_start = np.where(seen[:, n, :, None], points[:, n], _centre(points[:, n], seen[:, n]))
+            previous = np.where(first[:, None, None], unseen_start, self.place)
+            before[:, n] = previous
+            self.place = np.where(seen[:, n, :, None], points[:, n], previous)
+            held[:, n] = self.place
+            smooth = self.scale + np.where(first, 1.0, 0.2) * (instant[:, n] - self.scale)
+            self.scale = np.where(instant[:, n] > 0, np.maximum(smooth, self.scale * decay), self.scale)
+            scale[:, n] = self.scale
+            self.age += 1
+        return _chain_channels(held, before, np.maximum(scale, 1.0), np.where(seen, score, 0.0))
+
+
+def _with_middles(keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places (..., 20, 2) and scores (..., 20) with the middles of hips, shoulders and ears appended."""
+    xy, score = keypoints[..., :2], keypoints[..., 2]
+    pairs = [(11, 12), (5, 6), (3, 4)]
+    middle = np.stack([(xy[..., a, :] + xy[..., b, :]) / 2 for a, b in pairs], axis=-2)
+    low = np.stack([np.minimum(score[..., a], score[..., b]) for a, b in pairs], axis=-1)
+    return np.concatenate([xy, middle], axis=-2), np.concatenate([score, low], axis=-1)
+
+
+def _centre(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The mean (rows, 1, 2) of the points that are seen."""
+    weight = seen[..., None].astype(float)
+    return np.sum(points * weight, axis=-2, keepdims=True) / np.maximum(weight.sum(axis=-2, keepdims=True), 1)
+
+
+def _pixels_per_metre(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The second largest of the lengths seen, over their lengths in metres: the least foreshortened that
+    is not one joint's error. 0 where fewer than two can be seen."""
+    a, b = _LENGTH_ENDS.T
+    gap = points[..., a, :] - points[..., b, :]
+    length = np.sqrt(np.sum(gap * gap, axis=-1)) / _LENGTHS
+    return np.sort(np.where(seen[..., a] & seen[..., b], length, 0.0), axis=-1)[..., -2]
+
+
+def _chain_channels(held: np.ndarray, before: np.ndarray, scale: np.ndarray, score: np.ndarray) -> np.ndarray:
+    rows, steps = scale.shape
+    origin = (held[..., _MID_HIP, :] + held[..., _MID_SHOULDER, :])[..., None, :] / 2
+    place = (held - origin) / scale[..., None, None]
+    velocity = (held - before) * (STEP_HZ / 3) / scale[..., None, None]
+    each = np.concatenate([2 * place, velocity, score[..., None]], axis=-1)
+    chains = each[..., _POINTS, :].reshape(rows, steps, len(CHAINS), -1)
+    kind = np.broadcast_to(_KIND, (rows, steps, *_KIND.shape))
+    return np.clip(np.concatenate([chains, kind], axis=-1), -6, 6).astype(np.float32)

@@ -1,0 +1,101 @@
+"""Rolling embeddings: many rows, each fed its next block when it is there, every step encoded once."""
+
+from __future__ import annotations
+
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mobind_live.models.encoders import LOOKAHEAD, STEPS_PER_TOKEN, Binder, Encoder, parts_of
+from mobind_live.models.features import CHAINS, ImuFeatures, PoseFeatures
+
+
+class _Features(Protocol):
+    def __init__(self, rows: int) -> None: ...
+
+
+F = TypeVar("F", bound="_Features")
+
+
+class _Rows(Generic[F]):
+    """The states of a growing set of rows: feature extractor and encoder, addressed by slot."""
+
+    def __init__(self, encoder: Encoder, features: type[F], rows_each: int) -> None:
+        self.encoder, self.features, self.rows_each = encoder, features, rows_each
+        self.state = encoder.fresh(0)
+        self.extractor = features(0)
+        self.count = 0
+
+    def reset(self, slot: int) -> None:
+        """Make ``slot`` a row that has seen nothing, growing if there is no such slot yet."""
+        grow = slot + 1 - self.count
+        if grow > 0:
+            fresh = self.encoder.fresh(grow * self.rows_each)
+            self.state = [torch.cat([old, new]) for old, new in zip(self.state, fresh, strict=True)]
+            new_features = vars(self.features(grow))
+            for name, value in vars(self.extractor).items():
+                setattr(self.extractor, name, np.concatenate([value, new_features[name]]))
+            self.count = slot + 1
+        else:
+            for tensor in self.state:
+                tensor[slot * self.rows_each : (slot + 1) * self.rows_each] = 0
+            for value in vars(self.extractor).values():
+                value[slot] = 0
+
+    def pick(self, slots: list[int]) -> F:
+        """A copy of the extractor's rows at ``slots``."""
+        part = self.features(0)
+        for name, value in vars(self.extractor).items():
+            setattr(part, name, value[slots])
+        return part
+
+    def put(self, slots: list[int], part: F) -> None:
+        for name, value in vars(part).items():
+            getattr(self.extractor, name)[slots] = value
+
+    def encode(self, slots: list[int], x: Tensor) -> Tensor:
+        """Tokens (len(slots) * rows_each, heads, embedding, n) of the rows' next steps."""
+        rows = torch.as_tensor(slots)[:, None] * self.rows_each + torch.arange(self.rows_each)
+        index = rows.flatten().to(x.device)
+        tokens, after = self.encoder.step(x, [tensor[index] for tensor in self.state])
+        for tensor, new in zip(self.state, after, strict=True):
+            tensor[index] = new
+        return tokens
+
+
+class Rolling:
+    """Both encoders, fed block by block.
+
+    Tokens come out ``LOOKAHEAD`` late: a row's k-th output token stands at its token ``k - LOOKAHEAD``, and
+    the first ``LOOKAHEAD`` mean nothing.
+    """
+
+    lookahead = LOOKAHEAD
+    steps_per_token = STEPS_PER_TOKEN
+
+    def __init__(self, model: Binder, device: torch.device) -> None:
+        self.model = model.to(device).eval()
+        self.device = device
+        self.imus = _Rows(self.model.imu, ImuFeatures, 1)
+        self.people = _Rows(self.model.pose, PoseFeatures, len(CHAINS))
+
+    @torch.inference_mode()
+    def imu(self, slots: list[int], acc_g: np.ndarray, gyro: np.ndarray, valid: np.ndarray) -> Tensor:
+        """Tokens (S, n / 2, embedding) of the next n steps (S, n, 3), (S, n, 3), (S, n) of ``slots``."""
+        extractor = self.imus.pick(slots)
+        features = extractor.step(acc_g, gyro, valid)
+        self.imus.put(slots, extractor)
+        x = torch.as_tensor(features, device=self.device).transpose(1, 2)
+        return self.imus.encode(slots, x)[:, 0].transpose(1, 2)
+
+    @torch.inference_mode()
+    def pose(self, slots: list[int], keypoints: np.ndarray) -> Tensor:
+        """Tokens (S, 11, n / 2, embedding) of the next n steps (S, n, 17, 3) of ``slots``."""
+        extractor = self.people.pick(slots)
+        features = extractor.step(keypoints)
+        self.people.put(slots, extractor)
+        people, steps = features.shape[:2]
+        x = torch.as_tensor(features, device=self.device).permute(0, 2, 3, 1)
+        return parts_of(self.people.encode(slots, x.reshape(people * len(CHAINS), -1, steps)), people)

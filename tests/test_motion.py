@@ -83,7 +83,7 @@ def test_cycles_differ(name: str) -> None:
     person = Person(8, (name,))
     bout = person._bout(person._index(20.0))
     t = np.arange(bout.start_s + 1, bout.end_s - 1, 0.01)
-    counts = bout.phase(t)
+    counts = person._tempo(bout.number, bout.name, bout.start_s, bout.end_s).phase(t)
     starts = np.interp(np.arange(np.ceil(counts[0]), np.floor(counts[-1])), counts, t)
     lengths = np.diff(starts)
     assert lengths.std() > 0.005 * lengths.mean()
@@ -109,6 +109,16 @@ def test_a_script_is_followed_in_turn() -> None:
     person = Person(9, ("walking", "squats"))
     done = [person.action(float(t)) for t in np.arange(0.0, 120.0, 1.0)]
     assert set(done) == {"walking", "squats"}
+
+
+def test_hours_ahead_cost_little_and_change_nothing() -> None:
+    t = 4 * 3600.0 + np.arange(0.0, 5.0, 0.1)
+    person = Person(3)
+    before = person.at(t - 4 * 3600.0).keypoints_m
+    late = person.at(t).keypoints_m
+    np.testing.assert_array_equal(person.at(t - 4 * 3600.0).keypoints_m, before)
+    np.testing.assert_array_equal(Person(3).at(t).keypoints_m, late)
+    assert len(person._tempos) <= 32
 
 
 def test_without_a_script_people_do_everything_and_not_the_same() -> None:

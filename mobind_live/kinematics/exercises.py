@@ -115,7 +115,7 @@ def walking(c: Cycle) -> Angles:
 def jogging(c: Cycle) -> Angles:
     stride = c.stride
     out = _gait(c, _JOG_HIP, _JOG_KNEE, stride)
-    swing = (17 + 14 * c.style[1]) * c.gain(2, 0.1)
+    swing = (14 + 13 * c.style[1]) * c.gain(2, 0.1)
     for side, shift in (("left", 0.5), ("right", 0.0)):
         phase = c.phase - shift - 0.03
         out[f"{side}_flex"] = swing * (_wave(phase) - 0.25)
@@ -326,7 +326,7 @@ class Exercise:
 
 EXERCISES: dict[str, Exercise] = {
     "walking": Exercise(walking, (0.98, 1.22), 0.02, 1.8, ground=0.67),
-    "jogging": Exercise(jogging, (0.68, 0.8), 0.02, 1.2, ground=0.69),
+    "jogging": Exercise(jogging, (0.7, 0.82), 0.02, 1.2, ground=0.69),
     "jumping_jacks": Exercise(jumping_jacks, (1.05, 1.45), 0.035, 1.3),
     "squats": Exercise(squats, (2.0, 3.2), 0.08, 1.3),
     "lunges": Exercise(lunges, (2.2, 3.2), 0.08, 1.2),

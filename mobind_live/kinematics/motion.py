@@ -9,38 +9,51 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_right
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
 from mobind_live.kinematics.body import BodyMotion
-from mobind_live.kinematics.exercises import EXERCISES, Cycle, smooth
-from mobind_live.kinematics.skeleton import DOF, DOFS, TRUNK_ANGLES, Skeleton, pose
+from mobind_live.kinematics.exercises import EXERCISES, Cycle, Exercise, smooth
+from mobind_live.kinematics.habit import IN_DEGREES, Habit
+from mobind_live.kinematics.skeleton import DOF, DOFS, Skeleton, pose
 
 FIRST_S = -60.0  # the earliest time that can be asked for: hidden delays look back past time 0
 _BLEND_S = 1.1  # from one exercise to the next
 _MARGIN_S = 2.0  # how far a bout's cycles are known beyond its ends, for blending
+_TEMPOS_KEPT = 32
 _RAMP_S = 1.2  # to reach walking speed, and to stop
-_IN_DEGREES = np.array([name not in ("hop", "grip_left", "grip_right") for name in DOFS])
 _SIDED = {name.removeprefix("left_") for name in DOFS if name.startswith("left_")}
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """The cycles of one bout: ``phase`` maps absolute seconds to a count of cycles, ``table`` and ``style``
+    are as in ``Cycle``."""
+
+    phase: CubicSpline
+    table: np.ndarray
+    style: np.ndarray
+
+    def at(self, t_s: np.ndarray) -> Cycle:
+        return Cycle(self.phase(t_s), self.table, self.style)
 
 
 @dataclass(frozen=True, slots=True)
 class Bout:
     """One exercise from ``start_s`` to ``end_s``. ``turn`` (rad) is where on the oval it starts and
     ``pace`` the angular speed along it (rad/s, signed, 0 when staying), ``heading`` (rad) where the person
-    faces when staying. ``phase`` maps absolute seconds to cycles."""
+    faces at its start. Kept for ever, so small; the bulky ``Tempo`` is made again when needed."""
 
+    number: int
     name: str
     start_s: float
     end_s: float
     turn: float
     pace: float
     heading: float
-    phase: CubicSpline
-    table: np.ndarray
-    style: np.ndarray
 
     def travel(self, t_s: np.ndarray) -> np.ndarray:
         """Angle along the oval at ``t_s``, standing still before the start and after the end."""
@@ -83,9 +96,10 @@ class Person:
         self._plan_seed = seed if step_seed is None else step_seed
         self._home = np.array(home_m)
         self._oval = np.array(oval_m)
-        self._habit = _Habit.drawn(rng)
+        self._habit = Habit.drawn(rng)
         self._bouts: list[Bout] = []
         self._starts: list[float] = []
+        self._tempos: OrderedDict[int, Tempo] = OrderedDict()
 
     def at(self, t_s: np.ndarray) -> BodyMotion:
         """The body at times ``t_s`` (T,), in any order, none before FIRST_S. The rate in it is 0."""
@@ -102,11 +116,13 @@ class Person:
             if not len(inside):
                 continue
             now, share = t_s[inside], weight[inside]
-            dofs[inside] += share[:, None] * _dofs(bout, now)
+            dofs[inside] += share[:, None] * _dofs(
+                bout.name, self._tempo(bout.number, bout.name, bout.start_s, bout.end_s).at(now)
+            )
             heading[inside] += share * self._heading(bout, now)
             here = (now >= bout.start_s) & (now < bout.end_s)
             travel[inside[here]] = bout.travel(now[here])
-        dofs[:, _IN_DEGREES] = np.radians(dofs[:, _IN_DEGREES])
+        dofs[:, IN_DEGREES] = np.radians(dofs[:, IN_DEGREES])
         self._habit.add(dofs, t_s)
         place = self._home + self._oval * np.stack([np.cos(travel), np.sin(travel)], axis=-1)
         return pose(self.skeleton, dofs, place, heading)
@@ -141,18 +157,24 @@ class Person:
         name = self._choice(rng, number, before.name if before else "")
         exercise = EXERCISES[name]
         facing = self._facing(before)
-        phase, cycles = _cycles(rng, start - _MARGIN_S, end + _MARGIN_S, exercise.period_s, exercise.jitter)
-        table = np.random.default_rng([self._plan_seed, 3, number]).standard_normal((cycles, 12))
-        cycle = Cycle(phase(np.array([start])), table, rng.uniform(size=12))
         pace, heading = 0.0, facing + rng.uniform(-1.2, 1.2)
         if exercise.ground:
-            cadence_hz = float(phase(end) - phase(start)) / (end - start)
-            speed_m_s = exercise.ground * self.skeleton.height_m * cycle.stride * cadence_hz
+            cycles = self._tempo(number, name, start, end).at(np.array([start, end]))
+            cadence_hz = float(np.diff(cycles.phase)[0]) / (end - start)
+            speed_m_s = exercise.ground * self.skeleton.height_m * cycles.stride * cadence_hz
             ways = [_oval_heading(np.array(turn), self._oval, sign, facing) for sign in (1.0, -1.0)]
             nearer = int(abs(float(ways[1]) - facing) < abs(float(ways[0]) - facing))
             pace = (1.0, -1.0)[nearer] * speed_m_s / float(self._oval.mean())
             heading = float(ways[nearer])
-        return Bout(name, start, end, turn, pace, heading, phase, table, cycle.style)
+        return Bout(number, name, start, end, turn, pace, heading)
+
+    def _tempo(self, number: int, name: str, start_s: float, end_s: float) -> Tempo:
+        if number not in self._tempos:
+            rng = np.random.default_rng([self._plan_seed, 3, number])
+            self._tempos[number] = _tempo(rng, EXERCISES[name], start_s - _MARGIN_S, end_s + _MARGIN_S)
+            if len(self._tempos) > _TEMPOS_KEPT:
+                self._tempos.popitem(last=False)
+        return self._tempos[number]
 
     def _choice(self, rng: np.random.Generator, number: int, before: str) -> str:
         if self._script:
@@ -186,64 +208,25 @@ def _oval_heading(
     return way + 2 * np.pi * np.round((near - way) / (2 * np.pi)) if wrap else way
 
 
-def _cycles(
-    rng: np.random.Generator, start_s: float, end_s: float, period_s: tuple[float, float], jitter: float
-) -> tuple[CubicSpline, int]:
-    """Cycle counts as a smooth function of absolute time, each cycle a little longer or shorter."""
-    period = rng.uniform(*period_s)
+def _tempo(rng: np.random.Generator, exercise: Exercise, start_s: float, end_s: float) -> Tempo:
+    """Cycles from before ``start_s`` to after ``end_s``, each a little longer or shorter than the last."""
+    period = rng.uniform(*exercise.period_s)
     count = int((end_s - start_s) / period * 1.3) + 12
     drift = 0.05 * np.sin(np.arange(count) * rng.uniform(0.15, 0.5) + rng.uniform(0, 6.3))
-    lengths = period * np.exp(np.clip(jitter * rng.standard_normal(count), -0.25, 0.25) + drift)
-    times = start_s - 2 * period - rng.uniform(0, 1) * period + np.concatenate([[0.0], np.cumsum(lengths)])
-    return CubicSpline(times, np.arange(count + 1)), count
+    jitter = np.clip(exercise.jitter * rng.standard_normal(count), -0.25, 0.25)
+    lengths = period * np.exp(jitter + drift)
+    times = start_s - (2 + rng.uniform(0, 1)) * period + np.concatenate([[0.0], np.cumsum(lengths)])
+    phase = CubicSpline(times, np.arange(count + 1))
+    return Tempo(phase, rng.standard_normal((count, 12)), rng.uniform(size=12))
 
 
-def _dofs(bout: Bout, t_s: np.ndarray) -> np.ndarray:
-    """Joint angles (T, D) of a bout, in degrees; a name without a side sets both sides."""
-    exercise = EXERCISES[bout.name]
-    out = np.zeros((len(t_s), len(DOFS)))
+def _dofs(name: str, cycle: Cycle) -> np.ndarray:
+    """Joint angles (T, D) of an exercise, in degrees; a name without a side sets both sides."""
+    exercise = EXERCISES[name]
+    out = np.zeros((len(cycle.phase), len(DOFS)))
     if not exercise.ground:
         out[:, DOF["grip_left"]] = out[:, DOF["grip_right"]] = 0.5
-    for name, value in exercise.angles(Cycle(bout.phase(t_s), bout.table, bout.style)).items():
-        if name in DOF and name not in _SIDED:
-            out[:, DOF[name]] = value
-        elif name in _SIDED:
-            out[:, DOF[f"left_{name}"]] = out[:, DOF[f"right_{name}"]] = value
-        else:
-            raise KeyError(f"no joint angle {name!r}")
+    for angle, value in exercise.angles(cycle).items():
+        for column in (f"left_{angle}", f"right_{angle}") if angle in _SIDED else (angle,):
+            out[:, DOF[column]] = value
     return out
-
-
-@dataclass(frozen=True, slots=True)
-class _Habit:
-    """What a person always does: asymmetric posture, slow sway and a fine tremor, as sums of sines.
-
-    ``posture`` (D,) rad; ``amplitude`` (D, K) rad, ``rate`` (D, K) rad/s, ``shift`` (D, K) rad; ``scale``
-    (D,) multiplies the joint's motion."""
-
-    posture: np.ndarray
-    scale: np.ndarray
-    amplitude: np.ndarray
-    rate: np.ndarray
-    shift: np.ndarray
-
-    @classmethod
-    def drawn(cls, rng: np.random.Generator) -> _Habit:
-        count, waves = len(DOFS), 5
-        trunk = np.array([name in TRUNK_ANGLES for name in DOFS])
-        leg = np.array(["hip_" in name or "knee" in name for name in DOFS])
-        size = np.radians(np.where(trunk, 1.0, np.where(leg, 0.5, 1.8)))[:, None] * _IN_DEGREES[:, None]
-        rate = 2 * np.pi * np.exp(rng.uniform(np.log(0.07), np.log(0.9), (count, waves)))
-        amplitude = 0.6 * size * rng.rayleigh(1.0, (count, waves)) / (1 + (rate / 3.0) ** 2)
-        rate[:, -1] = 2 * np.pi * rng.uniform(7.0, 11.0, count)  # physiological tremor
-        amplitude[:, -1] = np.where(trunk | leg, 0.0001, 0.0005) * _IN_DEGREES
-        posture = 2.0 * size[:, 0] * rng.standard_normal(count)
-        scale = np.where(_IN_DEGREES, rng.normal(1.0, 0.03, count), 1.0)
-        return cls(posture, scale, amplitude, rate, rng.uniform(0, 2 * np.pi, (count, waves)))
-
-    def add(self, dofs: np.ndarray, t_s: np.ndarray) -> None:
-        """Change joint angles (T, D) in place."""
-        dofs *= self.scale
-        dofs += self.posture
-        for wave in range(self.amplitude.shape[1]):
-            dofs += self.amplitude[:, wave] * np.sin(t_s[:, None] * self.rate[:, wave] + self.shift[:, wave])

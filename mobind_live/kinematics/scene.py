@@ -8,17 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.kinematics.devices import (
-    S_TO_NS,
-    CameraSpec,
-    Due,
-    ImuPacket,
-    ImuSpec,
-    ViewingCamera,
-    WornImu,
-)
+from mobind_live.kinematics.devices import S_TO_NS, CameraSpec, Due, ImuPacket, ImuSpec
 from mobind_live.kinematics.motion import Person
+from mobind_live.kinematics.viewing import ViewingCamera
 from mobind_live.kinematics.visits import Visits
+from mobind_live.kinematics.worn import WornImu
 from mobind_live.schema import Message, Truth, WornTruth
 
 _ROW_DEG = 35.0  # people stand in a row that cameras at azimuth 0 and 70 degrees both see from the front

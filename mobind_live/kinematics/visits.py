@@ -38,7 +38,7 @@ class Visits:
         return np.where(visit == 0, first_ids[person], later).astype(np.int32)
 
     def _until(self, t_s: float) -> list[list[tuple[float, float]]]:
-        """All absences drawn at least as far as ``t_s``, those that end later left out."""
+        """Everybody's absences, drawn as far as ``t_s`` at least."""
         if not self._mean_s:
             return self._away
         for rng, away in zip(self._rngs, self._away, strict=True):

@@ -218,5 +218,5 @@ def image_size(keypoints: np.ndarray) -> tuple[int, int]:
     """The smallest usual frame (width, height) that holds all keypoints (T, 17, 3): the files do not say."""
     seen = keypoints[keypoints[..., 2] > 0]
     width, height = (int(np.ceil(seen[:, axis].max(initial=1))) for axis in (0, 1))
-    usual = (*SIZES, *((high, wide) for wide, high in SIZES))
+    usual = sorted([*SIZES, *((high, wide) for wide, high in SIZES)], key=lambda size: size[0] * size[1])
     return next(((w, h) for w, h in usual if width <= w and height <= h), (width, height))

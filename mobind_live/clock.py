@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class ClockStatus:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``y_ns = value + slope * (x_s - at)``; ``spread`` is the median height of the points above it."""
+    """``y_ns = value + slope * (x_s - at)``; ``spread`` is the points' usual distance from the next."""
 
     at: float
     value: float
@@ -103,8 +104,9 @@ def envelope(points: Sequence[tuple[float, float]], prior: Prior) -> Line:
     right = next(i for i, (x, _) in enumerate(hull) if x >= mean)
     (xa, ya), (xb, yb) = hull[right - 1], hull[right]
     found = (yb - ya) / (xb - xa)
-    heights = sorted(y - ya - found * (x - xa) for x, y in points)
-    spread = heights[len(heights) // 2]
+    # Of neighbours, not of heights above the line: lost samples make steps, and steps are not noise.
+    apart = sorted(abs(b[1] - a[1] - found * (b[0] - a[0])) for a, b in pairwise(points))
+    spread = apart[len(apart) // 2]
     # The two points that carry the edge are each the lowest of about half of the points.
     sigma = 4 * spread / (len(points) * (x_end - points[0][0]))
     width = max(prior.sigma, abs(found - prior.slope))
@@ -203,7 +205,7 @@ class DeviceClock:
                 if not self._confirmed(device, received):
                     hosts.append(self._rising(self._provisional(device), received))
                     continue
-                self._segment = self._new_segment(self._doubt, self._segment)
+                self._segment = self._new_segment(self._doubt[-CONFIRM:], self._segment)
                 self._resets += 1
                 self._doubt = []
             else:

@@ -94,9 +94,7 @@ class CsvDecoder:
         fields = tuple(field_name(cell) for cell in cells)
         if set(MOTION) <= set(fields):
             if "t" in self._fields and "t" not in fields:
-                raise DeviceError(
-                    f"the device's header has no time column ({line}); set `columns` without one"
-                )
+                raise HeaderError(f"the header has no time column ({line:.80}); set `columns` without one")
             self._fields = fields
             return None
         if len(cells) != len(self._fields):

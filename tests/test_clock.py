@@ -1,0 +1,249 @@
+"""Device clocks mapped to host time, on generated deliveries and on real ones."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mobind_live.clock import Dejitter, DeviceClock, Prior, envelope, host_now_ns, lower_hull
+
+HZ = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Samples: true capture time, device stamp and arrival, all (N,) int64 ns."""
+
+    capture_ns: np.ndarray
+    device_ns: np.ndarray
+    received_ns: np.ndarray
+
+
+def deliver(
+    seed: int, *, seconds: float, hz: float = HZ, ppm: float = 50, burst: int = 1, mean_s: float = 0.03
+) -> Delivery:
+    """Samples in bursts, each burst delayed by an exponential time; the device drifts by ``ppm``."""
+    count = int(seconds * hz)
+    capture_s = 7.0 + np.arange(count) / hz
+    device_s = (capture_s - 4321.5) * (1 - ppm * 1e-6)
+    group = np.arange(count) // burst
+    ready_s = capture_s[np.minimum((group + 1) * burst - 1, count - 1)]
+    delays_s = np.random.default_rng(seed).exponential(mean_s, group.max() + 1)
+    received_s = np.maximum.accumulate(ready_s + delays_s[group])
+    to_ns = 1e9
+    return Delivery(
+        capture_ns=(capture_s * to_ns).astype(np.int64),
+        device_ns=(device_s * to_ns).astype(np.int64),
+        received_ns=(received_s * to_ns).astype(np.int64),
+    )
+
+
+def batches(count: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, count, size)]
+
+
+def mapped(clock: DeviceClock, data: Delivery, size: int = 7) -> np.ndarray:
+    parts = [clock.update(data.device_ns[b], data.received_ns[b]) for b in batches(len(data.device_ns), size)]
+    return np.concatenate(parts)
+
+
+def dejittered(clock: Dejitter, received_ns: np.ndarray, size: int = 7) -> np.ndarray:
+    return np.concatenate([clock.update(received_ns[b]) for b in batches(len(received_ns), size)])
+
+
+def error_ms(host_ns: np.ndarray, data: Delivery, from_s: float) -> np.ndarray:
+    return np.abs(host_ns - data.capture_ns)[int(from_s * HZ) :] * 1e-6
+
+
+def test_the_host_clock_does_not_go_back():
+    assert host_now_ns() <= host_now_ns()
+
+
+def test_the_lower_hull_is_below_all_points_and_made_of_them():
+    rng = np.random.default_rng(0)
+    points = [(float(x), float(y)) for x, y in enumerate(rng.exponential(1, 50))]
+    hull = lower_hull(points)
+    assert set(hull) <= set(points)
+    xs, ys = zip(*hull, strict=True)
+    assert all(np.interp(x, xs, ys) <= y + 1e-12 for x, y in points)
+    assert np.all(np.diff(np.diff(ys) / np.diff(xs)) > 0)
+
+
+@given(slope=st.floats(-1e5, 1e5), heights=st.lists(st.floats(0, 1e8), min_size=3, max_size=60))
+def test_the_envelope_is_never_above_a_point(slope: float, heights: list[float]):
+    points = [(float(x), slope * x + height) for x, height in enumerate(heights)]
+    line = envelope(points, Prior(0.0, 1e5))
+    assert all(line(x) <= y + 1e-3 for x, y in points)
+
+
+@pytest.mark.parametrize("burst", [1, 10, 20])
+@pytest.mark.parametrize("ppm", [-50, 50])
+def test_with_stamps_the_error_is_below_a_millisecond_after_two_minutes(burst: int, ppm: float):
+    data = deliver(burst, seconds=150, ppm=ppm, burst=burst)
+    clock = DeviceClock(HZ)
+    host_ns = mapped(clock, data)
+    assert np.percentile(error_ms(host_ns, data, 120), 95) < 1.0
+    status = clock.status()
+    assert status.drift_ppm == pytest.approx(ppm, abs=10)
+    assert status.offset_s == pytest.approx((data.capture_ns[-1] - data.device_ns[-1]) * 1e-9, abs=1e-3)
+    assert status.uncertainty_ms < 1.0
+    assert status.residual_ms > 20
+    assert status.resets == 0
+
+
+@pytest.mark.parametrize("burst", [1, 10, 25])
+@pytest.mark.parametrize("ppm", [0, -20_000, 30_000])
+def test_without_stamps_the_error_is_below_ten_milliseconds_after_two_minutes(burst: int, ppm: float):
+    data = deliver(burst, seconds=150, hz=HZ * (1 - ppm * 1e-6), ppm=0, burst=burst)
+    clock = Dejitter(HZ)
+    host_ns = dejittered(clock, data.received_ns)
+    assert np.percentile(error_ms(host_ns, data, 120), 95) < 10.0
+    assert clock.status().drift_ppm == pytest.approx(ppm * (1 + ppm * 1e-6), abs=300)
+    assert clock.status().lost <= 1
+
+
+def test_a_clock_far_off_its_nominal_rate_is_followed():
+    data = deliver(3, seconds=60, ppm=10_000, burst=10)
+    assert np.percentile(error_ms(mapped(DeviceClock(HZ), data), data, 30), 95) < 3.0
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000), ppm=st.floats(-500, 500), burst=st.integers(1, 40), size=st.integers(1, 60)
+)
+def test_the_output_rises_never_precedes_and_moves_smoothly(seed: int, ppm: float, burst: int, size: int):
+    data = deliver(seed, seconds=25, ppm=ppm, burst=burst)
+    host_ns = mapped(DeviceClock(HZ), data, size)
+    assert len(host_ns) == len(data.capture_ns)
+    assert np.all(np.diff(host_ns) > 0)
+    assert np.all(host_ns <= data.received_ns + np.arange(len(host_ns)))  # rising, by 1 ns where it must
+    settled = np.diff(host_ns - data.capture_ns)[int(12 * HZ) :]
+    assert np.abs(settled).max() < 5e6
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000), ppm=st.floats(-3e4, 3e4), burst=st.integers(1, 40), size=st.integers(1, 60)
+)
+def test_dejittered_stamps_rise_and_never_come_after_the_arrival(
+    seed: int, ppm: float, burst: int, size: int
+):
+    data = deliver(seed, seconds=25, hz=HZ * (1 - ppm * 1e-6), burst=burst)
+    host_ns = dejittered(Dejitter(HZ), data.received_ns, size)
+    assert np.all(np.diff(host_ns) > 0)
+    assert np.all(host_ns <= data.received_ns + np.arange(len(host_ns)))
+
+
+def test_the_size_of_the_batches_hardly_matters():
+    data = deliver(5, seconds=60, burst=10)
+    one, many = (mapped(DeviceClock(HZ), data, size) for size in (1, 50))
+    assert np.abs(one - many)[20 * HZ :].max() < 1e6
+
+
+@pytest.mark.parametrize("jump_s", [-4000.0, -1.0, 0.3, 5.0, 100_000.0])
+def test_a_reset_or_jump_of_the_device_starts_a_new_segment(jump_s: float):
+    data = deliver(1, seconds=60)
+    device_ns = data.device_ns.copy()
+    device_ns[30 * HZ :] += int(jump_s * 1e9)
+    clock = DeviceClock(HZ)
+    host_ns = mapped(
+        clock, Delivery(capture_ns=data.capture_ns, device_ns=device_ns, received_ns=data.received_ns)
+    )
+    assert clock.status().resets == 1
+    assert np.all(np.diff(host_ns) > 0)
+    assert np.percentile(error_ms(host_ns, data, 35), 95) < 15
+
+
+def test_a_device_whose_clock_stood_still_is_noticed_within_seconds():
+    data = deliver(1, seconds=60)
+    device_ns = data.device_ns.copy()
+    device_ns[20 * HZ :] -= 400_000_000
+    device_ns = np.maximum.accumulate(device_ns)
+    clock = DeviceClock(HZ)
+    host_ns = mapped(
+        clock, Delivery(capture_ns=data.capture_ns, device_ns=device_ns, received_ns=data.received_ns)
+    )
+    assert clock.status().resets == 1
+    assert np.percentile(error_ms(host_ns, data, 40), 95) < 15
+
+
+@pytest.mark.parametrize("glitch_s", [-100.0, -0.5, 0.5, 100.0])
+def test_a_few_wrong_stamps_change_nothing_but_themselves(glitch_s: float):
+    data = deliver(2, seconds=60)
+    device_ns = data.device_ns.copy()
+    device_ns[30 * HZ : 30 * HZ + 3] += int(glitch_s * 1e9)
+    clock = DeviceClock(HZ)
+    host_ns = mapped(
+        clock, Delivery(capture_ns=data.capture_ns, device_ns=device_ns, received_ns=data.received_ns)
+    )
+    assert clock.status().resets == 0
+    clean_ns = mapped(DeviceClock(HZ), data)
+    assert np.abs(host_ns - clean_ns)[31 * HZ :].max() < 1e6
+
+
+def test_a_stall_that_is_made_up_for_keeps_its_stamps():
+    data = deliver(4, seconds=60)
+    received_ns = data.received_ns.copy()
+    stalled = slice(30 * HZ, 35 * HZ)
+    received_ns[stalled] = received_ns[35 * HZ]
+    clock = DeviceClock(HZ)
+    host_ns = mapped(
+        clock, Delivery(capture_ns=data.capture_ns, device_ns=data.device_ns, received_ns=received_ns)
+    )
+    assert clock.status().resets == 0
+    assert np.abs(host_ns - data.capture_ns)[stalled].max() < 10e6
+
+
+@pytest.mark.parametrize("lost", [7, 1500])
+def test_lost_samples_move_the_count_on(lost: int):
+    data = deliver(6, seconds=90, ppm=0)
+    keep = np.r_[0 : 40 * HZ, 40 * HZ + lost : 90 * HZ]
+    clock = Dejitter(HZ)
+    host_ns = dejittered(clock, data.received_ns[keep])
+    assert clock.status().lost == pytest.approx(lost, abs=1)
+    late = np.abs(host_ns - data.capture_ns[keep])[-25 * HZ :] * 1e-6
+    assert np.percentile(late, 95) < 12
+
+
+def test_before_any_sample_nothing_is_claimed():
+    assert DeviceClock(HZ).status().resets == 0
+    assert Dejitter(HZ).status().lost == 0
+    assert len(DeviceClock(HZ).update(np.empty(0, np.int64), np.empty(0, np.int64))) == 0
+    assert len(Dejitter(HZ).update(np.empty(0, np.int64))) == 0
+
+
+def arrivals_ns(path: Path) -> np.ndarray:
+    """The arrival stamps of a recording made with a phone, (N,) int64."""
+    with path.open() as file:
+        rows = [row for row in csv.reader(file) if len(row) == 8 and row[0].isdigit()]
+    return np.array([int(row[0]) for row in rows], dtype=np.int64) * 1_000_000
+
+
+@pytest.mark.parametrize(("number", "nominal_hz"), [(1, 10), (3, 10)])
+def test_real_bursty_arrivals_become_evenly_spaced(shared_data: Path, number: int, nominal_hz: float):
+    arrivals = arrivals_ns(shared_data / "formats" / f"ble_bursty_timestamps_{number}.csv")
+    steps_ns = np.diff(dejittered(Dejitter(nominal_hz), arrivals, 5))
+    settled = steps_ns[len(steps_ns) // 3 :] * 1e-9 * nominal_hz
+    assert np.median(settled) == pytest.approx(1, abs=0.12)
+    raw = np.diff(arrivals)[len(steps_ns) // 3 :] * 1e-9 * nominal_hz
+    spread, raw_spread = (np.subtract(*np.percentile(x, [90, 10])) for x in (settled, raw))
+    assert spread < 0.25 * raw_spread
+
+
+@pytest.mark.parametrize("take", ["take_1", "early_3"])
+def test_real_stamps_with_a_made_up_delivery(shared_data: Path, take: str):
+    rows = (shared_data / "bench5" / take / "imu_left_arm.csv").read_text().splitlines()[1:]
+    millis = np.array([int(row.replace("\t", ",").split(",")[0]) for row in rows], dtype=np.int64)
+    capture = (millis - millis[0]) * 1_000_000
+    received = capture + np.random.default_rng(1).exponential(30e6, len(capture)).astype(np.int64)
+    data = Delivery(
+        capture_ns=capture, device_ns=millis * 1_000_000, received_ns=np.maximum.accumulate(received)
+    )
+    late = np.abs(mapped(DeviceClock(48.5), data) - capture)[60 * 48 :] * 1e-6
+    assert np.percentile(late, 95) < 2

@@ -1,0 +1,126 @@
+"""Reading recordings made elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mobind_live.files import FileError, rate_hz, read_imu, read_keypoints
+from mobind_live.units import axes_matrix
+
+G = 9.80665
+DEG = np.pi / 180
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def imu_text(header: str, rows: list[tuple[float, ...]], delimiter: str = ",") -> str:
+    return "\n".join([header, *(delimiter.join(map(str, row)) for row in rows)]) + "\n"
+
+
+ROWS = [(0, 1, 0, 0, 90, 0, 0), (20, 1, 0, 0, 0, 90, 0), (40, 0, 1, 0, 0, 0, 90)]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+def test_the_columns_of_the_five_imu_bench(tmp_path: Path, delimiter: str):
+    header = delimiter.join(["Millis", "AccelX", "AccelY", "AccelZ", "GyroX", "GyroY", "GyroZ"])
+    imu = read_imu(write(tmp_path / "imu.csv", imu_text(header, ROWS, delimiter)))
+    np.testing.assert_array_equal(imu.t_ns, [0, 20_000_000, 40_000_000])
+    np.testing.assert_allclose(imu.acc_m_s2[0], [G, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(imu.gyro_rad_s[2], [0, 0, 90 * DEG], rtol=1e-6)
+    assert imu.acc_m_s2.dtype == imu.gyro_rad_s.dtype == np.float32
+    assert rate_hz(imu.t_ns) == pytest.approx(50)
+
+
+def test_units_in_the_header_are_followed_whatever_the_order(tmp_path: Path):
+    header = "Gyroscope X (rad/s),Gyroscope Y (rad/s),Gyroscope Z (rad/s),note,"
+    header += "Accelerometer X (m/s^2),Accelerometer Y (m/s^2),Accelerometer Z (m/s^2),Timestamp (us)"
+    rows = [(1, 2, 3, "a", 9.8, 0, 0, 5_000_000), (1, 2, 3, "b", 9.8, 0, 0, 5_010_000)]
+    imu = read_imu(write(tmp_path / "imu.csv", imu_text(header, rows)))
+    np.testing.assert_allclose(imu.gyro_rad_s[0], [1, 2, 3])
+    np.testing.assert_allclose(imu.acc_m_s2[0], [9.8, 0, 0], rtol=1e-6)
+    assert imu.t_ns[1] == 5_010_000_000
+
+
+@pytest.mark.parametrize(("acc", "unit"), [(1.0, "g"), (9.8, "m/s2"), (1000.0, "mg")])
+def test_a_unit_that_is_not_named_is_told_from_gravity(tmp_path: Path, acc: float, unit: str):
+    rows = [(0, acc, 0, 0, 1, 0, 0), (20, acc, 0, 0, 1, 0, 0)]
+    imu = read_imu(write(tmp_path / "imu.csv", imu_text("t_ms,ax,ay,az,gx,gy,gz", rows)))
+    assert imu.units.startswith(unit)
+    assert imu.acc_m_s2[0, 0] == pytest.approx(G, rel=0.01)
+
+
+def test_broken_rows_are_passed_over_and_counted(tmp_path: Path):
+    text = imu_text("Millis,AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ", ROWS)
+    text += "60,1,0,0,0,0\n80,1,nonsense,0,0,0,0\n30,1,0,0,0,0,0\n100,1,0,0,0,0,0\n12"
+    imu = read_imu(write(tmp_path / "imu.csv", text))
+    assert imu.t_ns.tolist() == [0, 20_000_000, 40_000_000, 100_000_000]
+    assert imu.bad_rows == 4
+
+
+def test_missing_keypoints_have_no_score(tmp_path: Path):
+    text = "time_s,nose_x,nose_y,left_wrist_x,left_wrist_y\n0.00,1,2,,\n0.02,1,2,3,4\n0.04,nan,nan,3,4\n"
+    file = read_keypoints(write(tmp_path / "keypoints.csv", text))
+    assert file.keypoints.shape == (3, 17, 3)
+    np.testing.assert_array_equal(file.keypoints[0, 0], [1, 2, 1])
+    np.testing.assert_array_equal(file.keypoints[0, 9], [0, 0, 0])
+    np.testing.assert_array_equal(file.keypoints[1, 9], [3, 4, 1])
+    assert file.keypoints[2, 0, 2] == 0
+    assert not file.keypoints[:, 5, 2].any()
+
+
+def test_scores_are_read_where_there_are_any(tmp_path: Path):
+    text = "time_s,nose_x,nose_y,nose_score\n0,1,2,0.5\n0.1,1,2,0.25\n"
+    file = read_keypoints(write(tmp_path / "keypoints.csv", text))
+    np.testing.assert_allclose(file.keypoints[:, 0, 2], [0.5, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no header"),
+        ("a,b,c,d\n1,2,3,4\n", "no header"),
+        ("Millis,AccelX,AccelY,AccelZ\n0,1,2,3\n1,1,2,3\n", "GyroX"),
+        ("AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ\n1,2,3,1,2,3\n1,2,3,1,2,3\n", "no time column"),
+        ("Millis,AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ\n", "fewer than two rows"),
+        ("Millis,AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ\n1,a,a,a,a,a,a\n2,a,a,a,a,a,a\n", "fewer than two"),
+    ],
+)
+def test_an_unusable_file_is_named_in_one_line(tmp_path: Path, text: str, says: str):
+    path = write(tmp_path / "imu_x.csv", text)
+    with pytest.raises(FileError, match=says) as error:
+        read_imu(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_or_binary_file_is_named(tmp_path: Path):
+    with pytest.raises(FileError, match="no such file"):
+        read_imu(tmp_path / "none.csv")
+    (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 10)
+    with pytest.raises(FileError, match="not a text file"):
+        read_keypoints(tmp_path / "binary.csv")
+
+
+def test_axes_are_turned_and_mirrors_refused():
+    np.testing.assert_array_equal(axes_matrix(("x", "-z", "y")) @ [1, 2, 3], [1, -3, 2])
+    for wrong in (("x", "z", "y"), ("x", "x", "y"), ("x", "y", "w")):
+        with pytest.raises(ValueError, match="ax"):
+            axes_matrix(wrong)
+
+
+def test_the_real_recordings_are_read_whole(shared_data: Path):
+    take = shared_data / "bench5" / "take_1"
+    keypoints = read_keypoints(take / "keypoints.csv")
+    assert len(keypoints.t_ns) == 9049
+    assert keypoints.bad_rows == 0
+    imu = read_imu(take / "imu_left_arm.csv")
+    assert (len(imu.t_ns), imu.units, imu.bad_rows) == (8928, "g, deg/s", 0)
+    assert rate_hz(read_imu(shared_data / "formats" / "ximu3_inertial.csv").t_ns) == pytest.approx(
+        48.3, abs=0.1
+    )

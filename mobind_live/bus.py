@@ -88,6 +88,7 @@ class TopicCount:
         else:
             self.restarts += 1
             self.missed += seq
+        self._last.pop(boot_ns, None)  # so that the one not heard for longest stands first
         self._last[boot_ns] = seq
         # Two at once are the supervisor and the process it speaks for; more are former lives.
         if len(self._last) > _MAX_SENDERS:

@@ -82,6 +82,7 @@ class Child:
         self._state = "starting"
         self._beat_ns = 0
         self._last_error = ""
+        self._last_words = ""
         self._report = Heartbeat(spec.name, sender, speaks_for_another=True)
 
     @property
@@ -168,11 +169,12 @@ class Child:
 
     def _died(self, how: str, now_ns: int) -> None:
         self.close()
-        self._last_error = how
+        reason = f"{how}: {self._last_words}" if self._last_words else how
+        self._last_words = ""
         delay_ns = self.policy.after_death(now_ns)
         if delay_ns is None:
             self.failed = True
-            self._last_error = f"{how}; given up after {self.policy.limit} restarts in 60 s"
+            self._last_error = f"given up after {self.policy.limit} restarts in 60 s; {reason}"
             _log.error("%s: %s", self.spec.name, self._last_error)
             self._say("failed", self._last_error)
             return
@@ -180,7 +182,7 @@ class Child:
         self.start_at_ns = now_ns + delay_ns
         when = f"in {delay_ns * 1e-9:.1f} s" if delay_ns else "now"
         _log.warning("%s: %s; restarting %s", self.spec.name, how, when)
-        self._say("starting", f"{how}; restarting")
+        self._say("starting", f"restarting; {reason}")
 
     def _say(self, state: State, detail: str) -> None:
         self._report = Heartbeat(self.spec.name, self._sender, self.restarts, speaks_for_another=True)
@@ -195,6 +197,8 @@ class Child:
                     return
                 line = self._connection.recv()
                 if isinstance(line, LogLine):
+                    if line.level >= logging.ERROR:
+                        self._last_words = line.text
                     logging.getLogger(self.spec.name).log(line.level, "%s: %s", self.spec.name, line.text)
         except (EOFError, OSError):
             return  # it died; ``watch`` sees to that

@@ -79,7 +79,7 @@ def _title(view: RigView, now_ns: int, width: int) -> Text:
     text.append(" mobind-live ", "bold white on blue")
     text.append(f" {view.title}", "bold")
     text.append(f"   up {up}", "dim")
-    text.append(f"   {states.count('running')} of {len(states)} processes running", "dim")
+    text.append(f"   {states.count('running')} of {len(states)} running", "dim")
     if width >= FULL:
         text.append("   offset = t_imu - t_cam   Ctrl-C stops", "dim")
     return text

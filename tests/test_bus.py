@@ -140,6 +140,15 @@ def test_two_senders_on_one_topic_are_told_apart() -> None:
     assert (count.missed, count.restarts) == (1, 1)
 
 
+def test_many_former_lives_do_not_make_a_living_sender_new() -> None:
+    count = TopicCount()
+    count.take(boot_ns=0, seq=0)
+    for life in range(1, 20):
+        count.take(boot_ns=life, seq=0)
+        count.take(boot_ns=0, seq=life)
+    assert (count.missed, count.restarts) == (0, 19)
+
+
 def test_an_intake_reports_gaps_by_topic() -> None:
     intake = Intake()
     for seq in (0, 4):

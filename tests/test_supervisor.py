@@ -117,7 +117,7 @@ def test_what_dies_again_and_again_is_given_up(stage: Stage, caplog: pytest.LogC
     assert (bad.failed, bad.restarts) == (True, 5)
     assert bad.start_at_ns is None
     assert "bad: RuntimeError: a bug, on two lines (children.py:" in caplog.text
-    assert "given up after 5 restarts" in caplog.text
+    assert "given up after 5 restarts in 60 s; ended with exit code 1: RuntimeError: a bug" in caplog.text
     assert "Traceback" not in caplog.text
 
 

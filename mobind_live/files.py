@@ -154,7 +154,8 @@ def _normal(cell: str) -> str:
 
 
 def _known(name: str) -> bool:
-    return bool(_TIME.fullmatch(name) or _SENSOR.fullmatch(name)) or name.replace(" ", "_").rpartition("_")[0] in KEYPOINTS
+    keypoint = name.replace(" ", "_").rpartition("_")[0]
+    return bool(_TIME.fullmatch(name) or _SENSOR.fullmatch(name)) or keypoint in KEYPOINTS
 
 
 def _numbers(line: str, delimiter: str, columns: int) -> list[float] | None:

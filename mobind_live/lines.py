@@ -122,10 +122,14 @@ def decode_json(line: str) -> Mapping[str, float] | None:
 
 
 def _number(cell: str) -> float:
+    """The number in ``cell``; Python's own 1_000 and nan are none to a sensor."""
     try:
-        return _finite(float(cell)) if "_" not in cell else _finite(math.nan)
-    except ValueError as error:
-        raise BadLine(f"{cell[:20]!r} is not a number") from error
+        value = float(cell.replace("_", "?"))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadLine(f"{cell[:20]!r} is not a number")
+    return value
 
 
 def _finite(value: float) -> float:

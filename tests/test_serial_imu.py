@@ -1,0 +1,290 @@
+"""A serial IMU, at its byte border: a pseudo-terminal, and the parser fed with anything."""
+
+from __future__ import annotations
+
+import os
+import termios
+import tty
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from mobind_live.driver import Context, DeviceError, ImuReading
+from mobind_live.drivers.serial_imu import Config, Driver, Parser, Sample, reading
+from mobind_live.lines import LINE_BYTES, HeaderError, field_name, time_unit
+
+G = 9.80665
+START = b"cut off here\n"  # the first line is never trusted
+
+
+def config(**more: object) -> Config:
+    return Config.model_validate({"driver": "serial_imu", "port": "/dev/none", **more})
+
+
+def line(i: int) -> bytes:
+    return f"{i * 10},0.1,0.2,{i / 1000:.3f},1,2,3\n".encode()
+
+
+def feed(parser: Parser, *chunks: bytes) -> list[Sample]:
+    return [sample for at, chunk in enumerate(chunks) for sample in parser.feed(chunk, at)]
+
+
+def parsed(parser: Parser, *chunks: bytes) -> list[Sample]:
+    return feed(parser, START, *chunks)
+
+
+@pytest.mark.parametrize(
+    ("name", "means"),
+    [
+        ("AccelX", "ax"), ("acc_y", "ay"), ("az", "az"), ("Gyro Z (deg/s)", "gz"), ("gx", "gx"),
+        ("t_ms", "t"), ("Millis", "t"), ("quat_w", "qw"), ("mag_x", None), ("", None), ("battery", None),
+    ],
+)  # fmt: skip
+def test_names_of_columns(name: str, means: str | None):
+    assert field_name(name) == means
+
+
+def test_the_time_columns_name_gives_its_unit():
+    assert [time_unit(n) for n in ("t", "t_us", "time_s", "micros", "Millis")] == [
+        "ms",
+        "us",
+        "s",
+        "us",
+        "ms",
+    ]
+    assert config(columns=["t_us", "ax", "ay", "az", "gx", "gy", "gz"]).tick_ns == 1_000
+    assert config(time="s").tick_ns == 1_000_000_000
+
+
+def test_lines_become_samples_in_si_units():
+    (sample,) = parsed(Parser(config()), b"120,1,0,-1,180,0,-90\r\n")
+    np.testing.assert_allclose(sample.motion, [G, 0, -G, np.pi, 0, -np.pi / 2], rtol=1e-6)
+    assert sample.device_ns == 120_000_000
+
+
+def test_axes_are_turned_for_both_sensors():
+    (sample,) = parsed(Parser(config(axes=["x", "-z", "y"], acc="m/s2", gyro="rad/s")), b"0,1,2,3,4,5,6\n")
+    np.testing.assert_array_equal(sample.motion, [1, -3, 2, 4, -6, 5])
+
+
+@given(cuts=st.lists(st.integers(0, 2000), max_size=60))
+def test_it_does_not_matter_how_the_bytes_are_cut(cuts: list[int]):
+    stream = b"".join(line(i) for i in range(60))
+    edges = sorted({0, *(cut for cut in cuts if cut < len(stream)), len(stream)})
+    parser = Parser(config())
+    samples = parsed(parser, *(stream[a:b] for a, b in pairwise(edges)))
+    assert [sample.device_ns for sample in samples] == [i * 10_000_000 for i in range(60)]
+    assert parser.bad == 0
+
+
+@given(chunks=st.lists(st.binary(max_size=300), max_size=20))
+def test_garbage_is_never_fatal_and_good_lines_after_it_are_read(chunks: list[bytes]):
+    parser = Parser(config())
+    feed(parser, *chunks)
+    samples = parser.feed(b"\n" + line(1) + line(2), 9)
+    assert [sample.device_ns for sample in samples][-2:] == [10_000_000, 20_000_000] or len(samples) == 1
+
+
+@given(chunks=st.lists(st.one_of(st.binary(max_size=60), st.text().map(str.encode)), max_size=20))
+def test_json_garbage_is_never_fatal(chunks: list[bytes]):
+    parser = Parser(config(format="json"))
+    feed(parser, *(chunk + b"\n" for chunk in chunks))
+    good = b'\n{"t_ms": 5, "ax": 1, "ay": 0, "az": 0, "gx": 0, "gy": 0, "gz": 0}\n'
+    assert feed(parser, good, good)[-1].device_ns == 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (b"1,2,3\n", "3 values, expected 7"),
+        (b"1,2,3,4,5,6,7,8\n", "8 values"),
+        (b"1,2,x3,4,5,6,7\n", "'x3' is not a number"),
+        (b"1,2,nan,4,5,6,7\n", "'nan' is not a number"),
+        (b"1,2,1e9,4,5,6,7\n", "beyond what a sensor can measure"),
+        (b"1e30,2,3,4,5,6,7\n", "time is out of range"),
+        (b"1,2,\xff3,4,5,6,7\n", "not ASCII"),
+        (b"9" * (LINE_BYTES + 1) + b"\n", "longer than"),
+    ],
+)
+def test_a_bad_line_is_counted_and_named(bad: bytes, says: str):
+    parser = Parser(config())
+    samples = parsed(parser, line(1), bad, line(2))
+    assert len(samples) == 2
+    assert parser.bad == 1
+    assert says in parser.last_bad
+
+
+def test_a_flood_without_an_end_of_line_takes_no_memory_and_is_one_bad_line():
+    parser = Parser(config())
+    samples = parsed(parser, *([b"7" * 1000] * 500), b"\n", line(3))
+    assert len(samples) == 1
+    assert parser.bad == 1
+
+
+def test_a_header_line_sets_the_order():
+    header = b"GyroX,GyroY,GyroZ,battery,AccelX,AccelY,AccelZ,Millis\n"
+    for first in (b"", START):  # also as the very first line
+        parser = Parser(config(acc="m/s2", gyro="rad/s"))
+        (sample,) = feed(parser, first, header, b"4,5,6,99,1,2,3,70\n")
+        np.testing.assert_array_equal(sample.motion, [1, 2, 3, 4, 5, 6])
+        assert sample.device_ns == 70_000_000
+        assert parser.bad == 0
+
+
+def test_a_header_without_the_time_that_the_yaml_promises_is_an_error():
+    with pytest.raises(HeaderError, match="no time column"):
+        feed(Parser(config()), b"ax,ay,az,gx,gy,gz\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"t_ms": 20, "ax": 1, "ay": 2, "az": 3, "gx": 4, "gy": 5, "gz": 6, "name": "a"}',
+        '{"t": 20, "acc": [1, 2, 3], "gyro": [4, 5, 6], "mag": [0, 0]}',
+    ],
+)
+def test_json_lines(text: str):
+    (sample,) = parsed(Parser(config(format="json", acc="m/s2", gyro="rad/s")), text.encode() + b"\n")
+    np.testing.assert_array_equal(sample.motion, [1, 2, 3, 4, 5, 6])
+    assert sample.device_ns == 20_000_000
+
+
+def test_json_that_lacks_a_value_is_bad():
+    parser = Parser(config(format="json"))
+    assert parsed(parser, b'{"t": 1, "ax": 1}\n', b"[1]\n", b"{\n") == []
+    assert parser.bad == 3
+
+
+def test_a_counter_that_wraps_around_goes_on():
+    parser = Parser(config(time_bits=8))
+    samples = parsed(parser, *(f"{tick},0,0,1,0,0,0\n".encode() for tick in (240, 250, 4, 14, 250, 3)))
+    assert [s.device_ns for s in samples] == [t * 1_000_000 for t in (240, 250, 260, 270, 506, 515)]
+
+
+def test_without_a_time_column_arrivals_count():
+    plain = config(columns=["ax", "ay", "az", "gx", "gy", "gz"])
+    assert plain.streams("wrist")[0].clock == "arrival"
+    assert config().streams("wrist")[0].clock == "device"
+    samples = parsed(Parser(plain), b"1,2,3,4,5,6\n")
+    assert reading("wrist", samples).device_ns is None
+
+
+def test_a_quaternion_is_passed_on():
+    columns = ["t", "ax", "ay", "az", "gx", "gy", "gz", "qw", "qx", "qy", "qz"]
+    samples = parsed(Parser(config(columns=columns)), b"0,1,2,3,4,5,6,1,0,0,0\n")
+    quaternion = reading("wrist", samples).quaternion
+    assert quaternion is not None
+    np.testing.assert_array_equal(quaternion, [[1, 0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"columns": ["t", "ax", "ay"]}, "missing: az, gx, gy, gz"),
+        ({"axes": ["x", "y", "-z"]}, "mirror"),
+        ({"time_bits": 3}, "greater than or equal to 8"),
+    ],
+)
+def test_a_wrong_section_is_refused(wrong: dict[str, object], says: str):
+    with pytest.raises(ValidationError, match=says):
+        config(**wrong)
+
+
+@dataclass
+class Device:
+    """A pseudo-terminal; what is written to it arrives at ``port``."""
+
+    master: int = -1
+    slave: int = -1
+    port: str = field(default="")
+
+    def open(self) -> None:
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave, termios.TCSANOW)
+        self.port = os.ttyname(self.slave)
+
+    def send(self, data: bytes) -> None:
+        os.write(self.master, data)
+
+    def close(self) -> None:
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def device() -> Iterator[Device]:
+    device = Device()
+    device.open()
+    yield device
+    for fd in (device.master, device.slave):
+        try:
+            os.close(fd)
+        except OSError:
+            continue  # the test has closed it
+
+
+def collect(driver: Driver, count: int) -> list[ImuReading]:
+    got: list[ImuReading] = []
+    for _ in range(100):
+        got.extend(driver.read())
+        if sum(len(one.received_ns) for one in got) >= count:
+            break
+    return got
+
+
+def open_driver(device: Device) -> Driver:
+    return Driver(config(port=device.port), Context(name="wrist", epoch_ns=0))
+
+
+def test_a_port_from_end_to_end(device: Device):
+    with open_driver(device) as driver:
+        device.send(START + line(1) + line(2)[:5])
+        first = collect(driver, 1)
+        device.send(line(2)[5:] + b"garbage\n" + line(3))
+        got = first + collect(driver, 2)
+    stamps = np.concatenate([one.device_ns for one in got if one.device_ns is not None])
+    assert stamps.tolist() == [10_000_000, 20_000_000, 30_000_000]
+    assert all(one.stream == "wrist" and one.acc_m_s2.shape == (len(one.received_ns), 3) for one in got)
+    assert driver.counters.values["bad_lines"] == 1
+
+
+def test_bad_lines_are_named_in_the_log(device: Device, caplog: pytest.LogCaptureFixture):
+    with open_driver(device) as driver:
+        device.send(START + b"oops\n" + b"oops\n" + line(1))
+        collect(driver, 1)
+    assert len(caplog.records) == 1
+    assert "wrist: 2 bad lines, the last: 1 values, expected 7: b'oops'" in caplog.text
+
+
+def test_a_silent_port_is_not_an_error(device: Device):
+    with open_driver(device) as driver:
+        assert list(driver.read()) == []
+
+
+def test_a_port_that_goes_away_is_a_device_error_and_can_be_opened_again(device: Device):
+    with open_driver(device) as driver:
+        device.send(START + line(1))
+        collect(driver, 1)
+        device.close()
+        with pytest.raises(DeviceError, match="was lost"):
+            collect(driver, 1)
+    device.open()
+    with open_driver(device) as driver:
+        device.send(START + line(5))
+        (one,) = collect(driver, 1)
+    assert one.device_ns is not None
+    assert one.device_ns.tolist() == [50_000_000]
+
+
+def test_a_missing_port_is_named(tmp_path: Path):
+    device = Device(port=str(tmp_path / "ttyNONE"))
+    with pytest.raises(DeviceError, match=r"ttyNONE: .*; ports here: ") as error, open_driver(device):
+        pass
+    assert "\n" not in str(error.value)

@@ -82,24 +82,12 @@ class Driver:
         self.counters = Counters()
 
     def __enter__(self) -> Self:
-        config = self._config
         try:
-            capture = video.open_capture(config.source)  # first: it is what fails most, and it is quick
-            capture.release() if not config.is_live else None
-            self._finder = pose.YoloPose(
-                config.model,
-                device=config.device,
-                imgsz=config.imgsz,
-                conf=config.conf,
-                tracker=config.tracker,
-            )
+            self._grabber = self._open()
+            self._finder = self._load()
         except (video.VideoError, pose.PoseError) as error:
+            self.__exit__(None, None, None)
             raise DeviceError(str(error)) from error
-        stop = threading.Event()
-        queue = video.FrameQueue(QUEUE, wait=config.rate == "max" and not config.is_live)
-        frames = video.live_frames(capture) if config.is_live else self._player(queue, stop).frames()
-        self._grabber = video.Grabber(frames, queue, stop)
-        self._grabber.start()
         self._last_frame_ns = host_now_ns()
         return self
 
@@ -123,14 +111,30 @@ class Driver:
         self._check(grabber)
         return iter(())
 
-    def _player(self, queue: video.FrameQueue, stop: threading.Event) -> video.Player:
+    def _open(self) -> video.Grabber:
+        """The source, with its frames being taken already while the network loads: otherwise a camera's
+        first frames would be old ones from its buffer, and stamped as new."""
+        config, stop = self._config, threading.Event()
+        capture = video.open_capture(config.source)
+        queue = video.FrameQueue(QUEUE, wait=config.rate == "max" and not config.is_live)
+        if config.is_live:
+            frames = video.live_frames(capture)
+        else:
+            capture.release()  # it opens; the player does so again for each lap
+            rate = None if config.rate == "max" else config.rate
+            playback = video.Playback(epoch_ns=self._context.epoch_ns, rate=rate, loop=config.loop)
+            frames = video.Player(
+                lambda: video.open_capture(config.source), playback, stop, queue.drop
+            ).frames()
+        grabber = video.Grabber(frames, queue, stop)
+        grabber.start()
+        return grabber
+
+    def _load(self) -> pose.Finder:
         config = self._config
-        playback = video.Playback(
-            epoch_ns=self._context.epoch_ns,
-            rate=None if config.rate == "max" else config.rate,
-            loop=config.loop,
+        return pose.YoloPose(
+            config.model, device=config.device, imgsz=config.imgsz, conf=config.conf, tracker=config.tracker
         )
-        return video.Player(lambda: video.open_capture(config.source), playback, stop, queue.drop)
 
     def _check(self, grabber: video.Grabber) -> None:
         if grabber.error:

@@ -62,7 +62,7 @@ class ImuSection(BaseModel):
     jitter_ms: float = Field(default=6.0, ge=0.0, le=200.0)
     loss: float = Field(default=0.005, ge=0.0, lt=1.0, description="share of packets that never arrive")
     burst_ms: float = Field(
-        default=50.0, ge=0.0, le=500.0, description="packets leave this often; 0: each sample"
+        default=48.75, ge=0.0, le=500.0, description="packets leave this often; 0: each sample"
     )
 
 

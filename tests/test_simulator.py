@@ -63,6 +63,11 @@ def test_with_nothing_said_there_are_two_people_two_cameras_and_five_imus() -> N
     assert len({i.delay_s for i in scene.imus}) == 5
 
 
+def test_packets_leave_out_of_step_with_the_samples() -> None:
+    """Otherwise the shortest wait drifts with the device's clock, and no mapping could see that drift."""
+    assert all((i.burst_ms / 1000 * i.rate_hz) % 1 > 0.1 for i in config().scene().imus)
+
+
 def test_what_is_drawn_depends_on_the_seed_and_the_own_name_only() -> None:
     imus = {"a": {"part": "chest"}, "b": {"part": "head", "rate_hz": 50, "wears": "chest"}}
     both, alone = config(imus=imus), config(imus={"b": imus["b"]})

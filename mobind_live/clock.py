@@ -21,6 +21,7 @@ import numpy as np
 BIN_S = 1.0  # one lowest point is kept for each of these
 SETTLED_S = 10.0  # from here on the output is slewed gently and early arrivals are suspect
 SLEW_SETTLED = 0.005  # seconds of correction for each second of device time
+SLEW_S = 2.0  # an error above 10 ms is worked off faster, most of it within this time
 SLEW_FRESH = 0.9  # still below 1, so that the output stays monotone
 EARLY_NS = 50e6  # a settled clock takes an arrival this much too early for a jump
 EARLY_FRESH_NS = 1e9
@@ -165,7 +166,9 @@ class _Segment:
     def host_ns(self, device_ns: int) -> int:
         """The host time of ``device_ns``; call it in the order of the samples."""
         x = self.seconds(device_ns)
-        step = max(0.0, x - self._mapped) * 1e9 * (SLEW_SETTLED if self.settled else SLEW_FRESH)
+        large = abs(self._error) * 1e-9 / SLEW_S
+        rate = min(SLEW_FRESH, max(SLEW_SETTLED, large)) if self.settled else SLEW_FRESH
+        step = max(0.0, x - self._mapped) * 1e9 * rate
         self._error = max(0.0, self._error - step) if self._error > 0 else min(0.0, self._error + step)
         self._mapped, self._started = max(x, self._mapped), True
         return device_ns + self.y0 + round(self.line(x) + self._error)

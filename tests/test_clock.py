@@ -225,7 +225,7 @@ def arrivals_ns(path: Path) -> np.ndarray:
     return np.array([int(row[0]) for row in rows], dtype=np.int64) * 1_000_000
 
 
-@pytest.mark.parametrize(("number", "nominal_hz"), [(1, 10), (3, 10)])
+@pytest.mark.parametrize(("number", "nominal_hz"), [(1, 10), (3, 10), (4, 25)])
 def test_real_bursty_arrivals_become_evenly_spaced(shared_data: Path, number: int, nominal_hz: float):
     arrivals = arrivals_ns(shared_data / "formats" / f"ble_bursty_timestamps_{number}.csv")
     steps_ns = np.diff(dejittered(Dejitter(nominal_hz), arrivals, 5))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from mobind_live.schema import PARTS, Verdict
 
@@ -18,16 +19,23 @@ MIN_MOTION_S = 2.0  # seconds of full motion before anything is called ok
 SURE_NOBODY_MOTION_S = 6.0
 PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 MIN_SIGMA_S = 0.004
+TINY = 1e-30
+NEGLIGIBLE_NATS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How evidence becomes log-likelihood: ``scale`` nats for a token pair in perfect accord, ``nobody`` in
-    nats, and the number of candidates that ``nobody`` was weighed against in training."""
+    """How evidence becomes log-likelihood: ``scale`` nats for a token pair in perfect accord, and ``nobody``,
+    in nats, the level that evidence must pass to speak for anybody.
+
+    Where nobody in view wears a sensor, its evidence still rises and falls with the lag; what a wearer's must
+    beat is not zero but that background. Its level is the mean over the lags plus ``background`` standard
+    deviations, taken on the row (track, part) where that is highest.
+    """
 
     scale: float
     nobody: float
-    nobody_against: int
+    background: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,39 +73,74 @@ def posterior(
 ) -> CameraPosterior:
     """The posterior from evidence sums (P, 11, L) and a log-prior (11, L) that earlier tracks left."""
     logits = calibration.scale * evidence + prior
-    nobody = calibration.nobody + np.log(max(logits.size, 1) / calibration.nobody_against)
+    nobody = calibration.nobody + _background(logits, calibration.background)
     top = max(nobody, float(logits.max(initial=-np.inf)))
     weights = np.exp(logits - top)
     total = weights.sum() + np.exp(nobody - top)
     return CameraPosterior(tracks, weights / total, float(np.exp(nobody - top) / total), motion_s)
 
 
-def one_to_one(posteriors: list[CameraPosterior], rounds: int = 8) -> list[CameraPosterior]:
+def _background(logits: np.ndarray, deviations: float) -> float:
+    """The level (nats) that chance reaches somewhere among the lags of logits (P, 11, L)."""
+    if not logits.size:
+        return 0.0
+    level = logits.mean(axis=2) + deviations * logits.std(axis=2)
+    return float(level.max()) + np.log(logits.shape[2] / (4 * PEAK_TOKENS))
+
+
+def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:
     """The posteriors of all IMUs of one camera, given that no two share a (track, part).
 
-    Mean-field: each IMU's belief in a place is multiplied by the chance that nobody else sits there.
+    Each IMU's belief in a place becomes the likelihood of the best joint assignment that puts it there
+    (max-marginals of the assignment problem), so that the rivals' second choices count too.
     """
-    beliefs = [p.joint.sum(axis=2) for p in posteriors]
-    if len(posteriors) < 2 or not beliefs[0].size:
+    if len(posteriors) < 2 or not posteriors[0].joint.size:
         return posteriors
-    factors = [np.ones_like(b) for b in beliefs]
-    q = [b.copy() for b in beliefs]
-    for _ in range(rounds):
-        for i, belief in enumerate(beliefs):
-            free = np.ones_like(belief)
-            for j, other in enumerate(q):
-                if j != i:
-                    free = free * (1 - 0.98 * np.clip(other, 0, 1))
-            factors[i] = free
-            taken = belief * free
-            q[i] = taken / (taken.sum() + posteriors[i].p_none)
-    return [_reweighed(p, f) for p, f in zip(posteriors, factors, strict=True)]
+    beliefs = np.array([p.joint.sum(axis=2).ravel() for p in posteriors])
+    nobody = np.diag([p.p_none for p in posteriors])
+    scores = np.log(np.concatenate([beliefs, nobody], axis=1) + TINY)
+    marginals = _max_marginals(scores, beliefs.shape[1])
+    weights = np.exp(marginals - marginals.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return [
+        _moved(given, own[:-1].reshape(given.joint.shape[:2]), float(own[-1]))
+        for given, own in zip(posteriors, weights, strict=True)
+    ]
 
 
-def _reweighed(given: CameraPosterior, factor: np.ndarray) -> CameraPosterior:
-    joint = given.joint * factor[:, :, None]
-    total = joint.sum() + given.p_none
-    return CameraPosterior(given.tracks, joint / total, given.p_none / total, given.motion_s)
+def _max_marginals(scores: np.ndarray, places: int) -> np.ndarray:
+    """(I, places + 1): the best total of an assignment of all rows of ``scores`` (I, places + I) to different
+    columns, given that row i takes each place; the last column is given that it takes none."""
+    count = len(scores)
+    columns = np.concatenate(
+        [np.tile(np.arange(places), (count, 1)), places + np.arange(count)[:, None]], axis=1
+    )
+    found = np.full((count, places + 1), -np.inf)
+    for row in range(count):
+        others = np.delete(scores, row, axis=0)
+        own = scores[row, columns[row]]
+        # Whoever takes a place that no rival wants changes nothing for the rest.
+        free = _best_total(others)
+        wanted = (others[:, :places] > others.max(axis=1, keepdims=True) - NEGLIGIBLE_NATS).any(axis=0)
+        for place in range(places + 1):
+            if own[place] < own.max() - NEGLIGIBLE_NATS:
+                continue
+            contested = place < places and wanted[place]
+            rest = _best_total(np.delete(others, place, axis=1)) if contested else free
+            found[row, place] = own[place] + rest
+    return found
+
+
+def _best_total(scores: np.ndarray) -> float:
+    rows, columns = linear_sum_assignment(scores, maximize=True)
+    return float(scores[rows, columns].sum())
+
+
+def _moved(given: CameraPosterior, belief: np.ndarray, p_none: float) -> CameraPosterior:
+    """``given`` with its margin over (track, part) replaced; the lags keep their proportions."""
+    before = given.joint.sum(axis=2)
+    joint = given.joint * (belief / np.maximum(before, TINY))[:, :, None]
+    return CameraPosterior(given.tracks, joint, p_none, given.motion_s)
 
 
 @dataclass(frozen=True, slots=True)

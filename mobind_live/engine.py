@@ -82,7 +82,6 @@ class Engine:
         self.calibration = Calibration(
             scale=model.log_scale.exp().item() / IMU_STRIDE * TEMPER,
             nobody=model.nobody.item(),
-            nobody_against=1000,
         )
         max_lag = round(max_offset_s * TOKEN_HZ)
         self.lags = 2 * max_lag + 1

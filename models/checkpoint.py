@@ -10,13 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.models.errors import CheckpointError
 
 KIND = "mobind-live binder 1"
 DEFAULT = Path(__file__).resolve().parent / "weights" / "binder.safetensors"
-
-
-class CheckpointError(Exception):
-    """The file is missing, corrupt, or not this network's; one line for the user."""
 
 
 def save(path: Path, model: Binder, notes: dict[str, str]) -> None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import BodyMotion, forward, limb_mounts
+from mobind_live.models.errors import DatasetError
 from mobind_live.schema import KEYPOINTS, PARTS
 
 JOINTS = (
@@ -44,10 +47,6 @@ _LIMB_JOINT = {"shoulder": "UpperArm", "elbow": "LowerArm", "wrist": "Hand"} | {
 _SEGMENT_JOINT = {"upper_arm": "UpperArm", "forearm": "LowerArm", "thigh": "UpperLeg", "shank": "LowerLeg"}
 
 
-class DatasetError(Exception):
-    """The data are missing or not in the form expected; one line for the user."""
-
-
 @dataclass(frozen=True, slots=True)
 class Take:
     """One take. ``rotation`` (T, 15, 3) local rotation vectors in rad, ``root_m`` (T, 3), z up."""
@@ -67,7 +66,10 @@ def parse(name: str, text: str) -> Take:
         if words and words[0] in ("ROOT", "JOINT"):
             order.append(words[1])
     rows = motion.strip().splitlines()[2:]
-    values = np.array([row.split() for row in rows if row.strip()], dtype=np.float64)
+    try:
+        values = np.array([row.split() for row in rows if row.strip()], dtype=np.float64)
+    except ValueError as error:
+        raise DatasetError(f"{name}: its frames are not rows of equally many numbers") from error
     missing = [joint for joint in (*JOINTS, *ENDS) if joint not in order]
     if missing or values.ndim != 2 or values.shape[1] != 6 * len(order):
         raise DatasetError(f"{name}: not a BVH take of the expected skeleton; missing {missing or 'frames'}")
@@ -95,7 +97,7 @@ def texts(root: Path) -> Iterator[tuple[str, str]]:
                 stream = archive.extractfile(member)
                 if stream is not None:
                     yield Path(member.name).stem, stream.read().decode()
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, EOFError, LZMAError, UnicodeDecodeError, tarfile.TarError) as error:
         raise DatasetError(
             f"{root}: neither a folder of .bvh files nor an archive of them ({error})"
         ) from error
@@ -103,12 +105,13 @@ def texts(root: Path) -> Iterator[tuple[str, str]]:
 
 def content_of(name: str) -> str:
     """What is done in a take, left and right forms folded together: the unit that splits hold out."""
-    content = name.split("_")[1]
+    content = [*name.split("_"), ""][1]
     return content.replace("-left", "").replace("-right", "").replace("both-hands", "hand")
 
 
 def style_of(name: str) -> str:
-    return name.split("_")[2]
+    """How a take is done; nothing for names that are not of the Bandai-Namco form."""
+    return [*name.split("_"), "", ""][2]
 
 
 def pack(takes: Iterator[Take], most_repeats: int) -> dict[str, np.ndarray]:
@@ -142,8 +145,10 @@ def load(path: Path) -> list[Take]:
             rotation = data["rotation"].astype(np.float32) * _RADIANS
             root = data["root"].astype(np.float32) * _METRES
             start, names, offsets = data["start"], data["name"], data["offset_m"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DatasetError(f"{path}: not a packed motion file; make one with `mobind-live pack`") from error
+    if not len(names):
+        raise DatasetError(f"{path}: holds no takes")
     return [
         Take(str(name), rotation[a:b], root[a:b], offsets)
         for name, a, b in zip(names, start[:-1], start[1:], strict=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import loadmat
 
-from mobind_live.models.datasets.bvh import DatasetError
+from mobind_live.models.errors import DatasetError
 from mobind_live.schema import KEYPOINTS, PARTS
 
 ACTIONS = (

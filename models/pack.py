@@ -1,0 +1,69 @@
+"""Packing motion capture so that it can be carried to a training machine (``mobind-live pack``)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mobind_live.models.datasets import bvh
+from mobind_live.models.errors import DatasetError
+
+MOST_BYTES = 40_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What was written."""
+
+    path: Path
+    takes: int
+    minutes: float
+    megabytes: float
+
+
+def pack(root: Path, output: Path, most_repeats: int, console: Console) -> Packed:
+    """Pack the takes of a BVH folder or archive into the .npz file ``output``, at most 40 MB.
+
+    At most ``most_repeats`` takes of each data set, content and style are kept. Raises DatasetError.
+    """
+    if not root.exists():
+        raise DatasetError(f"{root}: no such folder or archive of .bvh files")
+    if output.suffix != ".npz":
+        raise DatasetError(f"{output}: the packed file's name must end in .npz")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        arrays = bvh.pack(_parsed(root, most_repeats, console), most_repeats)
+        temporary = output.with_suffix(".part.npz")
+        np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
+        size = temporary.stat().st_size
+        if size > MOST_BYTES:
+            temporary.unlink()
+            raise DatasetError(
+                f"{root}: packs into {size / 1e6:.0f} MB, more than {MOST_BYTES / 1e6:.0f} MB; "
+                f"keep fewer with --most-repeats (now {most_repeats})"
+            )
+        temporary.replace(output)
+    except OSError as error:
+        raise DatasetError(f"{output}: cannot be written: {error.strerror or error}") from error
+    minutes = float(arrays["start"][-1]) / bvh.RATE_HZ / 60
+    return Packed(output, len(arrays["name"]), minutes, size / 1e6)
+
+
+def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Take]:
+    """The takes, parsed only where they will be kept: parsing is what takes the time."""
+    seen: Counter[str] = Counter()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"reading {root}")
+        for count, (name, text) in enumerate(bvh.texts(root), start=1):
+            progress.update(task, description=f"take {count}: {name}")
+            group = name.rpartition("_")[0]
+            seen[group] += 1
+            if seen[group] <= most_repeats:
+                yield bvh.parse(name, text)

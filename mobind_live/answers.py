@@ -85,7 +85,7 @@ class Answers:
         if verdict is Verdict.OK:
             history.add(reference_ns * 1e-9, found.offset_s)
         clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
-        weights = given.lag if given.joint.size else np.full(engine.lags, 1 / engine.lags)
+        weights = given.lag if given.worn.size else np.full(engine.lags, 1 / engine.lags)
         return Offset(
             stream=imu,
             camera=camera,
@@ -147,7 +147,7 @@ def _candidates(given: dict[str, CameraPosterior]) -> tuple[Candidate, ...]:
     every = [
         Candidate(camera=camera, track=track, part=PARTS[part], p=float(p))
         for camera, posterior in given.items()
-        for track, row in zip(posterior.tracks, posterior.joint.sum(axis=2), strict=True)
+        for track, row in zip(posterior.tracks, posterior.place, strict=True)
         for part, p in enumerate(row)
     ]
     return tuple(sorted(every, key=lambda c: -c.p)[:MOST_CANDIDATES])

@@ -40,28 +40,33 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class CameraPosterior:
-    """One IMU in one camera: probabilities over (track, part, lag) (P, 11, L), and of nobody."""
+    """One IMU in one camera: the probability ``p_none`` that nobody in view wears it, and, given that somebody
+    does, probabilities over (track, part, lag), ``worn`` (P, 11, L), which sum to one."""
 
     tracks: tuple[int, ...]
-    joint: np.ndarray
+    worn: np.ndarray
     p_none: float
     motion_s: float
 
     @property
     def lag(self) -> np.ndarray:
         """Over lags (L,), given that somebody wears it."""
-        weights = self.joint.sum(axis=(0, 1))
-        return weights / max(weights.sum(), 1e-300)
+        return self.worn.sum(axis=(0, 1))
+
+    @property
+    def place(self) -> np.ndarray:
+        """Over (track, part) (P, 11); what is missing to one is nobody."""
+        return self.worn.sum(axis=2) * (1 - self.p_none)
 
     @property
     def wearer(self) -> np.ndarray:
         """Over tracks (P,); what is missing to one is nobody."""
-        return self.joint.sum(axis=(1, 2))
+        return self.place.sum(axis=1)
 
     @property
     def part(self) -> np.ndarray:
         """Over parts (11,); what is missing to one is nobody."""
-        return self.joint.sum(axis=(0, 2))
+        return self.place.sum(axis=0)
 
 
 def posterior(
@@ -72,18 +77,18 @@ def posterior(
     calibration: Calibration,
 ) -> CameraPosterior:
     """The posterior from evidence sums (P, 11, L) and a log-prior (11, L) that earlier tracks left."""
+    if not evidence.size:
+        return CameraPosterior(tracks, evidence, 1.0, motion_s)
     logits = calibration.scale * evidence + prior
     nobody = calibration.nobody + _background(logits, calibration.background)
-    top = max(nobody, float(logits.max(initial=-np.inf)))
-    weights = np.exp(logits - top)
-    total = weights.sum() + np.exp(nobody - top)
-    return CameraPosterior(tracks, weights / total, float(np.exp(nobody - top) / total), motion_s)
+    weights = np.exp(logits - logits.max())
+    somebody = float(logits.max()) + np.log(weights.sum())
+    p_none = 1 / (1 + np.exp(np.clip(somebody - nobody, -500, 500)))
+    return CameraPosterior(tracks, weights / weights.sum(), float(p_none), motion_s)
 
 
 def _background(logits: np.ndarray, deviations: float) -> float:
     """The level (nats) that chance reaches somewhere among the lags of logits (P, 11, L)."""
-    if not logits.size:
-        return 0.0
     level = logits.mean(axis=2) + deviations * logits.std(axis=2)
     return float(level.max()) + np.log(logits.shape[2] / (4 * PEAK_TOKENS))
 
@@ -94,18 +99,15 @@ def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:
     Each IMU's belief in a place becomes the likelihood of the best joint assignment that puts it there
     (max-marginals of the assignment problem), so that the rivals' second choices count too.
     """
-    if len(posteriors) < 2 or not posteriors[0].joint.size:
+    if len(posteriors) < 2 or not posteriors[0].worn.size:
         return posteriors
-    beliefs = np.array([p.joint.sum(axis=2).ravel() for p in posteriors])
+    places = np.array([p.place.ravel() for p in posteriors])
     nobody = np.diag([p.p_none for p in posteriors])
-    scores = np.log(np.concatenate([beliefs, nobody], axis=1) + TINY)
-    marginals = _max_marginals(scores, beliefs.shape[1])
+    scores = np.log(np.concatenate([places, nobody], axis=1) + TINY)
+    marginals = _max_marginals(scores, places.shape[1])
     weights = np.exp(marginals - marginals.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
-    return [
-        _moved(given, own[:-1].reshape(given.joint.shape[:2]), float(own[-1]))
-        for given, own in zip(posteriors, weights, strict=True)
-    ]
+    return [_moved(given, own) for given, own in zip(posteriors, weights, strict=True)]
 
 
 def _max_marginals(scores: np.ndarray, places: int) -> np.ndarray:
@@ -136,22 +138,24 @@ def _best_total(scores: np.ndarray) -> float:
     return float(scores[rows, columns].sum())
 
 
-def _moved(given: CameraPosterior, belief: np.ndarray, p_none: float) -> CameraPosterior:
-    """``given`` with its margin over (track, part) replaced; the lags keep their proportions."""
-    before = given.joint.sum(axis=2)
-    joint = given.joint * (belief / np.maximum(before, TINY))[:, :, None]
-    return CameraPosterior(given.tracks, joint, p_none, given.motion_s)
+def _moved(given: CameraPosterior, belief: np.ndarray) -> CameraPosterior:
+    """``given`` with its margin over places and nobody replaced by ``belief`` (P * 11 + 1,); within a place
+    the lags keep their proportions."""
+    p_none = float(belief[-1])
+    lags = given.worn / np.maximum(given.worn.sum(axis=2, keepdims=True), TINY)
+    worn = lags * (belief[:-1].reshape(given.worn.shape[:2]) / max(1 - p_none, TINY))[:, :, None]
+    return CameraPosterior(given.tracks, worn / max(worn.sum(), TINY), p_none, given.motion_s)
 
 
 @dataclass(frozen=True, slots=True)
 class OffsetAnswer:
-    """The offset in seconds with its standard deviation, probability and verdict."""
+    """The offset in seconds, its standard deviation, the probability that it is right, and the height of
+    the runner-up peak over the peak's."""
 
     offset_s: float
     sigma_s: float
     p: float
     second_peak_ratio: float
-    verdict: Verdict
 
 
 def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: float) -> OffsetAnswer:
@@ -159,23 +163,23 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
 
     ``evidence`` (P, 11, L) are the same sums as the posterior's. The width comes from the peak's curvature.
     """
-    lags = given.joint.shape[2]
+    lags = given.worn.shape[2]
     half = lags // 2
-    if not given.joint.size:
-        return OffsetAnswer(0.0, half * token_s, 0.0, 1.0, Verdict.UNBOUND)
+    if not given.worn.size:
+        return OffsetAnswer(0.0, half * token_s, 0.0, 1.0)
     margin = given.lag
     peak = int(margin.argmax())
     low, high = max(0, peak - PEAK_TOKENS), min(lags, peak + PEAK_TOKENS + 1)
-    mass = float(margin[low:high].sum())
+    near = margin[low:high] + TINY
     rest = np.concatenate([margin[:low], margin[high:]])
-    ratio = float(rest.max(initial=0.0) / max(margin[peak], 1e-300))
-    place = given.joint[:, :, peak].argmax()
+    ratio = float(rest.max(initial=0.0) / near.max())
+    place = given.worn[:, :, peak].argmax()
     curve = scale * evidence.reshape(-1, lags)[place]
     shift, sigma = _parabola(curve, int(np.clip(peak, 1, lags - 2)))
-    spread = float(np.sqrt(np.average((np.arange(low, high) - peak - shift) ** 2, weights=margin[low:high])))
+    spread = float(np.sqrt(np.average((np.arange(low, high) - peak - shift) ** 2, weights=near)))
     sigma_s = float(np.hypot(max(sigma, 0.5 * spread) * token_s, MIN_SIGMA_S))
-    p = mass * (1 - given.p_none)
-    return OffsetAnswer((peak + shift - half) * token_s, sigma_s, p, ratio, Verdict.OK)
+    p = float(near.sum() / max(margin.sum(), TINY)) * (1 - given.p_none)
+    return OffsetAnswer((peak + shift - half) * token_s, sigma_s, p, ratio)
 
 
 def _parabola(curve: np.ndarray, peak: int) -> tuple[float, float]:
@@ -210,7 +214,7 @@ class PartAnswer:
 def fuse_parts(given: list[CameraPosterior]) -> PartAnswer:
     """One posterior over parts from all cameras that see people: a product of opinions, each at a power that
     keeps two views of one motion from counting as two motions."""
-    seeing = [p for p in given if p.joint.size]
+    seeing = [p for p in given if p.worn.size]
     if not seeing:
         return PartAnswer(np.zeros(len(PARTS)), 1.0)
     power = len(seeing) ** -0.5

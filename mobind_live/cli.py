@@ -40,10 +40,11 @@ def _user_errors() -> Iterator[None]:
     """What the user can cause is one line on stderr: exit code 2 for a wrong configuration, else 1."""
     from mobind_live.bus import BusError
     from mobind_live.config import ConfigError
+    from mobind_live.models.errors import ModelError
 
     try:
         yield
-    except (ConfigError, BusError) as error:
+    except (ConfigError, BusError, ModelError) as error:
         typer.echo(f"mobind-live: {error}", err=True)
         raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from error
 
@@ -129,3 +130,61 @@ def monitor(
         from mobind_live import monitor as watch
 
         raise typer.Exit(watch.run(topic, connect, console=Console(), raw=raw))
+
+
+@app.command()
+def pack(
+    root: Annotated[Path, typer.Argument(help="A folder of .bvh files, or a tar archive of them.")],
+    output: Annotated[Path, typer.Option("--output", help="The packed file to write (.npz).")],
+    most_repeats: Annotated[
+        int, typer.Option(min=1, help="Takes to keep of each data set, content and style.")
+    ] = 12,
+) -> None:
+    """Pack motion capture for training into one small file."""
+    with _user_errors():
+        from rich.console import Console
+
+        from mobind_live.models import pack as packing
+
+        done = packing.pack(root, output, most_repeats, Console(stderr=True))
+        typer.echo(f"{done.path}: {done.takes} takes, {done.minutes:.0f} minutes, {done.megabytes:.1f} MB")
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="CONFIG", help="A training recipe (YAML).")],
+) -> None:
+    """Train the network; Ctrl-C saves, and the same command goes on from there."""
+    with _user_errors():
+        from mobind_live.models import train as training
+
+        try:
+            output = training.train(training.TrainConfig.read(recipe))
+        except training.Interrupted as stopped:
+            typer.echo(f"{stopped}; go on with: mobind-live train {recipe}", err=True)
+            raise typer.Exit(130) from stopped
+        typer.echo(f"{output}: trained")
+
+
+@app.command("eval")
+def evaluate(
+    dataset: Annotated[str, typer.Argument(help="utd-mhad, bench5 or bvh.")],
+    root: Annotated[Path, typer.Option("--root", help="Where the data set lies.")],
+    subjects: Annotated[str, typer.Option(help="Subjects of utd-mhad, such as 2,4.")] = "2,4",
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="Weights; without it those that ship.")
+    ] = None,
+    peers: Annotated[bool, typer.Option("--peers", help="Other methods beside the network.")] = False,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="F", help="Write the numbers here too.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws crops, excerpts and rivals.")] = 0,
+) -> None:
+    """Measure the network on recordings whose answers are known."""
+    with _user_errors():
+        from rich.console import Console
+
+        from mobind_live.models.evaluate import Request, run as measure
+
+        request = Request(dataset, root, subjects, checkpoint, peers, json_path, seed)
+        measure(request, Console())

@@ -159,7 +159,7 @@ class Engine:
         for imu, given in enumerate(view.posteriors):
             index = given.tracks.index(track)
             if given.wearer[index] > binding.OK_P:
-                belief = given.joint[index] / given.joint[index].max()
+                belief = given.worn[index] / given.worn[index].max()
                 self.priors[imu, camera] = np.maximum(0.5 * np.log(belief + 1e-12), -5.0)
         row = self.tracks.pop((camera, track))
         self._free.append(row.slot)

@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError
 
 KIND = "mobind-live binder 1"
-DEFAULT = Path(__file__).resolve().parent / "weights" / "binder.safetensors"
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+DEFAULT = WEIGHTS / "binder.safetensors"
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def save(path: Path, model: Binder, notes: dict[str, str]) -> None:
     """Write the weights of ``model``, with ``notes`` (command, seed, steps, ...) in the header."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    header = {"kind": KIND, "sizes": json.dumps(asdict(model.sizes)), **notes}
-    temporary = path.with_suffix(".part")
-    save_file(tensors, temporary, metadata=header)
-    temporary.replace(path)
+    write(path, KIND, model, {"sizes": json.dumps(asdict(model.sizes)), **notes})
 
 
 def load(path: Path | None = None) -> Binder:
     """The network in evaluation mode. Raises CheckpointError naming the file and what is wrong."""
-    path = path or DEFAULT
+    return read(path or DEFAULT, KIND, lambda header: Binder(Sizes(**json.loads(header["sizes"]))))
+
+
+def write(path: Path, kind: str, model: nn.Module, header: dict[str, str]) -> None:
+    """Write the weights of any network; ``kind`` is what ``read`` will ask for."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    temporary = path.with_suffix(".part")
+    save_file(tensors, temporary, metadata={"kind": kind, **header})
+    temporary.replace(path)
+
+
+def read(path: Path, kind: str, build: Callable[[dict[str, str]], M]) -> M:
+    """The network that ``build`` makes from the file's header, with the file's weights, in evaluation mode.
+
+    Raises CheckpointError naming the file and what is wrong.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such weights file")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            if header.get("kind") != KIND:
-                raise CheckpointError(f"{path}: holds {header.get('kind', 'something else')!r}, not {KIND!r}")
-            model = Binder(Sizes(**json.loads(header["sizes"])))
+            if header.get("kind") != kind:
+                raise CheckpointError(f"{path}: holds {header.get('kind', 'something else')!r}, not {kind!r}")
+            model = build(header)
             model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]

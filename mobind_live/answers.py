@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mobind_live import binding
+from mobind_live.actions import Actions
 from mobind_live.binding import CameraPosterior
 from mobind_live.engine import TOKEN_S, CameraView, Engine
 from mobind_live.schema import PARTS, Binding, Candidate, Health, Message, Offset, Verdict
@@ -42,8 +43,9 @@ class _History:
 class Answers:
     """Turns an engine's state into messages. Keeps the wearers' names and the offsets' histories."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, actions: Actions | None = None) -> None:
         self.engine = engine
+        self.actions = actions
         self.wearers = Wearers()
         self._history: dict[tuple[str, str], _History] = {}
         self._clocks: dict[str, tuple[float, float]] = {}
@@ -59,12 +61,15 @@ class Answers:
         """Every answer there is, at host time ``now_ns``."""
         engine = self.engine
         views = {camera: engine.view(camera) for camera in engine.cameras}
-        out: list[Message] = []
-        for camera, view in views.items():
-            for index, imu in enumerate(engine.names):
-                out.append(self._offset(imu, camera, view, index, now_ns))
+        offsets = [
+            self._offset(imu, camera, view, index, now_ns)
+            for camera, view in views.items()
+            for index, imu in enumerate(engine.names)
+        ]
         bindings = [self._binding(index, imu, views, now_ns) for index, imu in enumerate(engine.names)]
-        return [*out, *with_alarms(self._named(bindings))]
+        named = with_alarms(self._named(bindings))
+        acting = self.actions.messages(named, offsets, now_ns) if self.actions else []
+        return [*offsets, *named, *acting]
 
     def _stale(self, imu: str, camera: str | None, now_ns: int) -> bool:
         engine = self.engine

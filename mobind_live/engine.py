@@ -119,7 +119,7 @@ class Engine:
         )
         if anew and row.timeline.next is not None:
             row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
-            self.rolling.imus.reset(row.slot)
+            self.rolling.reset_imu(row.slot)
             self.evidence.imu.clear(row.slot, row.start)
 
     def _take_pose(self, message: Pose, now_ns: int) -> None:
@@ -140,7 +140,7 @@ class Engine:
                 keypoints = np.zeros((17, 3))
             if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
                 row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
-                self.rolling.people.reset(row.slot)
+                self.rolling.reset_person(row.slot)
                 self.evidence.add_person(row.slot, row.start)
             if message.t_ns - row.seen_ns > GONE_NS:
                 self._end(camera, track)

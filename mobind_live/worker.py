@@ -9,13 +9,16 @@ from threading import Event
 import numpy as np
 import torch
 
+from mobind_live.actions import Actions
 from mobind_live.answers import Answers
 from mobind_live.bus import Receiver, Sender
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig
 from mobind_live.engine import Engine
 from mobind_live.health import Heartbeat
+from mobind_live.models import actions as action_models
 from mobind_live.models import checkpoint
+from mobind_live.models.errors import CheckpointError
 from mobind_live.schema import Health
 
 _log = logging.getLogger(__name__)
@@ -32,7 +35,7 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
     model = checkpoint.load(rig.worker.weights)
     imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
     engine = Engine(imus, model, rig.worker.max_offset_s, device)
-    answers = Answers(engine)
+    answers = Answers(engine, _actions(engine))
     _log.info("network on %s, %d IMUs", device, len(imus))
     period_ns = round(1e9 / rig.worker.publish_hz)
     latencies: deque[float] = deque(maxlen=_LATENCIES)
@@ -53,6 +56,15 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
             latencies.extend(engine.latencies_s(host_now_ns()))
         if beat.due():
             beat.send("running", str(device), (), _counters(engine, receiver, latencies))
+
+
+def _actions(engine: Engine) -> Actions | None:
+    """The action labels, or None, with one line in the log, where their weights cannot be used."""
+    try:
+        return Actions(engine, action_models.load())
+    except CheckpointError as error:
+        _log.warning("no action labels: %s", error)
+        return None
 
 
 def torch_device(config: WorkerConfig) -> torch.device:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mobind_live.models.actions import POSE_PICK, pose_inputs
 from mobind_live.models.encoders import LOOKAHEAD, STEPS_PER_TOKEN, Binder, Encoder, parts_of
-from mobind_live.models.features import CHAINS, ImuFeatures, PoseFeatures
+from mobind_live.models.features import CHAINS, IMU_CHANNELS, ImuFeatures, PoseFeatures
 
 
 class _Features(Protocol):
@@ -17,6 +18,29 @@ class _Features(Protocol):
 
 
 F = TypeVar("F", bound="_Features")
+
+RECENT = 628  # steps of features kept for the action labels: their window, and 10 s for the streams' offsets
+
+
+class Recent:
+    """The last steps of each row's features: ``values`` (rows, RECENT, channels), newest last, and how many
+    of them there are, ``seen`` (rows,)."""
+
+    def __init__(self, channels: int) -> None:
+        self.values = np.zeros((0, RECENT, channels), np.float32)
+        self.seen = np.zeros(0, np.int64)
+
+    def reset(self, slot: int) -> None:
+        grow = max(0, slot + 1 - len(self.seen))
+        self.values = np.concatenate([self.values, np.zeros((grow, *self.values.shape[1:]), np.float32)])
+        self.seen = np.concatenate([self.seen, np.zeros(grow, np.int64)])
+        self.seen[slot] = 0
+
+    def add(self, slots: list[int], new: np.ndarray) -> None:
+        """Append (S, n, channels) to the rows at ``slots``."""
+        steps = new.shape[1]
+        self.values[slots] = np.concatenate([self.values[slots, steps:], new], axis=1)
+        self.seen[slots] = np.minimum(self.seen[slots] + steps, RECENT)
 
 
 class _Rows(Generic[F]):
@@ -80,6 +104,18 @@ class Rolling:
         self.device = device
         self.imus = _Rows(self.model.imu, ImuFeatures, 1)
         self.people = _Rows(self.model.pose, PoseFeatures, len(CHAINS))
+        self.recent_imus = Recent(IMU_CHANNELS)
+        self.recent_people = Recent(len(POSE_PICK))
+
+    def reset_imu(self, slot: int) -> None:
+        """Make ``slot`` an IMU that has sent nothing."""
+        self.imus.reset(slot)
+        self.recent_imus.reset(slot)
+
+    def reset_person(self, slot: int) -> None:
+        """Make ``slot`` a person that was never seen."""
+        self.people.reset(slot)
+        self.recent_people.reset(slot)
 
     @torch.inference_mode()
     def imu(self, slots: list[int], acc_g: np.ndarray, gyro: np.ndarray, valid: np.ndarray) -> Tensor:
@@ -87,6 +123,7 @@ class Rolling:
         extractor = self.imus.pick(slots)
         features = extractor.step(acc_g, gyro, valid)
         self.imus.put(slots, extractor)
+        self.recent_imus.add(slots, features)
         x = torch.as_tensor(features, device=self.device).transpose(1, 2)
         return self.imus.encode(slots, x)[:, 0].transpose(1, 2)
 
@@ -96,6 +133,7 @@ class Rolling:
         extractor = self.people.pick(slots)
         features = extractor.step(keypoints)
         self.people.put(slots, extractor)
+        self.recent_people.add(slots, pose_inputs(features))
         people, steps = features.shape[:2]
         x = torch.as_tensor(features, device=self.device).permute(0, 2, 3, 1)
         return parts_of(self.people.encode(slots, x.reshape(people * len(CHAINS), -1, steps)), people)

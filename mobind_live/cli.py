@@ -184,7 +184,8 @@ def evaluate(
     with _user_errors():
         from rich.console import Console
 
-        from mobind_live.models.evaluate import Request, run as measure
+        from mobind_live.models.evaluate import Request
+        from mobind_live.models.evaluate import run as measure
 
         request = Request(dataset, root, subjects, checkpoint, peers, json_path, seed)
         measure(request, Console())

@@ -1,0 +1,7 @@
+"""``mobind-live eval``: how good the network is on recordings whose answers are known."""
+
+from __future__ import annotations
+
+from mobind_live.models.evaluate.command import DATASETS, Request, run
+
+__all__ = ["DATASETS", "Request", "run"]

@@ -1,0 +1,102 @@
+"""One evaluation from its request to the table and the JSON file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mobind_live.models.errors import DatasetError
+from mobind_live.models.evaluate import bench5, bvh, utd_mhad
+from mobind_live.models.evaluate.methods import Method, Network
+from mobind_live.models.evaluate.peers.correlation import Correlation
+from mobind_live.models.evaluate.table import render
+
+DATASETS = ("utd-mhad", "bench5", "bvh")
+Metrics = dict[str, float]
+Tick = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for."""
+
+    dataset: str
+    root: Path
+    subjects: str
+    checkpoint: Path | None
+    peers: bool
+    json_path: Path | None
+    seed: int
+
+
+def run(request: Request, console: Console) -> None:
+    """Measure, print one table, and write the JSON. Raises ModelError for what the user can cause."""
+    if request.dataset not in DATASETS:
+        raise DatasetError(f"{request.dataset}: no such data set; one of {', '.join(DATASETS)}")
+    if not request.root.exists():
+        raise DatasetError(f"{request.root}: no such folder")
+    torch.manual_seed(request.seed)
+    methods: list[Method] = [Network(request.checkpoint)]
+    if request.peers:
+        methods.append(Correlation())
+    with _progress(console) as tick:
+        measured = _measure(request, methods, tick)
+    own, *others = measured
+    title = request.dataset + (f" {request.subjects}" if request.dataset == "utd-mhad" else "")
+    console.print(render(title, own, dict(zip((m.name for m in methods[1:]), others, strict=True))))
+    if request.json_path is not None:
+        _write(request, own, dict(zip((m.name for m in methods[1:]), others, strict=True)))
+
+
+def _measure(request: Request, methods: list[Method], tick: Tick) -> list[Metrics]:
+    """The metrics of each method, on the same draws."""
+    if request.dataset == "utd-mhad":
+        subjects = _numbers(request.subjects)
+        return utd_mhad.measure(methods, request.root, subjects, request.seed, tick)
+    module = bench5 if request.dataset == "bench5" else bvh
+    return module.measure(methods, request.root, request.seed, tick)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError as error:
+        raise DatasetError(f"--subjects {text}: give numbers with commas between, such as 2,4") from error
+
+
+def _write(request: Request, own: Metrics, others: dict[str, Metrics]) -> None:
+    assert request.json_path is not None
+    document = {
+        "dataset": request.dataset,
+        "subjects": list(_numbers(request.subjects)) if request.dataset == "utd-mhad" else [],
+        "seed": request.seed,
+        "checkpoint": request.checkpoint.name if request.checkpoint else "shipped",
+        "metrics": own,
+        "peers": others,
+    }
+    try:
+        request.json_path.write_text(json.dumps(document, indent=2) + "\n")
+    except OSError as error:
+        raise DatasetError(f"{request.json_path}: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Tick]:
+    """Calls it with (what, done, of) show one bar for each ``what``."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        tasks = {}
+
+        def tick(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield tick

@@ -1,0 +1,59 @@
+"""What is measured: anything that turns both recordings into streams and scores lags between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from mobind_live.models import checkpoint
+from mobind_live.models.encoders import TOKEN_HZ
+from mobind_live.models.evaluate import readout
+from mobind_live.models.features import ImuFeatures, PoseFeatures
+
+
+class Method(Protocol):
+    """Streams are arrays with time on the last axis but one, so that they can be cut and joined."""
+
+    name: str
+    hz: float
+
+    def imu(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """The stream (N, D) of an IMU at 50 Hz: (T, 3), (T, 3), (T,)."""
+        ...
+
+    def pose(self, keypoints: np.ndarray) -> np.ndarray:
+        """The streams (11, N, D) of a person's parts, from keypoints (T, 17, 3) at 50 Hz."""
+        ...
+
+    def score(self, imu: np.ndarray, pose: np.ndarray, low: int, high: int) -> np.ndarray:
+        """How well each lag from ``low`` to ``high`` (imu - pose) explains both: (..., lags) from streams
+        (N, D) and (..., M, D). Comparable between candidates, persons and lags."""
+        ...
+
+
+class Network:
+    """The project's own network, or another file of its kind."""
+
+    name = "mobind-live"
+    hz = TOKEN_HZ
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.model = checkpoint.load(path)
+        self.scale = float(self.model.log_scale.exp().item())
+
+    @torch.inference_mode()
+    def imu(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        features = ImuFeatures(1).step(acc_g[None], gyro_rad_s[None], valid[None])
+        return self.model.embed_imu(torch.as_tensor(features))[0].numpy()
+
+    @torch.inference_mode()
+    def pose(self, keypoints: np.ndarray) -> np.ndarray:
+        features = PoseFeatures(1).step(keypoints[None])
+        return self.model.embed_pose(torch.as_tensor(features))[0].numpy()
+
+    def score(self, imu: np.ndarray, pose: np.ndarray, low: int, high: int) -> np.ndarray:
+        """The log-likelihood up to a constant: what training made the sum of the products mean."""
+        return self.scale * readout.evidence(imu, pose, low, high)

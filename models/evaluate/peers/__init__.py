@@ -1,0 +1,1 @@
+"""Other ways to the same answers, for comparison on the same pairs."""

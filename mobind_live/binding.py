@@ -7,10 +7,11 @@ margins. Lags are in tokens, from -L to L.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.special import logsumexp
 
 from mobind_live.schema import PARTS, Verdict
 
@@ -20,7 +21,8 @@ SURE_NOBODY_MOTION_S = 6.0
 PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 MIN_SIGMA_S = 0.004
 TINY = 1e-30
-NEGLIGIBLE_NATS = 20.0
+UNTHINKABLE = -1e6  # nats
+OUTLIER_P = 1e-6  # the chance that a camera's whole opinion is worth nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +42,27 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class CameraPosterior:
-    """One IMU in one camera: the probability ``p_none`` that nobody in view wears it, and, given that somebody
-    does, probabilities over (track, part, lag), ``worn`` (P, 11, L), which sum to one."""
+    """One IMU in one camera.
+
+    ``log_place`` (P, 11) is the log-probability of each (track, part), ``log_none`` that of nobody in view;
+    ``lags`` (P, 11, L) is, for each place, the distribution over lags. Logarithms, because the second-best
+    place matters long after its probability is too small for a float.
+    """
 
     tracks: tuple[int, ...]
-    worn: np.ndarray
-    p_none: float
+    log_place: np.ndarray
+    log_none: float
+    lags: np.ndarray
     motion_s: float
 
     @property
-    def lag(self) -> np.ndarray:
-        """Over lags (L,), given that somebody wears it."""
-        return self.worn.sum(axis=(0, 1))
+    def p_none(self) -> float:
+        return float(np.exp(self.log_none))
 
     @property
     def place(self) -> np.ndarray:
         """Over (track, part) (P, 11); what is missing to one is nobody."""
-        return self.worn.sum(axis=2) * (1 - self.p_none)
+        return np.exp(self.log_place)
 
     @property
     def wearer(self) -> np.ndarray:
@@ -68,6 +74,12 @@ class CameraPosterior:
         """Over parts (11,); what is missing to one is nobody."""
         return self.place.sum(axis=0)
 
+    @property
+    def lag(self) -> np.ndarray:
+        """Over lags (L,), given that somebody wears it."""
+        weights = np.exp(self.log_place - self.log_place.max(initial=-np.inf))
+        return np.einsum("pk,pkl->l", weights / weights.sum(), self.lags)
+
 
 def posterior(
     evidence: np.ndarray,
@@ -78,13 +90,17 @@ def posterior(
 ) -> CameraPosterior:
     """The posterior from evidence sums (P, 11, L) and a log-prior (11, L) that earlier tracks left."""
     if not evidence.size:
-        return CameraPosterior(tracks, evidence, 1.0, motion_s)
+        return CameraPosterior(tracks, evidence.sum(axis=2), 0.0, evidence, motion_s)
     logits = calibration.scale * evidence + prior
+    log_place = _log_sum(logits, 2)
     nobody = calibration.nobody + _background(logits, calibration.background)
-    weights = np.exp(logits - logits.max())
-    somebody = float(logits.max()) + np.log(weights.sum())
-    p_none = 1 / (1 + np.exp(np.clip(somebody - nobody, -500, 500)))
-    return CameraPosterior(tracks, weights / weights.sum(), float(p_none), motion_s)
+    total = float(_log_sum(np.append(log_place, nobody), 0))
+    lags = np.exp(logits - log_place[:, :, None])
+    return CameraPosterior(tracks, log_place - total, float(nobody - total), lags, motion_s)
+
+
+def _log_sum(logs: np.ndarray, axis: int) -> np.ndarray:
+    return np.asarray(logsumexp(logs, axis=axis))
 
 
 def _background(logits: np.ndarray, deviations: float) -> float:
@@ -99,52 +115,40 @@ def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:
     Each IMU's belief in a place becomes the likelihood of the best joint assignment that puts it there
     (max-marginals of the assignment problem), so that the rivals' second choices count too.
     """
-    if len(posteriors) < 2 or not posteriors[0].worn.size:
+    if len(posteriors) < 2 or not posteriors[0].lags.size:
         return posteriors
-    places = np.array([p.place.ravel() for p in posteriors])
-    nobody = np.diag([p.p_none for p in posteriors])
-    scores = np.log(np.concatenate([places, nobody], axis=1) + TINY)
+    places = np.array([p.log_place.ravel() for p in posteriors])
+    scores = np.full((len(posteriors), places.shape[1] + len(posteriors)), UNTHINKABLE)
+    scores[:, : places.shape[1]] = np.maximum(places, UNTHINKABLE / 2)
+    np.fill_diagonal(scores[:, places.shape[1] :], [max(p.log_none, UNTHINKABLE / 2) for p in posteriors])
     marginals = _max_marginals(scores, places.shape[1])
-    weights = np.exp(marginals - marginals.max(axis=1, keepdims=True))
-    weights /= weights.sum(axis=1, keepdims=True)
-    return [_moved(given, own) for given, own in zip(posteriors, weights, strict=True)]
+    logs = marginals - _log_sum(marginals, 1)[:, None]
+    return [
+        replace(given, log_place=own[:-1].reshape(given.log_place.shape), log_none=float(own[-1]))
+        for given, own in zip(posteriors, logs, strict=True)
+    ]
 
 
 def _max_marginals(scores: np.ndarray, places: int) -> np.ndarray:
     """(I, places + 1): the best total of an assignment of all rows of ``scores`` (I, places + I) to different
     columns, given that row i takes each place; the last column is given that it takes none."""
     count = len(scores)
-    columns = np.concatenate(
-        [np.tile(np.arange(places), (count, 1)), places + np.arange(count)[:, None]], axis=1
-    )
-    found = np.full((count, places + 1), -np.inf)
+    found = np.empty((count, places + 1))
     for row in range(count):
         others = np.delete(scores, row, axis=0)
-        own = scores[row, columns[row]]
-        # Whoever takes a place that no rival wants changes nothing for the rest.
-        free = _best_total(others)
-        wanted = (others[:, :places] > others.max(axis=1, keepdims=True) - NEGLIGIBLE_NATS).any(axis=0)
-        for place in range(places + 1):
-            if own[place] < own.max() - NEGLIGIBLE_NATS:
-                continue
-            contested = place < places and wanted[place]
-            rest = _best_total(np.delete(others, place, axis=1)) if contested else free
-            found[row, place] = own[place] + rest
+        totals, taken = _best(others)
+        found[row, :places] = scores[row, :places] + totals
+        found[row, places] = scores[row, places + row] + totals
+        # Only a place that the rest would take costs the rest something.
+        for place in taken[taken < places]:
+            found[row, place] = scores[row, place] + _best(np.delete(others, place, axis=1))[0]
     return found
 
 
-def _best_total(scores: np.ndarray) -> float:
+def _best(scores: np.ndarray) -> tuple[float, np.ndarray]:
+    """The best total of an assignment of the rows, and the columns it takes."""
     rows, columns = linear_sum_assignment(scores, maximize=True)
-    return float(scores[rows, columns].sum())
-
-
-def _moved(given: CameraPosterior, belief: np.ndarray) -> CameraPosterior:
-    """``given`` with its margin over places and nobody replaced by ``belief`` (P * 11 + 1,); within a place
-    the lags keep their proportions."""
-    p_none = float(belief[-1])
-    lags = given.worn / np.maximum(given.worn.sum(axis=2, keepdims=True), TINY)
-    worn = lags * (belief[:-1].reshape(given.worn.shape[:2]) / max(1 - p_none, TINY))[:, :, None]
-    return CameraPosterior(given.tracks, worn / max(worn.sum(), TINY), p_none, given.motion_s)
+    return float(scores[rows, columns].sum()), columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +167,9 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
 
     ``evidence`` (P, 11, L) are the same sums as the posterior's. The width comes from the peak's curvature.
     """
-    lags = given.worn.shape[2]
+    lags = given.lags.shape[2]
     half = lags // 2
-    if not given.worn.size:
+    if not given.lags.size:
         return OffsetAnswer(0.0, half * token_s, 0.0, 1.0)
     margin = given.lag
     peak = int(margin.argmax())
@@ -173,7 +177,7 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
     near = margin[low:high] + TINY
     rest = np.concatenate([margin[:low], margin[high:]])
     ratio = float(rest.max(initial=0.0) / near.max())
-    place = given.worn[:, :, peak].argmax()
+    place = (given.log_place + np.log(given.lags[:, :, peak] + TINY)).argmax()
     curve = scale * evidence.reshape(-1, lags)[place]
     shift, sigma = _parabola(curve, int(np.clip(peak, 1, lags - 2)))
     spread = float(np.sqrt(np.average((np.arange(low, high) - peak - shift) ** 2, weights=near)))
@@ -214,12 +218,11 @@ class PartAnswer:
 def fuse_parts(given: list[CameraPosterior]) -> PartAnswer:
     """One posterior over parts from all cameras that see people: a product of opinions, each at a power that
     keeps two views of one motion from counting as two motions."""
-    seeing = [p for p in given if p.worn.size]
+    seeing = [p for p in given if p.lags.size]
     if not seeing:
         return PartAnswer(np.zeros(len(PARTS)), 1.0)
     power = len(seeing) ** -0.5
-    floor = 1e-6
-    logs = np.sum([np.log(np.append(p.part, p.p_none) + floor) for p in seeing], axis=0) * power
+    logs = np.sum([np.log(np.append(p.part, p.p_none) + OUTLIER_P) for p in seeing], axis=0) * power
     weights = np.exp(logs - logs.max())
     weights = weights / weights.sum()
     return PartAnswer(weights[:-1], float(weights[-1]))

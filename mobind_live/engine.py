@@ -21,6 +21,7 @@ BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_NS = STEP_NS * Rolling.steps_per_token
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
+PRIOR_FLOOR = -5.0  # nats: what an ended track taught can be unlearned
 CHANGE_NATS = 10.0
 CHANGE_MOTION_S = 2.5
 MOVING = 0.25  # mean confidence of an IMU's tokens above which it counts as moving
@@ -159,8 +160,8 @@ class Engine:
         for imu, given in enumerate(view.posteriors):
             index = given.tracks.index(track)
             if given.wearer[index] > binding.OK_P:
-                belief = given.worn[index] / given.worn[index].max()
-                self.priors[imu, camera] = np.maximum(0.5 * np.log(belief + 1e-12), -5.0)
+                belief = given.log_place[index][:, None] + np.log(given.lags[index] + binding.TINY)
+                self.priors[imu, camera] = np.maximum(0.5 * (belief - belief.max()), PRIOR_FLOOR)
         row = self.tracks.pop((camera, track))
         self._free.append(row.slot)
 

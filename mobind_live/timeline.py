@@ -1,7 +1,7 @@
 """Streams onto the common 50 Hz grid: step n stands at ``n * STEP_NS`` of the streams' stamps.
 
-A step is complete once a sample at or after it has come; what is taken is never changed afterwards. Gaps
-become steps marked as missing, so that every timeline goes on as long as its stream does.
+A step is complete once every sample that it depends on has come; what is taken is never changed afterwards.
+Gaps become steps marked as missing, so that every timeline goes on as long as its stream does.
 """
 
 from __future__ import annotations
@@ -15,46 +15,72 @@ _STEPS_PER_TOKEN = 2
 IMU_GAP_NS = 150_000_000
 POSE_GAP_NS = 400_000_000
 SEEN = 0.3
-RESET_STEPS = 150  # a stream silent for 3 s starts anew instead of filling the hole
+RESET_NS = 3_000_000_000  # a stream silent for so long starts anew instead of filling the hole
 
 
 class _Timeline:
     """Samples with stamps in a growing buffer, and the step to be taken next."""
+
+    reach_ns = 0  # how far beyond a step its value depends on samples
 
     def __init__(self, *shapes: tuple[int, ...]) -> None:
         self.time = np.empty(0, dtype=np.int64)
         self.values = [np.empty((0, *shape)) for shape in shapes]
         self.next: int | None = None
         self.late = 0
+        self.broken = 0
+        self._late_since: int | None = None
 
     def push(self, time_ns: np.ndarray, *values: np.ndarray) -> bool:
-        """Add samples; those not newer than the newest are counted in ``late`` and left out.
+        """Add samples, in any order. Those not newer than what an earlier push brought, and doubles, are
+        counted in ``late`` and left out; those with values that are not finite, in ``broken``.
 
-        Returns True if the timeline had to start anew after a long silence.
+        Returns True if the timeline starts here, for the first time or anew: after a long silence, or when
+        the stamps went back and stayed there.
         """
-        last = self.time[-1] if len(self.time) else np.iinfo(np.int64).min
-        newest = np.maximum.accumulate(np.concatenate([[last], time_ns]))
-        fresh = time_ns > newest[:-1]
-        self.late += int((~fresh).sum())
+        whole = np.all([np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in values], axis=0)
+        self.broken += int((~whole).sum())
+        kept, first = np.unique(time_ns[whole], return_index=True)
+        rows = np.flatnonzero(whole)[first]
+        last = int(self.time[-1]) if len(self.time) else None
+        back = last is not None and self._went_back(kept, last)
+        fresh = np.ones(len(kept), dtype=bool) if last is None or back else kept > last
+        self.late += int(whole.sum() - fresh.sum())
         if not fresh.any():
             return False
-        time_ns = time_ns[fresh]
-        anew = self.next is None or time_ns[0] > (self.next + RESET_STEPS) * STEP_NS
+        kept, rows = kept[fresh], rows[fresh]
+        anew = last is None or back or int(kept[0]) - last > RESET_NS
         if anew:
             self.time = self.time[:0]
             self.values = [value[:0] for value in self.values]
-            token = -(-int(time_ns[0]) // (STEP_NS * _STEPS_PER_TOKEN))
+            token = -(-int(kept[0]) // (STEP_NS * _STEPS_PER_TOKEN))
             self.next = token * _STEPS_PER_TOKEN
-        self.time = np.concatenate([self.time, time_ns])
-        self.values = [np.concatenate([a, b[fresh]]) for a, b in zip(self.values, values, strict=True)]
+        self.time = np.concatenate([self.time, kept])
+        self.values = [np.concatenate([a, b[rows]]) for a, b in zip(self.values, values, strict=True)]
         return anew
+
+    def _went_back(self, time_ns: np.ndarray, last: int) -> bool:
+        """Whether nothing but late samples has come for a while: one wild stamp must not silence a stream
+        for good. ``time_ns`` (N,) rise; ``last`` is the newest stamp there is."""
+        if not len(time_ns):
+            return False
+        newest = int(time_ns[-1])
+        if newest > last:
+            self._late_since = None
+            return False
+        if self._late_since is None or newest < self._late_since:
+            self._late_since = int(time_ns[0])
+        back = newest - self._late_since > RESET_NS
+        if back:
+            self._late_since = None
+        return back
 
     @property
     def ready(self) -> int:
         """How many complete steps wait to be taken."""
         if self.next is None or not len(self.time):
             return 0
-        return max(0, int(self.time[-1]) // STEP_NS - self.next + 1)
+        return max(0, (int(self.time[-1]) - self.reach_ns) // STEP_NS - self.next + 1)
 
     def _neighbours(self, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Rows before and after each of the next ``steps``, the share of the second, and their distance."""
@@ -71,7 +97,7 @@ class _Timeline:
         """Forget the samples that no later step can need."""
         assert self.next is not None
         self.next += steps
-        keep = max(0, int(np.searchsorted(self.time, self.next * STEP_NS)) - 4)
+        keep = max(0, int(np.searchsorted(self.time, self.next * STEP_NS - self.reach_ns)) - 2)
         self.time = self.time[keep:]
         self.values = [value[keep:] for value in self.values]
 
@@ -79,35 +105,47 @@ class _Timeline:
 class ImuTimeline(_Timeline):
     """One IMU. Push stamps (N,), acc in m/s^2 and gyro in rad/s (N, 3)."""
 
+    reach_ns = STEP_NS // 2
+
     def __init__(self) -> None:
         super().__init__((3,), (3,))
 
     def take(self, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The next ``steps``: acc in g (n, 3), gyro in rad/s (n, 3), and 1 where there were samples (n,).
 
-        Streams faster than the grid are low-passed by a symmetric mean as wide as a step.
+        In a gap the last sample before it stays.
         """
-        before, after, share, gap = self._neighbours(steps)
-        acc, gyro = (self._smooth(value) for value in self.values)
-        weight = share[:, None]
-        taken = [(1 - weight) * value[before] + weight * value[after] for value in (acc, gyro)]
-        valid = (gap <= IMU_GAP_NS).astype(float)
-        lost = valid < 0.5
-        taken = [
-            np.where(lost[:, None], value[before], new) for value, new in zip((acc, gyro), taken, strict=True)
-        ]
+        assert self.next is not None
+        grid = (self.next + np.arange(steps)) * STEP_NS
+        before, _, _, gap = self._neighbours(steps)
+        samples = np.concatenate(self.values, axis=1)
+        # Streams faster than the grid are averaged over up to a whole step; slower ones are not blurred.
+        half = np.clip(STEP_NS - gap, 0, self.reach_ns)
+        lost = gap > IMU_GAP_NS
+        taken = np.where(lost[:, None], samples[before], _mean_around(self.time, samples, grid, half))
         self._drop(steps)
-        return taken[0] / GRAVITY_M_S2, taken[1], valid
+        return taken[:, :3] / GRAVITY_M_S2, taken[:, 3:], (~lost).astype(float)
 
-    def _smooth(self, values: np.ndarray) -> np.ndarray:
-        if len(self.time) < 5:
-            return values
-        half = int(STEP_NS / 2 / max(1.0, float(np.median(np.diff(self.time)))) + 0.25)
-        if half == 0:
-            return values
-        padded = np.concatenate([np.repeat(values[:1], half, 0), values, np.repeat(values[-1:], half, 0)])
-        total = np.cumsum(np.concatenate([np.zeros((1, 3)), padded]), axis=0)
-        return (total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)
+
+def _mean_around(time_ns: np.ndarray, values: np.ndarray, grid: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Means (n, C) over ``grid`` (n,) +- ``half`` (n,) of the straight lines that join the samples (N, C);
+    narrower at the ends, so that the mean never leans to one side."""
+    if len(time_ns) < 2:
+        return values[np.zeros(len(grid), dtype=int)]
+    half = np.minimum(half, np.minimum(grid - time_ns[0], time_ns[-1] - grid))
+    half_s = np.maximum(half, 1_000) * 1e-9  # a microsecond: the value itself
+    at_s, grid_s = (time_ns - time_ns[0]) * 1e-9, (grid - time_ns[0]) * 1e-9
+    step_s = np.diff(at_s)[:, None]
+    slope = np.diff(values, axis=0) / step_s
+    areas = np.cumsum((values[1:] + values[:-1]) / 2 * step_s, axis=0)
+    areas = np.concatenate([np.zeros((1, values.shape[1])), areas])
+
+    def area(until_s: np.ndarray) -> np.ndarray:
+        row = np.clip(np.searchsorted(at_s, until_s, side="right") - 1, 0, len(slope) - 1)
+        on_s = (until_s - at_s[row])[:, None]
+        return areas[row] + (values[row] + slope[row] * on_s / 2) * on_s
+
+    return (area(grid_s + half_s) - area(grid_s - half_s)) / (2 * half_s[:, None])
 
 
 class PoseTimeline(_Timeline):

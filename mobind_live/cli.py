@@ -166,6 +166,20 @@ def train(
         typer.echo(f"{output}: trained")
 
 
+@app.command()
+def train_actions(
+    recipe: Annotated[Path, typer.Argument(metavar="CONFIG", help="A recipe for the action labels (YAML).")],
+) -> None:
+    """Train and calibrate the action labels: some minutes on one core."""
+    with _user_errors():
+        from rich.console import Console
+
+        from mobind_live.models import train_actions as training
+
+        output = training.train(training.ActionRecipe.read(recipe), Console(stderr=True))
+        typer.echo(f"{output}: trained")
+
+
 @app.command("eval")
 def evaluate(
     dataset: Annotated[str, typer.Argument(help="utd-mhad, bench5 or bvh.")],

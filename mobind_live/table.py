@@ -205,7 +205,8 @@ def _binding_cells(view: RigView, imu: str) -> dict[str, tuple[Text, Text]]:
     if action is not None:
         label = action.message.label
         true = view.truth.message.actions.get(worn.person) if worn and view.truth else None
-        cells["action"] = _answer(label, action.message.p, action.message.verdict, label, true)
+        compared = None if label == "unknown" else label  # saying so is never wrong
+        cells["action"] = _answer(label, action.message.p, action.message.verdict, compared, true)
     return cells
 
 

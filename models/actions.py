@@ -24,6 +24,7 @@ from mobind_live.schema import PARTS
 KIND = "mobind-live actions 1"
 DEFAULT = checkpoint.WEIGHTS / "actions.safetensors"
 
+_THIRDS = 3
 WINDOW = 128  # steps at 50 Hz that the daemon looks back
 CLIP_ACTIONS = 27
 OTHER = "other"  # everything that no class covers; never an answer, always ``unknown``
@@ -66,7 +67,7 @@ class _Trunk(nn.Module):
         self.stem = nn.Conv1d(channels, width, 6, stride=4, padding=1)
         self.layers = nn.ModuleList(nn.Conv1d(width, width, 5, stride=s, padding=2) for s in (2, 1, 1))
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(4))
-        self.out = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * width, sizes.hidden), nn.ReLU())
+        self.out = nn.Sequential(nn.Dropout(0.3), nn.Linear((2 + _THIRDS) * width, sizes.hidden), nn.ReLU())
 
     def forward(self, x: Tensor, counts: Tensor, bias: Tensor | None = None) -> Tensor:
         """``counts`` (R, T) is 1 for the steps that count; ``bias`` (R, width) is added to the stem."""
@@ -76,8 +77,19 @@ class _Trunk(nn.Module):
             y = functional.relu(norm(conv(x)))
             x = x + y if y.shape == x.shape else y
         seen = functional.interpolate(counts[:, None], x.shape[-1], mode="nearest")
-        mean = (x * seen).sum(-1) / seen.sum(-1).clamp(min=1)
-        return self.out(torch.cat([mean, (x * seen).amax(-1)], dim=-1))
+        return self.out(torch.cat([_mean(x, seen), (x * seen).amax(-1), *_thirds(x, seen)], dim=-1))
+
+
+def _mean(x: Tensor, weight: Tensor) -> Tensor:
+    """The mean (R, width) over time of (R, width, N), weighted by (R, 1, N)."""
+    return (x * weight).sum(-1) / weight.sum(-1).clamp(min=1)
+
+
+def _thirds(x: Tensor, seen: Tensor) -> list[Tensor]:
+    """The means of the beginning, the middle and the end of what is seen: sitting down is standing up in
+    another order."""
+    place = seen.cumsum(-1) / seen.sum(-1, keepdim=True).clamp(min=1) * _THIRDS - 1e-4
+    return [_mean(x, seen * (place.floor() == third)) for third in range(_THIRDS)]
 
 
 @dataclass(frozen=True, slots=True)

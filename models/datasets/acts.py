@@ -219,11 +219,11 @@ def _both_arms(joints: np.ndarray, from_left: bool) -> np.ndarray:
 
 
 def _seen(rng: np.random.Generator, joints: np.ndarray) -> np.ndarray:
-    """Keypoints (B, T, 17, 3) of Kinect joints (B, T, 17, 3) from cameras that stand elsewhere: half of them
-    about in front, half anywhere, with a pose network's noise."""
+    """Keypoints (B, T, 17, 3) of Kinect joints (B, T, 17, 3) from cameras that stand elsewhere: most of
+    them about in front, a third anywhere, with a pose network's noise."""
     people = len(joints)
     middle = joints[:, :, 11:13].mean(axis=(1, 2), keepdims=True)
-    anywhere = rng.random(people) < 0.5
+    anywhere = rng.random(people) < 0.35
     turn = np.where(anywhere, rng.uniform(-np.pi, np.pi, people), rng.normal(0, 0.2, people))
     tilt = rng.normal(0, 0.12, people)
     zero, one = np.zeros(people), np.ones(people)

@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mobind_live.models import actions, train_actions
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import bench5, bvh, utd_mhad
 from mobind_live.models.evaluate.methods import Method, Network
@@ -59,7 +60,10 @@ def _measure(request: Request, methods: list[Method], tick: Tick) -> list[Metric
     """The metrics of each method, on the same draws."""
     if request.dataset == "utd-mhad":
         subjects = _numbers(request.subjects)
-        return utd_mhad.measure(methods, request.root, subjects, request.seed, tick)
+        own, *others = utd_mhad.measure(methods, request.root, subjects, request.seed, tick)
+        if actions.DEFAULT.is_file():
+            own |= train_actions.measure(actions.load(), request.root, subjects)
+        return [own, *others]
     module = bench5 if request.dataset == "bench5" else bvh
     return module.measure(methods, request.root, request.seed, tick)
 

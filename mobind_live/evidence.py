@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+SPARE = 64  # tokens that a ring holds beyond the lag range: the most that may come at once
 MEMORIES_S = (60.0, 6.0)  # slow and fast: seconds of full motion after which evidence weighs 1/e
 SLOW, FAST = 0, 1
 
@@ -56,7 +57,7 @@ class Evidence:
     ) -> None:
         self.max_lag, self.token_s, self.device = max_lag, 1.0 / token_hz, device
         self.parts, self.width = parts, width
-        size = 2 * max_lag + 64
+        size = 2 * max_lag + SPARE
         self.imu = _Ring(torch.zeros(imus, size, width, device=device), torch.zeros(imus, dtype=torch.long))
         self.pose = _Ring(torch.zeros(0, parts, size, width, device=device), torch.zeros(0, dtype=torch.long))
         self.sums = torch.zeros(2, imus, 0, parts, 2 * max_lag + 1, device=device)
@@ -86,7 +87,8 @@ class Evidence:
         self.motion_s[SLOW, imu] = self.motion_s[FAST, imu]
 
     def see_imus(self, imus: list[int], first: list[int], tokens: list[Tensor], people: list[int]) -> None:
-        """New tokens of several IMUs, each (n, width) from its token ``first`` on. ``people`` are in view."""
+        """New tokens of several IMUs, each (n, width) from its token ``first`` on, n at most SPARE.
+        ``people`` are in view."""
         if not imus:
             return
         everything = torch.cat(tokens)
@@ -103,7 +105,8 @@ class Evidence:
             self.sums[:, imu] += self._diagonals(own, start, self.pose).flip(-1)
 
     def see_people(self, people: list[int], first: list[int], tokens: list[Tensor]) -> None:
-        """New tokens of several people, each (parts, n, width) from its token ``first`` on."""
+        """New tokens of several people, each (parts, n, width) from its token ``first`` on, n at most
+        SPARE."""
         if not people:
             return
         everything = torch.cat([new.transpose(0, 1) for new in tokens])
@@ -127,18 +130,17 @@ class Evidence:
     def _diagonals(self, similarity: Tensor, first: int, other: _Ring) -> Tensor:
         """Sums (R, parts, 2 L + 1) over the n tokens from ``first`` on of their similarities (n, R, parts,
         size) with the ring ``other``, read from L tokens before each token to L after it."""
-        width, size = 2 * self.max_lag + 1, other.size
-        total = torch.zeros(*similarity.shape[1:3], width, device=self.device)
-        reach = torch.arange(-self.max_lag, self.max_lag + 1)
-        for n, row in enumerate(similarity):
-            token = first + n
-            start = (token - self.max_lag) % size
-            until = min(size - start, width)
-            read = torch.cat([row[..., start : start + until], row[..., : width - until]], dim=-1)
-            ahead = other.head[:, None] - token
-            there = (reach < ahead) & (reach >= ahead - size)
-            total += read * there[:, None].to(self.device)
-        return total
+        count, lags, size = len(similarity), 2 * self.max_lag + 1, other.size
+        place = torch.arange(first - self.max_lag, first + self.max_lag + count)
+        there = (place < other.head[:, None]) & (place >= other.head[:, None] - size)
+        start = (first - self.max_lag) % size
+        until = min(size - start, len(place))
+        read = torch.cat(
+            [similarity[..., start : start + until], similarity[..., : len(place) - until]], dim=-1
+        ) * there[:, None].to(self.device)
+        # Each token's lags begin one place further on than those of the token before.
+        by_token, *rest = read.stride()
+        return read.as_strided((*read.shape[:-1], lags), (by_token + 1, *rest)).sum(dim=0)
 
 
 def _grown(tensor: Tensor, by: int, axis: int) -> Tensor:

@@ -98,9 +98,7 @@ def texts(root: Path) -> Iterator[tuple[str, str]]:
                 if stream is not None:
                     yield Path(member.name).stem, stream.read().decode()
     except (OSError, EOFError, LZMAError, UnicodeDecodeError, tarfile.TarError) as error:
-        raise DatasetError(
-            f"{root}: neither a folder of .bvh files nor an archive of them ({error})"
-        ) from error
+        raise DatasetError(f"{root}: neither a folder of .bvh files nor an archive of them") from error
 
 
 def content_of(name: str) -> str:
@@ -141,7 +139,7 @@ def _anchor(take: Take) -> np.ndarray:
 def load(path: Path) -> list[Take]:
     """The takes of a packed file. Raises DatasetError if it is not one."""
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             rotation = data["rotation"].astype(np.float32) * _RADIANS
             root = data["root"].astype(np.float32) * _METRES
             start, names, offsets = data["start"], data["name"], data["offset_m"]

@@ -1,0 +1,163 @@
+"""The loss: small exactly where the answer is right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mobind_live.models import losses
+from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.models.losses import IMU_STRIDE, Batch, binding_loss
+from mobind_live.schema import PARTS
+
+PEOPLE, SENSORS, WIDTH = 4, 2, 64
+IMU_TOKENS, POSE_TOKENS = 24, 40
+
+
+class Told(Binder):
+    """A network whose embeddings are the input: what they would be if training had ended."""
+
+    def __init__(self, scale: float = 30.0) -> None:
+        super().__init__(Sizes(width=8, embedding=WIDTH))
+        self.log_scale.data.fill_(float(np.log(scale)))
+        self.log_token_scale.data.fill_(float(np.log(scale)))
+
+    def embed_imu(self, features: Tensor) -> Tensor:
+        return features
+
+    def embed_pose(self, features: Tensor) -> Tensor:
+        return features
+
+
+def perfect(shift: list[float] | None = None, slack: float = 0.0) -> Batch:
+    """Everybody's parts move in ways of their own, and each IMU is its part, later by the shift."""
+    torch.manual_seed(0)
+    shifts = torch.tensor(shift or [0.0, 3.0, 9.0, 16.0])
+    pose = torch.randn(PEOPLE, len(PARTS), POSE_TOKENS, WIDTH)
+    pose = pose / pose.norm(dim=-1, keepdim=True)
+    part = torch.stack([torch.randperm(len(PARTS))[:SENSORS] for _ in range(PEOPLE)])
+    imu = torch.stack(
+        [
+            torch.stack([pose[p, k, int(shifts[p]) : int(shifts[p]) + IMU_TOKENS] for k in part[p]])
+            for p in range(PEOPLE)
+        ]
+    )
+    return Batch(
+        imu=imu,
+        pose=pose,
+        part=part,
+        shift=shifts,
+        length=torch.full((PEOPLE, SENSORS), float(IMU_TOKENS)),
+        absent=torch.zeros(PEOPLE, SENSORS),
+        slack=torch.full((PEOPLE,), slack),
+    )
+
+
+def test_perfect_embeddings_cost_nothing() -> None:
+    lost = binding_loss(Told(), perfect())
+
+    assert lost.joint < 1e-3
+    assert lost.token < 0.05
+    assert (lost.part_accuracy, lost.person_accuracy) == (1, 1)
+
+
+@pytest.mark.parametrize("off", [-2.0, 1.0, 3.0])
+def test_a_wrong_shift_is_penalized(off: float) -> None:
+    batch = perfect([4.0, 6.0, 8.0, 10.0])
+
+    assert binding_loss(Told(), replace(batch, shift=batch.shift + off)).joint > 5
+
+
+def test_a_wrong_part_is_penalized() -> None:
+    batch = perfect()
+
+    lost = binding_loss(Told(), replace(batch, part=(batch.part + 1) % len(PARTS)))
+
+    assert lost.joint > 5
+    assert lost.part_accuracy < 0.5
+
+
+def test_slack_forgives_a_small_shift_and_no_more() -> None:
+    batch = perfect([4.0, 6.0, 8.0, 10.0], slack=3.0)
+
+    assert binding_loss(Told(), replace(batch, shift=batch.shift + 2)).joint < 1e-2
+    assert binding_loss(Told(), replace(batch, shift=batch.shift + 5)).joint > 5
+    assert binding_loss(Told(), batch).token == 0
+
+
+def test_between_two_tokens_both_are_wanted() -> None:
+    batch = perfect([4.0, 6.0, 8.0, 10.0])
+    model = Told(0.2)
+
+    exact = binding_loss(model, batch).joint
+    halfway = binding_loss(model, replace(batch, shift=batch.shift + 0.5)).joint
+    beside = binding_loss(model, replace(batch, shift=batch.shift + 1)).joint
+
+    torch.testing.assert_close(halfway, (exact + beside) / 2)
+
+
+def test_nobody_is_the_answer_where_the_wearer_is_absent() -> None:
+    batch = replace(perfect(), absent=torch.ones(PEOPLE, SENSORS))
+    low, high = Told(), Told()
+    low.nobody.data.fill_(-10.0)
+    high.nobody.data.fill_(400.0)
+
+    assert binding_loss(high, batch).joint < 1e-3
+    assert binding_loss(low, batch).joint > 5
+
+
+def test_tokens_after_the_length_do_not_count() -> None:
+    batch = perfect()
+    short = replace(batch, length=torch.full((PEOPLE, SENSORS), 12.0))
+    spoilt = batch.imu.clone()
+    spoilt[:, :, 12:] = torch.randn_like(spoilt[:, :, 12:])
+
+    a, b = binding_loss(Told(), short), binding_loss(Told(), replace(short, imu=spoilt))
+
+    torch.testing.assert_close(a.total, b.total)
+    assert binding_loss(Told(2.0), short).joint > binding_loss(Told(2.0), batch).joint
+
+
+def test_diagonals_are_those_of_a_slow_loop() -> None:
+    torch.manual_seed(1)
+    tokens, places = 5, 14
+    similarity = torch.randn(2, 3, 11, tokens, places)
+    alive = torch.rand(2, 3, tokens) > 0.3
+
+    fast = losses._lagged(similarity, alive)
+
+    lags = places - IMU_STRIDE * (tokens - 1)
+    slow = torch.zeros(2, 3, 11, lags)
+    for lag in range(lags):
+        for n in range(tokens):
+            slow[..., lag] += similarity[..., n, lag + IMU_STRIDE * n] * alive[:, :, None, n]
+    torch.testing.assert_close(fast, slow)
+
+
+def test_it_can_be_learned() -> None:
+    torch.manual_seed(0)
+    model = Binder(Sizes(width=8, embedding=8))
+    batch = Batch(
+        imu=torch.randn(3, 2, 60, 15),
+        pose=torch.randn(3, 90, 6, 34),
+        part=torch.tensor([[0, 5], [1, 6], [2, 7]]),
+        shift=torch.tensor([0.0, 5.0, 10.0]),
+        length=torch.full((3, 2), 30.0),
+        absent=torch.zeros(3, 2),
+        slack=torch.zeros(3),
+    )
+    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
+    course = []
+    for _ in range(6):
+        lost = binding_loss(model, batch)
+        optimizer.zero_grad()
+        lost.total.backward()
+        optimizer.step()
+        course.append(lost.total.item())
+
+    assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in model.parameters())
+    assert course[-1] < course[0]

@@ -33,11 +33,16 @@ class Calibration:
     Where nobody in view wears a sensor, its evidence still rises and falls with the lag; what a wearer's must
     beat is not zero but that background. Its level is the mean over the lags plus ``background`` standard
     deviations, taken on the row (track, part) where that is highest.
+
+    ``most`` is the evidence, in nats above the mean over lags, at which the network's own errors rather than
+    chance set the limit: more is scaled down to it. Two limbs moving in step differ by little for as long as
+    they do, and no amount of that makes one of them sure.
     """
 
     scale: float
     nobody: float
-    background: float = 3.0
+    background: float = 2.5
+    most: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def posterior(
     """The posterior from evidence sums (P, 11, L) and a log-prior (11, L) that earlier tracks left."""
     if not evidence.size:
         return CameraPosterior(tracks, evidence.sum(axis=2), 0.0, evidence, motion_s)
-    logits = calibration.scale * evidence + prior
+    logits = trusted(calibration.scale * evidence, calibration.most) + prior
     log_place = _log_sum(logits, 2)
     nobody = calibration.nobody + _background(logits, calibration.background)
     total = float(_log_sum(np.append(log_place, nobody), 0))
@@ -101,6 +106,12 @@ def posterior(
 
 def _log_sum(logs: np.ndarray, axis: int) -> np.ndarray:
     return np.asarray(logsumexp(logs, axis=axis))
+
+
+def trusted(logits: np.ndarray, most: float) -> np.ndarray:
+    """``logits`` (P, 11, L) scaled so that none stands more than ``most`` above the best row's mean."""
+    top = float((logits - logits.mean(axis=2).max()).max())
+    return logits * min(1.0, most / max(top, TINY))
 
 
 def _background(logits: np.ndarray, deviations: float) -> float:

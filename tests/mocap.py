@@ -39,9 +39,7 @@ def bvh_text(arm_swing: float, seed: int = 0) -> str:
 
 def _hierarchy(names: tuple[str, ...]) -> str:
     """As much of the tree as is read: names in the order of the channels."""
-    return "\n".join(
-        f"{'JOINT' if parent else 'ROOT'} {name}" for name, parent in zip(names, _PARENTS, strict=True)
-    )
+    return "\n".join(f"{'JOINT' if index else 'ROOT'} {name}" for index, name in enumerate(names))
 
 
 def write_takes(folder: Path, names: list[str]) -> Path:

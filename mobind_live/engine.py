@@ -15,7 +15,7 @@ from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.losses import IMU_STRIDE
 from mobind_live.models.rolling import Rolling
 from mobind_live.schema import PARTS, Imu, Message, Pose
-from mobind_live.timeline import STEP_NS, ImuTimeline, PoseTimeline
+from mobind_live.timeline import RESET_NS, STEP_NS, ImuTimeline, PoseTimeline
 
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_NS = STEP_NS * Rolling.steps_per_token
@@ -115,13 +115,12 @@ class Engine:
             return
         row.arrived_ns = now_ns
         self.simulated |= message.simulated
-        anew = row.timeline.push(
-            message.t_ns, message.acc_m_s2.astype(np.float64), message.gyro_rad_s.astype(np.float64)
-        )
-        if anew and row.timeline.next is not None:
-            row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
-            self.rolling.reset_imu(row.slot)
-            self.evidence.imu.clear(row.slot, row.start)
+        acc, gyro = message.acc_m_s2.astype(np.float64), message.gyro_rad_s.astype(np.float64)
+        for n in unbroken(message.t_ns):
+            if row.timeline.push(message.t_ns[n], acc[n], gyro[n]) and row.timeline.next is not None:
+                row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
+                self.rolling.reset_imu(row.slot)
+                self.evidence.imu.clear(row.slot, row.start)
 
     def _take_pose(self, message: Pose, now_ns: int) -> None:
         self.camera_arrived_ns[message.stream] = now_ns
@@ -137,13 +136,14 @@ class Engine:
             if track in present:
                 row.seen_ns = message.t_ns
                 keypoints = message.keypoints[present[track]].astype(np.float64)
+                keypoints[~np.isfinite(keypoints).all(axis=1)] = 0.0
             else:
                 keypoints = np.zeros((17, 3))
             if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
                 row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
                 self.rolling.reset_person(row.slot)
                 self.evidence.add_person(row.slot, row.start)
-            if message.t_ns - row.seen_ns > GONE_NS:
+            if abs(message.t_ns - row.seen_ns) > GONE_NS:
                 self._end(camera, track)
 
     def _begin(self, camera: str, track: int) -> None:
@@ -171,10 +171,13 @@ class Engine:
         """Encode and count whatever is complete; returns how many blocks that was."""
         blocks = 0
         while True:
-            imus = [row for row in self.imus.values() if row.timeline.ready >= BLOCK]
-            people = [row for row in self.tracks.values() if row.timeline.ready >= BLOCK]
-            if not imus and not people:
+            waiting = [row for row in self._rows if row.timeline.ready >= BLOCK]
+            if not waiting:
                 return blocks
+            # The oldest first, so that in a backlog no stream leaves the others behind its ring.
+            until = min(row.timeline.next or 0 for row in waiting) + BLOCK
+            imus = [r for r in waiting if isinstance(r, _ImuRow) and (r.timeline.next or 0) < until]
+            people = [r for r in waiting if isinstance(r, _Track) and (r.timeline.next or 0) < until]
             if imus:
                 self._encode_imus(imus)
             if people:
@@ -256,8 +259,16 @@ class Engine:
     @property
     def late(self) -> int:
         """Samples that came too late to be used, over all streams that are still there."""
-        rows = [*self.imus.values(), *self.tracks.values()]
-        return sum(row.timeline.late for row in rows)
+        return sum(row.timeline.late for row in self._rows)
+
+    @property
+    def broken(self) -> int:
+        """Samples that are not numbers, over all streams that are still there."""
+        return sum(row.timeline.broken for row in self._rows)
+
+    @property
+    def _rows(self) -> list[_ImuRow | _Track]:
+        return [*self.imus.values(), *self.tracks.values()]
 
     def latencies_s(self, now_ns: int) -> list[float]:
         """For each IMU in each camera that shows somebody: how old the newest motion in its answers is.
@@ -275,3 +286,10 @@ class Engine:
             if row.last_token_ns and newest[camera]
         ]
         return [age for age in ages if 0 <= age < 60]
+
+
+def unbroken(time_ns: np.ndarray) -> list[np.ndarray]:
+    """The rows of stamps (N,), oldest first, cut where a stream would start anew: a stamp far ahead must not
+    have the engine fill all the time until then."""
+    rows = np.argsort(time_ns, kind="stable")
+    return np.split(rows, np.flatnonzero(np.diff(time_ns[rows]) > RESET_NS) + 1)

@@ -76,7 +76,7 @@ def torch_device(config: WorkerConfig) -> torch.device:
 
 def _counters(engine: Engine, receiver: Receiver, latencies: deque[float]) -> dict[str, float]:
     counters = receiver.intake.counters()
-    counters["late_samples"] = float(engine.late)
+    counters |= {"late_samples": float(engine.late), "broken_samples": float(engine.broken)}
     if latencies:
         p50, p95 = np.percentile(np.array(latencies) * 1e3, (50, 95))
         counters |= {"latency_p50_ms": float(p50), "latency_p95_ms": float(p95)}

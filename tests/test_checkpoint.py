@@ -1,0 +1,92 @@
+"""Weights files: written and read back, refused by name, never pickle."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from mobind_live.models import checkpoint
+from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.models.errors import CheckpointError
+
+SMALL = Sizes(width=8, embedding=4)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "mine.safetensors"
+    checkpoint.save(path, Binder(SMALL), {"seed": "0"})
+    return path
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.load(path)
+    text = str(caught.value)
+    assert path.name in text
+    assert "\n" not in text
+    return text
+
+
+def test_what_is_saved_is_loaded(saved: Path) -> None:
+    torch.manual_seed(0)
+    fresh = Binder(SMALL)
+
+    model = checkpoint.load(saved)
+
+    assert model.sizes == SMALL
+    assert not model.training
+    for name, value in fresh.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, atol=0, rtol=0)
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_the_weights_that_ship_are_small_and_load() -> None:
+    assert checkpoint.DEFAULT.stat().st_size < 10_000_000
+    assert sum(p.numel() for p in checkpoint.load().parameters()) > 100_000
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert "no such weights file" in refused(tmp_path / "absent.safetensors")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, -10])
+def test_a_corrupt_file(saved: Path, keep: int) -> None:
+    saved.write_bytes(saved.read_bytes()[:keep])
+
+    assert "not usable weights" in refused(saved)
+
+
+def test_a_pickle_is_not_unpickled(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (tmp_path / "sprung",)  # pyright: ignore[reportReturnType]
+
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(pickle.dumps(Trap()))
+
+    refused(path)
+    torch.save(Binder(SMALL).state_dict(), path)
+    refused(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_another_network_s_weights(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(2)}, path)
+    assert "holds 'something else'" in refused(path)
+
+    save_file(
+        {"a": torch.zeros(2)},
+        path,
+        metadata={"kind": checkpoint.KIND, "sizes": '{"width": 8, "embedding": 4}'},
+    )
+    assert "not usable weights" in refused(path)
+
+    save_file({"a": torch.zeros(2)}, path, metadata={"kind": checkpoint.KIND, "sizes": "wide"})
+    assert "not usable weights" in refused(path)

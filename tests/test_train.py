@@ -1,0 +1,181 @@
+"""Training: repeatable, resumable to the same weights, and plain about what is wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from mocap import quiet, write_takes
+from typer.testing import CliRunner
+
+from mobind_live.cli import app
+from mobind_live.models import checkpoint, pack, train
+from mobind_live.models.errors import CheckpointError, DatasetError, RecipeError
+from mobind_live.models.train import Interrupted, TrainConfig
+
+
+@pytest.fixture(scope="module")
+def motion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mocap")
+    takes = write_takes(folder / "bvh", ["d_walk_plain_001", "d_wave_plain_001"])
+    return pack.pack(takes, folder / "motion.npz", 1, quiet()).path
+
+
+def recipe(motion: Path, output: Path, **changes: object) -> TrainConfig:
+    plain: dict[str, object] = {
+        "motion": motion, "output": output, "steps": 3, "people": 2, "worn": 2, "reels": 1, "reel_s": 9.0,
+        "device": "cpu", "threads": 1, "loaders": 0, "save_every": 100, "width": 8, "embedding": 4,
+    }  # fmt: skip
+    return TrainConfig.model_validate(plain | changes)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.load(path).state_dict()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(motion: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train.train(recipe(motion, tmp_path_factory.mktemp("run") / "whole.safetensors"))
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    motion: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = recipe(motion, tmp_path / "two" / "halves.safetensors")
+    update = train._update
+    steps = []
+
+    def interrupted(*given: object) -> object:
+        steps.append(len(steps))
+        if len(steps) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return update(*given)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(train, "_update", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted) as stopped:
+        train.train(config)
+    assert (stopped.value.step, stopped.value.steps) == (2, 3)
+    assert signal.getsignal(signal.SIGINT) is before
+
+    train.train(config)
+
+    assert len(steps) == 3
+    whole, halves = weights(uninterrupted), weights(config.output)
+    assert all(torch.equal(whole[name], halves[name]) for name in whole)
+
+
+def test_another_seed_is_another_run(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    other = weights(train.train(recipe(motion, tmp_path / "other.safetensors", seed=1, steps=1)))
+
+    assert not torch.equal(other["imu.out.weight"], weights(uninterrupted)["imu.out.weight"])
+
+
+def test_a_state_that_does_not_fit_is_refused_by_name(motion: Path, tmp_path: Path) -> None:
+    config = recipe(motion, tmp_path / "a.safetensors", steps=1)
+    state = tmp_path / "a.state"
+    state.write_bytes(b"not a state")
+    with pytest.raises(CheckpointError, match=r"a\.state"):
+        train.train(config)
+
+    state.unlink()
+    train.train(config)
+    with pytest.raises(CheckpointError, match="of another recipe"):
+        train.train(recipe(motion, tmp_path / "a.safetensors", steps=2))
+
+
+def test_starting_from_weights(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    same = train.train(
+        recipe(motion, tmp_path / "b.safetensors", steps=1, rate=1e-12, start_from=uninterrupted)
+    )
+
+    torch.testing.assert_close(
+        weights(same)["imu.out.weight"], weights(uninterrupted)["imu.out.weight"], atol=1e-6, rtol=0
+    )
+    with pytest.raises(CheckpointError, match=r"whole\.safetensors"):
+        train.train(recipe(motion, tmp_path / "c.safetensors", width=16, start_from=uninterrupted))
+
+
+def test_missing_data_are_named(motion: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="mobind-live pack"):
+        train.train(recipe(tmp_path / "none.npz", tmp_path / "d.safetensors"))
+    with pytest.raises(DatasetError, match="no UTD-MHAD clips"):
+        train.train(recipe(motion, tmp_path / "d.safetensors", utd_mhad=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("motion: a.npz\noutput: b\nsteeps: 3\n", "steeps: unknown key; allowed: motion, output, steps"),
+        ("output: b\n", "motion: must be given"),
+        ("motion: a.npz\noutput: b\nsteps: many\n", "steps: "),
+        ("motion: [a\n", "not YAML"),
+        ("- 1\n", "must be keys and values"),
+        ("motion: a.npz\noutput: b.safetensors\n", "not a packed motion file"),
+        (None, "no such file"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line(tmp_path: Path, text: str | None, said: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    if text is not None:
+        path.write_text(text)
+
+    result = CliRunner().invoke(app, ["train", str(path)])
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("mobind-live: ")
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_paths_count_from_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("motion: m.npz\noutput: ../out.safetensors\n")
+
+    config = TrainConfig.read(tmp_path / "r.yaml")
+
+    assert config.motion == tmp_path / "m.npz"
+    assert config.output == tmp_path.parent / "out.safetensors"
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:99"])
+def test_a_device_that_is_not_there(motion: Path, tmp_path: Path, device: str) -> None:
+    with pytest.raises(RecipeError, match=device):
+        train.train(recipe(motion, tmp_path / "e.safetensors", device=device))
+
+
+def test_the_recipes_that_ship_can_be_read(root: Path) -> None:
+    names = [
+        path.name for path in (root / "models" / "recipes").glob("*.yaml") if path.name != "actions.yaml"
+    ]
+    for name in names:
+        TrainConfig.read(root / "models" / "recipes" / name)
+    assert "virtual.yaml" in names
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(config: TrainConfig) -> Path:
+        raise Interrupted(5, 9)
+
+    monkeypatch.setattr(train, "train", stopped)
+    path = tmp_path / "r.yaml"
+    path.write_text("motion: m.npz\noutput: o.safetensors\n")
+
+    result = CliRunner().invoke(app, ["train", str(path)])
+
+    assert result.exit_code == 130
+    assert result.stderr == f"stopped after step 5 of 9; go on with: mobind-live train {path}\n"
+
+
+def test_pack_from_the_command_line(motion: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["pack", str(motion.parent / "bvh"), "--output", str(tmp_path / "p.npz")])
+    wrong = CliRunner().invoke(app, ["pack", str(tmp_path / "no"), "--output", str(tmp_path / "q.npz")])
+
+    assert done.exit_code == 0
+    assert "2 takes" in done.stdout
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        f"mobind-live: {tmp_path / 'no'}: no such folder or archive of .bvh files\n",
+    )

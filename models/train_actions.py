@@ -1,7 +1,8 @@
 """Training of the action classifier: fold by fold for honest calibration, then on everything.
 
-Each of the training subjects is left out in turn. What the folds say of the one left out sets the
-temperatures and the thresholds and is what settings are chosen by; the shipped weights are trained on all.
+Each of the training subjects is left out in turn. What the folds say of the one left out, and of motion
+whose content and style were held out, sets the temperatures and thresholds; settings are chosen by it. The
+shipped weights are trained on all subjects.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class ActionRecipe(BaseModel):
     strange: int = 600
     still: int = 300
     motion_samples: dict[str, int] = {}
+    held_samples: dict[str, int] = {}
     folds: bool = True
     seed: int = 0
     threads: int = 1
@@ -78,10 +80,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Logits of one head for each mode, (N, classes), with the right class (N,)."""
+    """For each mode, one head's logits (N, classes) and the right classes (N,)."""
 
     logits: dict[str, np.ndarray]
-    right: np.ndarray
+    right: dict[str, np.ndarray]
 
 
 def train(recipe: ActionRecipe, console: Console) -> Path:
@@ -100,6 +102,11 @@ def train(recipe: ActionRecipe, console: Console) -> Path:
         daily_said.append(say(net, daily_rows(seen, pool[pool.subject == subject], 4), head=1))
         console.print(f"subject {subject} left out: {_accuracies(clip_said[-1])}")
     net = fit(recipe, pool, console)
+    if recipe.held_samples:
+        held = acts.motion_pool(rng, bvh.load(recipe.motion), recipe.held_samples, held=True)
+        daily_said.append(say(net, daily_rows(np.random.default_rng((recipe.seed, 3)), held, 4), head=1))
+        notes["held_out_motion"] = _accuracies(daily_said[-1])
+        console.print(f"held-out motion, windows: {notes['held_out_motion']}")
     if clip_said:
         clip, daily = _joined(clip_said), _joined(daily_said)
         calibrate(net, clip, daily)
@@ -231,25 +238,27 @@ def _loss(net: ActionNet, rows: Rows, head: int) -> Tensor:
 
 @torch.no_grad()
 def say(net: ActionNet, rows: Rows, head: int) -> Said:
-    """What the classifier answers to rows whose right answer is known; samples without sensors are left out,
-    as they have no answer in two of the modes."""
-    right = rows.daily if head else rows.clip
-    keep = (right >= 0) & rows.worn.any(dim=1)
-    logits = forward(net, rows)
-    chosen = {mode: (given.daily if head else given.clip)[keep].numpy() for mode, given in logits.items()}
-    return Said(chosen, right[keep].numpy())
+    """What the classifier answers to rows whose right answer is known."""
+    known = (rows.daily if head else rows.clip) >= 0
+    worn = rows.worn.any(dim=1)
+    logits, right = {}, {}
+    for mode, given in forward(net, rows).items():
+        keep = known if mode == "pose" else known & worn
+        logits[mode] = (given.daily if head else given.clip)[keep].numpy()
+        right[mode] = (rows.daily if head else rows.clip)[keep].numpy()
+    return Said(logits, right)
 
 
 def _joined(parts: list[Said]) -> Said:
     return Said(
         {mode: np.concatenate([part.logits[mode] for part in parts]) for mode in MODES},
-        np.concatenate([part.right for part in parts]),
+        {mode: np.concatenate([part.right[mode] for part in parts]) for mode in MODES},
     )
 
 
 def accuracies(said: Said) -> dict[str, float]:
     """The share of right answers in each mode."""
-    return {mode: float((said.logits[mode].argmax(axis=1) == said.right).mean()) for mode in MODES}
+    return {mode: float((said.logits[mode].argmax(axis=1) == said.right[mode]).mean()) for mode in MODES}
 
 
 def _accuracies(said: Said) -> str:
@@ -261,10 +270,10 @@ def calibrate(net: ActionNet, clip: Said, daily: Said) -> None:
     enough."""
     for head, said in enumerate((clip, daily)):
         for index, mode in enumerate(MODES):
-            net.temperature[head, index] = _temperature(said.logits[mode], said.right)
+            net.temperature[head, index] = _temperature(said.logits[mode], said.right[mode])
     for index, mode in enumerate(MODES):
         logits = torch.from_numpy(daily.logits[mode])
-        net.threshold[index] = threshold(net.probabilities(logits, mode).numpy(), daily.right)
+        net.threshold[index] = threshold(net.probabilities(logits, mode, 1).numpy(), daily.right[mode])
 
 
 def _temperature(logits: np.ndarray, right: np.ndarray) -> float:

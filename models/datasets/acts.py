@@ -24,6 +24,8 @@ from mobind_live.schema import PARTS
 STEPS = 320
 SENSORS = 3
 _CHUNK = 96
+_MILD = Variation(speed=(0.85, 1.2), splice=0.0, turn=0.3, turn_rad=0.12)
+_WILD = Variation(speed=(0.7, 1.4), splice=0.7, turn=0.9, turn_rad=1.0)
 _MOVING_M_S = 0.3
 
 # The daily label of each UTD-MHAD action, in the order of ``utd_mhad.ACTIONS``.
@@ -39,7 +41,8 @@ DAILY_OF_CONTENT = {
     "wave-left-hand": "waving", "wave-right-hand": "waving", "wave-both-hands": "waving",
     "byebye": "waving", "punch": "punching", "bow": "bowing", "raise-up-both-hands": "raising hands",
     "raise-up-left-hand": "raising hands", "raise-up-right-hand": "raising hands",
-    "dance-short": OTHER, "respond": OTHER,
+    "dance-short": OTHER, "respond": OTHER, "bye": "waving",
+    "kick": OTHER, "slash": OTHER, "call": OTHER, "guide": OTHER,
 }  # fmt: skip
 # A mirror turns these UTD-MHAD actions (counted from 0) into each other.
 _MIRRORED = {0: 1, 1: 0, 8: 9, 9: 8}
@@ -303,22 +306,23 @@ def _active(joints_m: np.ndarray, rate_hz: float) -> np.ndarray:
     return np.concatenate([np.repeat(moving[:, :1], lead, axis=1), moving], axis=1)
 
 
-def motion_pool(rng: np.random.Generator, takes: list[Take], counts: dict[str, int]) -> Pool:
+def motion_pool(
+    rng: np.random.Generator, takes: list[Take], counts: dict[str, int], *, held: bool = False
+) -> Pool:
     """``counts[label]`` samples of each daily label that motion capture shows; OTHER gets takes whose joints
-    are turned and whose arms belong to another take."""
+    are turned and whose arms belong to another take. ``held``: of the contents and styles that training
+    never sees instead, and OTHER as it was performed."""
     by_label: dict[str, list[Take]] = {}
     for take in takes:
         label = DAILY_OF_CONTENT.get(take.name.split("_")[1])
-        if label is not None and not held_out(take.name):
+        if label is not None and held_out(take.name) == held:
             by_label.setdefault(label, []).append(take)
-    plain = Variation(speed=(0.85, 1.2), splice=0.0, turn=0.3, turn_rad=0.12)
-    wild = Variation(speed=(0.7, 1.4), splice=0.7, turn=0.9, turn_rad=1.0)
     every = [take for label in by_label.values() for take in label]
     pools = []
     for label, count in counts.items():
-        odd = label == OTHER
+        odd = label == OTHER and not held
         reels = [
-            make_reel(r, every if odd else by_label[label], 30.0, wild if odd else plain)
+            make_reel(r, every if odd else by_label[label], 30.0, _WILD if odd else _MILD)
             for r in rng.spawn(max(2, count // 16))
         ]
         for start in range(0, count, 40):

@@ -20,19 +20,18 @@ app = typer.Typer(
     add_completion=False,
 )
 
-DEFAULT = Path("config.yaml")
-Config = Annotated[Path, typer.Argument(metavar="[CONFIG]", help="The rig's YAML file.")]
+Config = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[CONFIG]", help="The rig's YAML file; config.yaml here, or else the demo rig, if left out."
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Override a key: --set devices.take.rate=4. May be repeated."
     ),
 ]
-
-
-def main() -> None:
-    """The console script."""
-    app()
 
 
 @contextmanager
@@ -47,6 +46,18 @@ def _user_errors() -> Iterator[None]:
     except (ConfigError, BusError, ModelError) as error:
         typer.echo(f"mobind-live: {error}", err=True)
         raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from error
+
+
+def _rig_file(config: Path | None) -> Path:
+    """``config``, or the rig that is meant where none is named."""
+    from mobind_live.config import DEMO_RIG, default_path
+
+    path = config or default_path()
+    if path == DEMO_RIG:
+        typer.echo(
+            "mobind-live: there is no config.yaml here; this is the demo rig, without hardware", err=True
+        )
+    return path
 
 
 def _version(wanted: bool) -> None:
@@ -65,18 +76,19 @@ def _options(
 
 
 @app.command()
-def run(config: Config = DEFAULT, overrides: Set = None) -> None:
+def run(config: Config = None, overrides: Set = None) -> None:
     """Run the rig: devices in, answers out, until Ctrl-C."""
     with _user_errors():
         from mobind_live import launch
         from mobind_live.config import load
 
-        raise typer.Exit(launch.run(load(config, overrides or ()), str(config)))
+        path = _rig_file(config)
+        raise typer.Exit(launch.run(load(path, overrides or ()), str(config or path.name)))
 
 
 @app.command()
 def check(
-    config: Config = DEFAULT,
+    config: Config = None,
     overrides: Set = None,
     probe: Annotated[bool, typer.Option("--probe", help="Open each device and say what it sends.")] = False,
     schema: Annotated[
@@ -92,9 +104,10 @@ def check(
         if schema:
             typer.echo(json.dumps(json_schema(), indent=2))
             return
-        rig = load(config, overrides or ())
+        path = _rig_file(config)
+        rig = load(path, overrides or ())
         streams = ", ".join(spec.name for spec in rig.streams())
-        typer.echo(f"{config}: ok; rig {rig.name}, devices {', '.join(rig.devices)}; streams {streams}")
+        typer.echo(f"{path}: ok; rig {rig.name}, devices {', '.join(rig.devices)}; streams {streams}")
         if probe:
             from mobind_live.probe import run as run_probe
 

@@ -17,14 +17,19 @@ from mobind_live.config_errors import ConfigError, Document, did_you_mean
 from mobind_live.driver import DeviceError, DriverConfig, RigPath, StreamSpec
 
 __all__ = [
+    "DEMO_RIG",
     "Bus",
     "ConfigError",
     "Rig",
     "WorkerConfig",
+    "default_path",
     "json_schema",
     "load",
     "rig_of",
 ]
+
+OWN_RIG = Path("config.yaml")
+DEMO_RIG = Path(__file__).with_name("demo.yaml")
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _ID_RULE = "letters, digits, _ and - only"
@@ -88,6 +93,11 @@ class Rig(_Section):
     def only(self, device: str) -> Rig:
         """This rig with one of its devices. Raises KeyError."""
         return self.model_copy(update={"devices": {device: self.devices[device]}})
+
+
+def default_path() -> Path:
+    """The rig that is meant where none is named: ``config.yaml`` here, or the demo that came with us."""
+    return OWN_RIG if OWN_RIG.exists() else DEMO_RIG
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Rig:

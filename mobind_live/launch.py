@@ -14,7 +14,8 @@ from mobind_live import console, registry
 from mobind_live.bus import Proxy, Publisher, Subscriber
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DriverConfig
-from mobind_live.process import Link, Target
+from mobind_live.models.errors import ModelError
+from mobind_live.process import Hopeless, Link, Target
 from mobind_live.serve import serve
 from mobind_live.supervisor import ProcessSpec, Supervisor
 
@@ -36,7 +37,10 @@ def run_worker(link: Link, rig: Rig) -> None:
         Subscriber(worker_topics(rig), link.boot.subscribe) as receiver,
         Publisher(link.boot.publish) as sender,
     ):
-        worker.run(rig, sender, receiver, link.stop)
+        try:
+            worker.run(rig, sender, receiver, link.stop)
+        except ModelError as error:
+            raise Hopeless(str(error)) from error
 
 
 def worker_topics(rig: Rig) -> tuple[str, ...]:

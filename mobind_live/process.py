@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +23,12 @@ from typing import Any, TextIO
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
+HOPELESS_EXIT = 3
+
+
+class Hopeless(Exception):
+    """Raised by a target that would fail in the same way after a restart: a file it needs is not what it
+    should be. The text is one line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +126,12 @@ class PipeHandler(logging.Handler):
 
 
 def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[Any, ...]) -> None:
-    """The entry of every child: run ``target(link, *args)``; exit 0 if it returns, 1 if it raises."""
+    """The entry of every child: run ``target(link, *args)``; exit 0 if it returns, 1 if it raises, 3 if it
+    raises ``Hopeless``."""
     link = Link(boot, connection)
     # Ctrl-C reaches the whole process group; the supervisor decides who stops, and when.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _mask_interrupts(block=False)
     signal.signal(signal.SIGTERM, lambda *_: link.stop.set())
     die_with_parent()
     if boot.output is not None:
@@ -135,9 +143,28 @@ def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[A
     threading.Thread(target=link.listen, name="link", daemon=True).start()
     try:
         target(link, *args)
+    except Hopeless as error:
+        _log.error("%s", error)
+        sys.exit(HOPELESS_EXIT)
     except Exception as error:  # the process border: say what happened, let the supervisor restart
         _log.error("%s", one_line(error), exc_info=True)
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def no_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back meanwhile. A process that is started here is born deaf to it, until ``child_main``
+    has said what it means: Python's own answer, while it imports, would be a traceback."""
+    _mask_interrupts(block=True)
+    try:
+        yield
+    finally:
+        _mask_interrupts(block=False)
+
+
+def _mask_interrupts(*, block: bool) -> None:
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def one_line(error: BaseException) -> str:

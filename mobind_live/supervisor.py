@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from mobind_live.bus import Receiver, Sender
 from mobind_live.clock import host_now_ns
 from mobind_live.health import Heartbeat, State
-from mobind_live.process import Boot, Go, LogLine, Stop, Target, child_main
+from mobind_live.process import HOPELESS_EXIT, Boot, Go, LogLine, Stop, Target, child_main, no_interrupts
 from mobind_live.schema import Health, Received
 
 _log = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ STALL_NS = 10_000_000_000
 STARTING_STALL_NS = 60_000_000_000
 GO_AFTER_NS = 20_000_000_000
 STOP_GRACE_S = 3.5
+KILLED_WITHIN_S = 1.0
+# A loop of ours that took longer than this was not ours: the machine slept, or had no time for us.
+OWN_PAUSE_NS = 2_000_000_000
 _POLL_MS = 100
 _MAX_LOG_LINES = 200
 
@@ -74,6 +78,7 @@ class Child:
         self.restarts = 0
         self.failed = False
         self.ready = False
+        self.heard_from = False  # in its present life
         self.start_at_ns: int | None = host_now_ns()
         self._boot = boot
         self._sender = sender
@@ -108,12 +113,14 @@ class Child:
             target=child_main, args=(boot, theirs, self.spec.target, self.spec.args), name=self.spec.name
         )
         process.daemon = True
-        process.start()
+        resource_tracker.ensure_running()  # started by the first ``start``, it would lift the mask
+        with no_interrupts():
+            process.start()
         self._process = process
         theirs.close()
         self._connection = ours
         self.start_at_ns = None
-        self._state, self._beat_ns = "starting", host_now_ns()
+        self._state, self._beat_ns, self.heard_from = "starting", host_now_ns(), False
         if epoch_ns is not None:
             self.tell(Go(epoch_ns))
 
@@ -127,7 +134,7 @@ class Child:
     def heard(self, health: Health, now_ns: int) -> None:
         """A heartbeat came. One from an earlier life of this process, or from us, does not count."""
         if health.pid == self.pid:
-            self._state, self._beat_ns = health.state, now_ns
+            self._state, self._beat_ns, self.heard_from = health.state, now_ns, True
             self.ready = self.ready or health.state != "starting"
 
     def watch(self, now_ns: int) -> None:
@@ -136,7 +143,11 @@ class Child:
         if self._process is None:
             return
         if self._process.exitcode is not None:
-            self._died(f"ended with {_exit_text(self._process.exitcode)}", now_ns)
+            if self._process.exitcode == HOPELESS_EXIT:
+                self._pass_log_on()
+                self._give_up(self._last_words)
+            else:
+                self._died(f"ended with {_exit_text(self._process.exitcode)}", now_ns)
             return
         limit_ns = STARTING_STALL_NS if self._state in ("starting", "waiting") else STALL_NS
         if now_ns - self._beat_ns > limit_ns:
@@ -148,20 +159,28 @@ class Child:
         if self.failed and self._report.due():
             self._say("failed", self._last_error)
 
+    def excuse(self, ns: int) -> None:
+        """Time in which nobody could be heard is not held against it."""
+        self._beat_ns += ns
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.join(1.0)
+            self._process.join(KILLED_WITHIN_S)
 
     def join(self, timeout_s: float) -> None:
         if self._process is not None:
             self._process.join(max(0.0, timeout_s))
 
     def close(self) -> None:
-        """Let go of a process that has ended."""
+        """Let go of a process that has ended, or of one that even SIGKILL does not end (it hangs in the
+        kernel, or the machine is far too busy): it is reaped when it can be."""
         if self._process is not None:
             self._pass_log_on()
-            self._process.close()
+            if self._process.exitcode is None:
+                _log.warning("%s (process %s) is killed, and does not go", self.spec.name, self.pid)
+            else:
+                self._process.close()
             self._process = None
         if self._connection is not None:
             self._connection.close()
@@ -173,16 +192,20 @@ class Child:
         self._last_words = ""
         delay_ns = self.policy.after_death(now_ns)
         if delay_ns is None:
-            self.failed = True
-            self._last_error = f"given up after {self.policy.limit} restarts in 60 s; {reason}"
-            _log.error("%s: %s", self.spec.name, self._last_error)
-            self._say("failed", self._last_error)
+            self._give_up(f"given up after {self.policy.limit} restarts in 60 s; {reason}")
             return
         self.restarts += 1
         self.start_at_ns = now_ns + delay_ns
         when = f"in {delay_ns * 1e-9:.1f} s" if delay_ns else "now"
         _log.warning("%s: %s; restarting %s", self.spec.name, how, when)
         self._say("starting", f"restarting; {reason}")
+
+    def _give_up(self, reason: str) -> None:
+        self.close()
+        self.failed = True
+        self._last_error = reason
+        _log.error("%s has failed for good: %s", self.spec.name, reason)
+        self._say("failed", reason)
 
     def _say(self, state: State, detail: str) -> None:
         self._report = Heartbeat(self.spec.name, self._sender, self.restarts, speaks_for_another=True)
@@ -247,16 +270,22 @@ class Supervisor:
 
         ``listener`` is called about ten times a second with the messages that came.
         """
-        started_ns = host_now_ns()
+        started_ns = last_ns = host_now_ns()
         try:
             while not stop.is_set():
                 batch = self._receiver.poll(_POLL_MS)
+                if stop.is_set():
+                    break  # what the same signal has ended is not missed
                 now_ns = host_now_ns()
+                self._excuse(now_ns - last_ns)
+                last_ns = now_ns
                 self._hear(batch, now_ns)
                 for child in self.children.values():
-                    child.watch(now_ns)
+                    # Before it is watched: what a signal to all of us has just ended must not be started
+                    # anew, and that signal may reach us last.
                     if child.start_at_ns is not None and now_ns >= child.start_at_ns:
                         child.start(self.epoch_ns)
+                    child.watch(now_ns)
                     child.report()
                 self._go_if_ready(now_ns, started_ns)
                 if self._heartbeat.due():
@@ -266,10 +295,14 @@ class Supervisor:
             self.stop_all()
 
     def stop_all(self) -> None:
-        """Ask every process to end, wait 3.5 s, kill what is left."""
+        """Ask every process to end, wait 3.5 s, kill what is left; at once what still imports and holds
+        nothing."""
         deadline_ns = host_now_ns() + int(STOP_GRACE_S * 1e9)
         for child in self.children.values():
-            child.tell(Stop())
+            if child.heard_from:
+                child.tell(Stop())
+            else:
+                child.kill()
         for child in self.children.values():
             child.join((deadline_ns - host_now_ns()) * 1e-9)
         for name, child in self.children.items():
@@ -284,6 +317,12 @@ class Supervisor:
             f"restarts/{name}": child.restarts for name, child in self.children.items() if child.restarts
         }
         return self._receiver.intake.counters() | restarts
+
+    def _excuse(self, pause_ns: int) -> None:
+        if pause_ns > OWN_PAUSE_NS:
+            _log.warning("the supervisor itself stood still for %.1f s", pause_ns * 1e-9)
+            for child in self.children.values():
+                child.excuse(pause_ns)
 
     def _hear(self, batch: list[Received], now_ns: int) -> None:
         for received in batch:

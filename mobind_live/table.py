@@ -31,6 +31,7 @@ STATE_STYLE = {
     "silent": "red",
 }
 WIDE, FULL, MEDIUM = 124, 92, 66  # columns that each amount of detail needs
+GUESS_P = 0.3
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -213,10 +214,15 @@ def _binding_cells(view: RigView, imu: str) -> dict[str, tuple[Text, Text]]:
 def _answer(
     shown: str, p: float, verdict: Verdict, compared: str | None, truth: str | None
 ) -> tuple[Text, Text]:
-    """``shown`` above its probability; a tick or cross if ``truth`` (or what is expected) is known."""
+    """``shown`` above its probability; a tick or cross if ``truth`` (or what is expected) is known. What is
+    hardly a guess is a question mark; what was known before all went quiet stays."""
     style = VERDICT_STYLE[verdict]
+    if verdict in (Verdict.STALE, Verdict.NO_MOTION) and p >= GUESS_P and shown:
+        return Text(words.plain(shown), "dim"), Text(words.plain(verdict), style)
     if verdict not in (Verdict.OK, Verdict.AMBIGUOUS):
         return Text(words.plain(verdict), style), Text()
+    if verdict is Verdict.AMBIGUOUS and (p < GUESS_P or not shown):
+        return Text("?", style), Text(f"{verdict}", "dim")
     above = Text(words.plain(shown), style)
     below = Text(f"{100 * p:.0f}% {verdict}", "dim")
     if truth and compared:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Health, Offset, StreamHealth
 
+UNKNOWN_SIGMA_S = 5.0
+
 # Counters with a place of their own in the table, or of no interest in it.
 _ELSEWHERE = ("cpu_s", "rss_mb", "latency_p50_ms", "latency_p95_ms")
 
@@ -61,6 +63,9 @@ def clock(spec: StreamSpec, health: StreamHealth) -> tuple[str, str, str]:
 
 
 def offset(message: Offset, *, with_sigma: bool = True) -> str:
+    """``+1.234 ±0.010``; a question mark while it could be anything."""
+    if message.sigma_s > UNKNOWN_SIGMA_S:
+        return "?"
     return f"{message.offset_s:+.3f}" + (f" ±{message.sigma_s:.3f}" if with_sigma else "")
 
 

@@ -8,7 +8,7 @@ import threading
 
 from mobind_live.bus import Publisher
 from mobind_live.health import Heartbeat
-from mobind_live.process import Link
+from mobind_live.process import Hopeless, Link
 from mobind_live.schema import Truth
 
 BEAT_S = 0.05
@@ -35,6 +35,10 @@ def beat_after_go(link: Link) -> None:
 
 def crash(link: Link) -> None:
     raise RuntimeError("a bug,\n  on two lines")
+
+
+def hopeless(link: Link) -> None:
+    raise Hopeless("w.bin: not weights")
 
 
 def beat_once_then_hang(link: Link) -> None:

@@ -51,6 +51,41 @@ def test_check_says_what_is_there(write_rig: Callable[[str], Path]) -> None:
     assert result.stdout == f"{path}: ok; rig rig, devices mine; streams mine\n"
 
 
+def test_without_a_config_here_the_demo_that_came_with_us_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call("check")
+
+    assert result.exit_code == 0
+    assert "no config.yaml here; this is the demo rig" in result.stderr
+    assert "demo.yaml: ok; rig demo, devices scene" in result.stdout
+
+
+def test_a_config_here_is_meant_where_none_is_named(
+    own_driver: Path, write_rig: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rig(THREE_LINES).rename(own_driver.with_name("config.yaml"))
+    monkeypatch.chdir(own_driver.parent)
+
+    assert call("check").stdout == "config.yaml: ok; rig rig, devices mine; streams mine\n"
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback() -> None:
+    script = (
+        "import sys, mobind_live.__main__ as entry\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "entry.main()"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.usefixtures("own_driver")
 def test_set_overrides_a_key(write_rig: Callable[[str], Path]) -> None:
     result = call("check", write_rig(THREE_LINES), "--set", "name=other", "--set", "devices.mine.emit=[a, b]")
@@ -75,14 +110,6 @@ def test_a_wrong_configuration_is_one_line_and_exit_2(write_rig: Callable[[str],
     assert result.stdout == ""
     assert result.stderr.startswith(f"mobind-live: {path}:2: devcies: unknown key; allowed: ")
     assert result.stderr.count("\n") == 1
-
-
-def test_no_config_yaml_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    result = call("run")
-
-    assert result.exit_code == 2
-    assert result.stderr == "mobind-live: config.yaml: no such file; name a rig's YAML file\n"
 
 
 def test_a_bus_that_is_taken_is_one_line_and_exit_1(

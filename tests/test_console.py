@@ -131,7 +131,7 @@ def test_what_the_yaml_expects_is_compared_when_there_is_no_truth() -> None:
 
 
 def test_an_answer_that_is_none_shows_no_number() -> None:
-    mute = replace(binding(), wearer_verdict=Verdict.NO_MOTION, part_verdict=Verdict.UNBOUND)
+    mute = replace(binding(), wearer_verdict=Verdict.NO_MOTION, p_wearer=0.1, part_verdict=Verdict.UNBOUND)
     line = row(shown(view_of(offset(), mute)), "left", 1)
     assert "no motion" in line
     assert "unbound" in line
@@ -140,6 +140,22 @@ def test_an_answer_that_is_none_shows_no_number() -> None:
 
 def test_an_answer_that_stopped_coming_is_stale() -> None:
     assert "stale" in row(shown(view_of(offset()), now_ns=20 * SECOND), "left", 1)
+
+
+def test_what_was_known_before_a_recording_ended_stays_readable() -> None:
+    ended = replace(binding(), part_verdict=Verdict.STALE, p_part=0.9)
+    screen = shown(view_of(offset(), ended))
+    assert "left forearm" in row(screen, "left", 1)
+    assert any("stale" in line for line in screen)
+
+
+def test_what_could_be_anything_is_a_question_mark() -> None:
+    unsure = replace(offset(), offset_s=-10.0, sigma_s=20.0, verdict=Verdict.AMBIGUOUS)
+    guess = replace(binding(), part="head", p_part=0.08, part_verdict=Verdict.AMBIGUOUS)
+    screen = shown(view_of(unsure, guess))
+    assert "?" in row(screen, "left", 1)
+    assert not any("-10.000" in line for line in screen)
+    assert not any("head" in line for line in screen)
 
 
 def test_processes_show_state_memory_latency_and_counts() -> None:

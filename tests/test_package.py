@@ -52,8 +52,9 @@ def test_every_module_is_inside(root: Path, files: set[str]) -> None:
     assert own | linked <= files
 
 
-def test_weights_and_licence_are_inside(root: Path, files: set[str]) -> None:
+def test_weights_demo_and_licence_are_inside(root: Path, files: set[str]) -> None:
     data = {f"mobind_live/{name}" for name in relative(root, "models/weights/*", "models/recipes/*")}
+    data.add("mobind_live/demo.yaml")
 
     assert any(name.endswith(".safetensors") for name in data)
     assert data <= files

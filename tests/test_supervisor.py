@@ -15,9 +15,10 @@ from pathlib import Path
 import children
 import pytest
 
-from mobind_live.bus import Intake, Proxy, Publisher, Subscriber, TopicCount
+from mobind_live.bus import Intake, MemoryBus, Proxy, Publisher, Subscriber, TopicCount
+from mobind_live.process import Boot
 from mobind_live.schema import Health, Received
-from mobind_live.supervisor import ProcessSpec, RestartPolicy, Supervisor
+from mobind_live.supervisor import Child, ProcessSpec, RestartPolicy, Supervisor
 
 ANY = "tcp://127.0.0.1:*"
 SECOND = 1_000_000_000
@@ -178,6 +179,92 @@ def test_a_gate_that_never_opens_is_not_waited_for_for_ever(
         ProcessSpec(name="worker", target=children.beat, args=("starting",), gate=True),
     ]
     stage.play(specs, (lambda: stage.of("device"), nothing))
+
+
+def test_ctrl_c_while_a_process_imports_does_not_end_it(stage: Stage) -> None:
+    stage.play(
+        [ProcessSpec(name="a", target=children.beat)],
+        # Heard from the supervisor alone: the child was just spawned, and its Python is not up yet.
+        (lambda: True, lambda: os.kill(stage.pid("a"), signal.SIGINT)),
+        (lambda: stage.of("a"), nothing),
+    )
+    assert stage.supervisor.children["a"].restarts == 0
+
+
+def test_what_a_signal_to_all_of_us_ended_is_not_started_anew(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The child is dead already when the supervisor's own signal comes."""
+    stop = threading.Event()
+
+    class Receiver:
+        intake = Intake()
+
+        def poll(self, timeout_ms: int) -> list[Received]:
+            child = supervisor.children["a"]
+            if child.alive:
+                child.kill()
+                stop.set()
+            return []
+
+    supervisor = Supervisor(
+        [ProcessSpec(name="a", target=children.beat)],
+        stage.sender,
+        Receiver(),  # type: ignore[arg-type]
+        stage.endpoints,
+    )
+    supervisor.run(stop)
+    assert (supervisor.children["a"].restarts, supervisor.children["a"].pid) == (0, None)
+    assert "restarting" not in caplog.text
+
+
+def test_what_is_hopeless_is_not_tried_again(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.play(
+        [ProcessSpec(name="a", target=children.hopeless)],
+        (lambda: any(item.state == "failed" for item in stage.heard), nothing),
+    )
+    assert stage.supervisor.children["a"].restarts == 0
+    assert [item.detail for item in stage.heard if item.state == "failed"] == ["w.bin: not weights"]
+    assert "a has failed for good: w.bin: not weights" in caplog.text
+
+
+class Immortal:
+    """A process that not even SIGKILL ends: it hangs in the kernel."""
+
+    pid, exitcode = 1, None
+
+    def kill(self) -> None:
+        pass
+
+    def join(self, timeout_s: float) -> None:
+        pass
+
+    def close(self) -> None:
+        raise ValueError("Cannot close a process while it is still running")
+
+
+def immortal() -> Child:
+    spec = ProcessSpec(name="a", target=children.beat)
+    child = Child(spec, Boot(name="a", publish="", subscribe=""), MemoryBus().publisher())
+    child._process = Immortal()  # type: ignore[assignment]
+    child._beat_ns = 0
+    return child
+
+
+def test_a_process_that_even_a_kill_does_not_end_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    child = immortal()
+    child.watch(61 * SECOND)
+    assert (child.pid, child.restarts, child.start_at_ns) == (None, 1, 61 * SECOND)
+    assert "is killed, and does not go" in caplog.text
+
+
+def test_time_in_which_the_supervisor_stood_still_is_not_held_against_others() -> None:
+    child = immortal()
+    child.excuse(30 * SECOND)
+    child.watch(61 * SECOND)
+    assert child.restarts == 0
+    child.watch(91 * SECOND)
+    assert child.restarts == 1
 
 
 _PARENT = """

@@ -1,4 +1,9 @@
-"""The classical way: band-passed |gyro| correlated with how fast a limb turns in the picture."""
+"""The classical way: band-passed |gyro| correlated with how fast a limb turns in the picture.
+
+How fast it turns is how fast its far end goes round its near end, over the length that it has when it is seen
+from the side: the picture's own angle is wild while a limb points at the camera. (Chosen on the odd subjects
+of UTD-MHAD: within 0.1 s .59 against .51 for the angle.)
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,10 @@ from mobind_live.models.evaluate import readout
 from mobind_live.schema import KEYPOINTS, PARTS
 
 RATE_HZ = 50.0
-BAND_HZ = (0.2, 4.0)
+BAND_HZ = (0.1, 5.0)
+_LONG_S = 20.0  # shorter streams have no slow part worth removing, and a filter's edges would spoil them
+_WHOLE = 95  # percentile of a line's lengths in the picture that counts as its length
+_SHORTEST = 20  # steps that the filter needs
 _LEAST = 0.5  # a lag counts if at least this share of the shorter stream overlaps
 _K = {name: index for index, name in enumerate(KEYPOINTS)}
 # The trunk's parts have no limb: a line in the picture that turns with them.
@@ -48,17 +56,19 @@ class Correlation:
 
 
 def _turning(keypoints: np.ndarray, part: str) -> np.ndarray:
-    """How fast the part's line turns in the picture (T,), in rad/s."""
+    """How fast the part's line turns, as far as the picture shows it (T,), in rad/s."""
     if joints := limb_joints(part):
         a, b = (keypoints[:, joint, :2] for joint in joints)
     else:
         a, b = (keypoints[:, [_K[name] for name in names], :2].mean(axis=1) for names in _LINES[part])
     line = gaussian_filter1d(b - a, 1.5, axis=0)
-    angle = np.unwrap(np.arctan2(line[:, 1], line[:, 0]))
-    return np.abs(np.gradient(angle)) * RATE_HZ
+    length = np.percentile(np.linalg.norm(line, axis=1), _WHOLE) + 1e-6
+    return np.linalg.norm(np.gradient(line, axis=0), axis=1) * RATE_HZ / length
 
 
 def _banded(signal: np.ndarray) -> np.ndarray:
-    if len(signal) < 30:
-        return signal - signal.mean()
-    return sosfiltfilt(butter(2, BAND_HZ, "bandpass", fs=RATE_HZ, output="sos"), signal)
+    if len(signal) >= _LONG_S * RATE_HZ:
+        return sosfiltfilt(butter(2, BAND_HZ, "bandpass", fs=RATE_HZ, output="sos"), signal)
+    if len(signal) > _SHORTEST:
+        return sosfiltfilt(butter(2, BAND_HZ[1], "lowpass", fs=RATE_HZ, output="sos"), signal)
+    return signal

@@ -1,0 +1,269 @@
+"""Evaluation: the readout on tokens whose answer is known, and the metrics on recordings made up here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mocap import quiet, write_takes
+from numpy.random import default_rng
+from scipy.io import savemat
+from typer.testing import CliRunner
+
+from mobind_live.cli import app
+from mobind_live.models import actions, checkpoint, pack
+from mobind_live.models.datasets import bench5 as bench5_data
+from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.models.evaluate import bench5, bvh, readout, table, utd_mhad
+from mobind_live.models.evaluate.peers.correlation import Correlation
+from mobind_live.schema import KEYPOINTS, PARTS
+
+
+def no_tick(what: str, done: int, total: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize("lags", [(-4, 7), (-100, 100)])
+def test_evidence_is_a_slow_loop(lags: tuple[int, int]) -> None:
+    rng = default_rng(0)
+    imu, pose = rng.normal(size=(30, 5)), rng.normal(size=(2, 3, 40, 5))
+    low, high = lags
+
+    fast = readout.evidence(imu, pose, low, high)
+
+    slow = np.zeros((2, 3, high - low + 1))
+    met = np.zeros(high - low + 1)
+    for index, lag in enumerate(range(low, high + 1)):
+        for n in range(40):
+            if 0 <= n + lag < 30:
+                slow[..., index] += pose[..., n, :] @ imu[n + lag]
+                met[index] += 1
+    np.testing.assert_allclose(fast, slow, atol=1e-4)
+    np.testing.assert_array_equal(readout.overlap(30, 40, low, high), met)
+
+
+def test_the_peak_lies_between_tokens() -> None:
+    lag = 3.3
+    curve = -((np.arange(-10, 11) - lag) ** 2)
+
+    assert readout.peak(curve, -10) == pytest.approx(lag)
+    assert readout.peak(np.arange(5.0), 2) == 6
+    assert readout.peak(np.zeros(5), 2) == 2
+
+
+def test_the_lag_is_the_offset() -> None:
+    """The IMU's stamps run ahead by 12 tokens: its first token is the motion of 12 tokens before."""
+    motion = default_rng(0).normal(size=(200, 8))
+    pose = np.stack([default_rng(9).normal(size=(150, 8)), motion[12:162]])
+
+    curves = readout.evidence(motion[:150], pose, -40, 40)
+
+    assert int(curves.max(axis=-1).argmax()) == 1
+    assert readout.peak(curves[1], -40) == pytest.approx(12, abs=0.2)
+
+
+def test_all_lags_together() -> None:
+    curves = np.array([[0.0, 0.0], [1000.0, 0.0]])
+
+    np.testing.assert_allclose(readout.log_sum(curves), [np.log(2), 1000.0])
+
+
+def swing(rng: np.random.Generator, steps: int) -> np.ndarray:
+    """An angle in rad that wanders as no other does, at 50 Hz."""
+    time = np.arange(steps) / 50
+    return sum(
+        rng.uniform(0.3, 0.8) * np.sin(2 * np.pi * rng.uniform(0.3, 1.6) * time + rng.uniform(0, 6))
+        for _ in range(4)
+    )  # pyright: ignore[reportReturnType]
+
+
+@pytest.fixture(scope="module")
+def utd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two even subjects and an odd one who turn one forearm (or thigh) across the picture."""
+    root = tmp_path_factory.mktemp("utd")
+    (root / "Inertial").mkdir()
+    (root / "Skeleton").mkdir()
+    for subject in (1, 2, 4):
+        for action in (1, 2, 3, 25):
+            for trial in (1, 2, 3):
+                write_clip(root, action, subject, trial)
+    return root
+
+
+def write_clip(root: Path, action: int, subject: int, trial: int) -> None:
+    rng = default_rng((action, subject, trial))
+    steps = int(rng.integers(150, 200))
+    angle = swing(rng, steps)
+    inertial = np.zeros((steps, 6))
+    inertial[:, 1] = 1.0
+    inertial[:, 5] = np.degrees(np.gradient(angle) * 50)
+    skeleton = np.zeros((20, 3, steps))
+    skeleton[:, 2] = 3.0
+    skeleton[:, 0] = np.linspace(-0.5, 0.5, 20)[:, None]
+    skeleton[:, 1] = (np.linspace(0.7, -0.8, 20) ** 3)[:, None]
+    near, far = (9, 10) if action <= 21 else (16, 17)
+    skeleton[far, :2] = skeleton[near, :2] + 0.3 * np.stack([np.cos(angle), np.sin(angle)])
+    name = f"a{action}_s{subject}_t{trial}"
+    savemat(root / "Inertial" / f"{name}_inertial.mat", {"d_iner": inertial})
+    savemat(root / "Skeleton" / f"{name}_skeleton.mat", {"d_skel": skeleton})
+
+
+def test_utd_mhad_metrics_of_motion_that_is_plain_to_see(utd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(utd_mhad, "JOINED", 40)
+    first = utd_mhad.measure([Correlation()], utd, (2, 4), 0, no_tick)[0]
+
+    assert first["clip_sync_acc_0.2"] > 0.9
+    assert first["clip_sync_acc_0.1_debiased"] > 0.85
+    assert abs(first["clip_sync_bias_s"]) < 0.02
+    assert abs(first["clip_sync_odd_bias_s"]) < 0.02
+    assert first["sync_acc_0.1"] > 0.95
+    assert first["sync_control_acc_0.1"] < 0.2
+    assert first["part4_acc"] > 0.9
+    assert first["part_acc"] > 0.8
+    assert first["wearer4_random_acc"] > 0.9
+    assert "wearer4_same_acc" in first
+    assert first["retrieval_r1"] > 0.9
+    assert first["retrieval_r5"] >= first["retrieval_r1"]
+
+
+def test_utd_mhad_is_repeatable_and_seeded(utd: Path) -> None:
+    def crops(seed: int) -> np.ndarray:
+        clips = utd_mhad.utd_mhad.load(utd, (2,))
+        return utd_mhad.clip_errors(Correlation(), clips, seed, no_tick, "")
+
+    np.testing.assert_array_equal(crops(0), crops(0))
+    assert not np.array_equal(crops(0), crops(1))
+
+
+def test_signs_and_shares() -> None:
+    metrics = utd_mhad.sync_metrics("x", np.array([-0.05, -0.15, -0.3, 0.01]), bias=True)
+
+    assert metrics["x_bias_s"] == pytest.approx(-0.1)
+    assert (metrics["x_acc_0.2"], metrics["x_acc_0.1"]) == (0.75, 0.5)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A take of 40 s in which both forearms turn; the sensors' clocks are off as the table says."""
+    root = tmp_path_factory.mktemp("bench")
+    folder = root / "take_4"
+    folder.mkdir()
+    rng = default_rng(4)
+    steps, extra = 2000, 100
+    angles = {side: swing(rng, steps + 2 * extra) for side in ("left", "right")}
+    points = np.tile(rng.uniform(100, 500, (17, 2)), (steps, 1, 1)) + rng.normal(0, 0.3, (steps, 17, 2))
+    for side, angle in angles.items():
+        elbow, wrist = (KEYPOINTS.index(f"{side}_{joint}") for joint in ("elbow", "wrist"))
+        seen = angle[extra : extra + steps]
+        points[:, wrist] = points[:, elbow] + 80 * np.stack([np.cos(seen), np.sin(seen)], axis=1)
+        offset = round(bench5_data.OFFSETS_S["take_4"][f"{side}_forearm"] * 50)
+        rate = np.degrees(np.gradient(angle) * 50)[extra - offset :][:steps]
+        lines = [f"{20 * n}\t0\t1\t0\t0\t0\t{value:.3f}" for n, value in enumerate(rate)]
+        header = "Millis\tAccelX\tAccelY\tAccelZ\tGyroX\tGyroY\tGyroZ"
+        (folder / f"imu_{side}_arm.csv").write_text("\n".join([header, *lines]))
+    names = ",".join(f"{name}_x,{name}_y" for name in KEYPOINTS)
+    rows = [f"{n / 50:.2f}," + ",".join(f"{v:.2f}" for v in row.ravel()) for n, row in enumerate(points)]
+    (folder / "keypoints.csv").write_text("\n".join([f"time_s,{names}", *rows]))
+    return root
+
+
+def test_bench5_finds_part_and_offset(bench: Path) -> None:
+    metrics = bench5.measure([Correlation()], bench, 0, no_tick)[0]
+
+    assert metrics["part_acc_take"] == 1
+    assert metrics["forearm_err_median_s"] < 0.02
+    assert metrics["forearm_acc_0.1_20s"] == 1
+    assert (metrics["count_sensors"], metrics["count_excerpts"]) == (2, 8)
+
+
+def test_a_resting_sensor_is_not_asked() -> None:
+    zeros = np.zeros((2000, 3))
+    still = bench5_data.Worn("chest", zeros, zeros + 0.1, np.ones(2000))
+    moving = bench5_data.Worn("chest", zeros, zeros + 1.0, np.ones(2000))
+
+    assert bench5._excerpts(still, 40) == []
+    assert bench5._excerpts(moving, 40) == [0, 5, 10, 15]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "small.safetensors"
+    checkpoint.save(path, Binder(Sizes(width=8, embedding=4)), {})
+    return path
+
+
+def test_the_command_writes_the_table_and_the_same_numbers(
+    utd: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "DEFAULT", tmp_path / "none")
+    monkeypatch.setattr(utd_mhad, "JOINED", 10)
+    path = tmp_path / "out.json"
+    words = ["eval", "utd-mhad", "--root", str(utd), "--subjects", "4", "--checkpoint", str(small)]
+
+    result = CliRunner().invoke(app, [*words, "--json", str(path), "--peers"])
+
+    assert result.exit_code == 0, result.output
+    document = json.loads(path.read_text())
+    assert document["subjects"] == [4]
+    assert {"clip_sync_mae_s", "clip_sync_acc_0.2", "sync_acc_0.1", "part4_acc", "retrieval_r5"} <= set(
+        document["metrics"]
+    )
+    assert all(0 <= v <= 1 for k, v in document["metrics"].items() if "acc" in k)
+    assert document["peers"]["correlation"]["clip_sync_acc_0.2"] > 0.9
+    assert all(name in result.stdout for name in document["metrics"])
+
+
+def test_held_out_motion(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bvh, "REELS", 2)
+    monkeypatch.setattr(bvh, "GROUPS", 1)
+    folder = write_takes(tmp_path / "bvh", ["d_walk_normal_001", "d_kick_normal_001", "d_walk_old_001"])
+    packed = pack.pack(folder, tmp_path / "m.npz", 1, quiet()).path
+
+    from_folder, from_packed = (
+        bvh.measure([Correlation()], root, 0, no_tick)[0] for root in (folder, packed)
+    )
+
+    assert from_folder["count_sensors"] == bvh.PEOPLE * bvh.WORN
+    assert set(from_folder) == set(from_packed)
+    assert [take.name for take in bvh._held_out(folder)] == ["d_kick_normal_001", "d_walk_old_001"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["utd"], "utd: no such data set; one of utd-mhad, bench5, bvh"),
+        (["utd-mhad"], "no UTD-MHAD clips of subjects (2, 4)"),
+        (["utd-mhad", "--subjects", "two"], "--subjects two: give numbers"),
+        (["bench5"], "none of the folders take_1"),
+        (["bvh"], "no takes of the contents and styles that training leaves out"),
+        (["bench5", "--checkpoint", "absent.safetensors"], "absent.safetensors: no such weights file"),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path: Path, words: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, ["eval", *words, "--root", str(tmp_path)])
+    nowhere = CliRunner().invoke(app, ["eval", "bvh", "--root", str(tmp_path / "no")])
+
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "no such folder" in nowhere.stderr
+
+
+def test_markdown_is_the_table() -> None:
+    text = table.markdown(
+        "bench5", {"part_acc": 0.5, "x_s": 0.0123, "b_bias_s": 0.01}, {"rival": {"part_acc": 0.25}}
+    )
+
+    assert "| `part_acc` | 0.500 | 0.250 |" in text
+    assert "| `x_s` | 0.0123 |  |" in text
+    assert "| `b_bias_s` | +0.0100 |  |" in text
+
+
+def test_parts_of_the_rival_are_all_there() -> None:
+    points = default_rng(0).normal(300, 50, (80, 17, 3))
+
+    assert Correlation().pose(points).shape == (len(PARTS), 80, 1)

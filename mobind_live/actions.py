@@ -61,6 +61,7 @@ class _Windows:
     imu: list[tuple[np.ndarray, np.ndarray]]
     parts: list[int]
     end: int
+    alive: bool  # some stream of the subject still comes
 
     @property
     def mode(self) -> str:
@@ -78,7 +79,7 @@ class Actions:
         self._parts: dict[str, int] = {}
 
     def messages(self, bindings: list[Binding], offsets: list[Offset], now_ns: int) -> list[Action]:
-        """One answer for each wearer, and for each IMU whose wearer is not known."""
+        """One answer for each wearer, and for each IMU whose wearer is not known but whose part is."""
         for binding in bindings:
             if binding.part_verdict is Verdict.OK:
                 self._parts[binding.stream] = PARTS.index(binding.part)
@@ -86,7 +87,9 @@ class Actions:
         windows = {subject.name: self._windows(subject, now_ns) for subject in found}
         given = self._probabilities({name: w for name, w in windows.items() if w.mode})
         self._memory = {name: memory for name, memory in self._memory.items() if name in given}
-        return [self._message(s.name, windows[s.name], given.get(s.name), now_ns) for s in found]
+        # Who has only just come is not spoken of before there is a window to look at.
+        named = [s.name for s in found if s.name in given or not windows[s.name].alive]
+        return [self._message(name, windows[name], given.get(name), now_ns) for name in named]
 
     def _windows(self, subject: Subject, now_ns: int) -> _Windows:
         """The subject's windows, all ending at the newest moment that every live stream has reached."""
@@ -119,6 +122,7 @@ class Actions:
             imu=[imu[n] for n in kept],
             parts=[sensors[n][0].part for n in kept],
             end=end,
+            alive=bool(people or sensors),
         )
 
     @torch.inference_mode()

@@ -90,7 +90,7 @@ class Answers:
         if verdict is Verdict.OK:
             history.add(reference_ns * 1e-9, found.offset_s)
         clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
-        weights = given.lag if given.worn.size else np.full(engine.lags, 1 / engine.lags)
+        weights = given.lag if given.lags.size else np.full(engine.lags, 1 / engine.lags)
         return Offset(
             stream=imu,
             camera=camera,
@@ -115,9 +115,10 @@ class Answers:
         given = {camera: view.posteriors[index] for camera, view in views.items()}
         part = binding.fuse_parts(list(given.values()))
         tracks = {c: p.tracks[int(p.wearer.argmax())] for c, p in given.items() if _sure(p)}
-        p_wearer = max((float(p.wearer.max(initial=0.0)) for p in given.values()), default=0.0)
+        best = max(given.values(), key=lambda p: (_tested(p), p.wearer.max(initial=0.0)), default=None)
+        p_wearer = float(best.wearer.max(initial=0.0)) if best else 0.0
         p_none = min((p.p_none for p in given.values()), default=1.0)
-        motion_s = max((p.motion_s for p in given.values()), default=0.0)
+        motion_s = best.motion_s if best else 0.0
         state = (p_none, motion_s, engine.moving(imu), self._stale(imu, None, now_ns))
         return Binding(
             stream=imu,
@@ -144,7 +145,11 @@ class Answers:
 
 
 def _sure(given: CameraPosterior) -> bool:
-    return float(given.wearer.max(initial=0.0)) >= binding.OK_P
+    return _tested(given) and float(given.wearer.max(initial=0.0)) >= binding.OK_P
+
+
+def _tested(given: CameraPosterior) -> bool:
+    return given.motion_s >= binding.MIN_MOTION_S
 
 
 def _candidates(given: dict[str, CameraPosterior]) -> tuple[Candidate, ...]:

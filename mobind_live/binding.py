@@ -190,7 +190,9 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
     ratio = float(rest.max(initial=0.0) / near.max())
     place = (given.log_place + np.log(given.lags[:, :, peak] + TINY)).argmax()
     curve = scale * evidence.reshape(-1, lags)[place]
-    shift, sigma = _parabola(curve, int(np.clip(peak, 1, lags - 2)))
+    inner = int(np.clip(peak, 1, lags - 2))
+    shift, sigma = _parabola(curve, inner)
+    shift += inner - peak
     spread = float(np.sqrt(np.average((np.arange(low, high) - peak - shift) ** 2, weights=near)))
     sigma_s = float(np.hypot(max(sigma, 0.5 * spread) * token_s, MIN_SIGMA_S))
     p = float(near.sum() / max(margin.sum(), TINY)) * (1 - given.p_none)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -226,7 +226,12 @@ class Engine:
             )
             for imu in range(len(self.names))
         ]
-        return CameraView(binding.one_to_one(posteriors), sums)
+        # Whoever has just come in has shown no motion yet, whatever an earlier track leads to expect.
+        together = [
+            replace(given, motion_s=float(own[given.wearer.argmax()])) if given.p_none < 0.5 else given
+            for given, own in zip(binding.one_to_one(posteriors), motion, strict=True)
+        ]
+        return CameraView(together, sums)
 
     def notice_changes(self) -> list[str]:
         """Names of the IMUs whose fast memory contradicts the slow one, which it then replaces."""

@@ -1,0 +1,120 @@
+"""A rig without clock, processes or bus: a simulated scene as the messages its devices would send, and an
+engine that hears them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from mobind_live.answers import Answers
+from mobind_live.driver import ImuReading, StreamSpec
+from mobind_live.engine import Engine
+from mobind_live.kinematics.devices import ImuPacket
+from mobind_live.kinematics.scene import Scene, SceneConfig
+from mobind_live.models.encoders import Binder
+from mobind_live.schema import Binding, Imu, Message, Offset, Pose, Truth
+from mobind_live.serve import Lane
+
+EPOCH_NS = 50_000_000_000
+TICK_S = 0.1
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message and the media time of its receipt."""
+
+    at_s: float
+    message: Message
+
+    @property
+    def now_ns(self) -> int:
+        return EPOCH_NS + round(self.at_s * 1e9)
+
+
+@dataclass(frozen=True)
+class Said:
+    """All answers at one moment."""
+
+    at_s: float
+    messages: list[Message]
+
+    def offset(self, imu: str, camera: str) -> Offset:
+        (found,) = (
+            m for m in self.messages if isinstance(m, Offset) and (m.stream, m.camera) == (imu, camera)
+        )
+        return found
+
+    def binding(self, imu: str) -> Binding:
+        (found,) = (m for m in self.messages if isinstance(m, Binding) and m.stream == imu)
+        return found
+
+    @property
+    def offsets(self) -> list[Offset]:
+        return [m for m in self.messages if isinstance(m, Offset)]
+
+
+def specs(config: SceneConfig) -> tuple[StreamSpec, ...]:
+    return tuple(
+        StreamSpec(name=i.name, kind="imu", nominal_hz=i.rate_hz, clock="device") for i in config.imus
+    )
+
+
+def record(config: SceneConfig, seconds: float) -> list[Arrival]:
+    """What the scene's devices send, device clocks mapped as ``serve`` maps them; truth left out."""
+    scene = Scene(config, EPOCH_NS)
+    lanes = {spec.name: Lane(spec) for spec in specs(config)}
+    arrivals = []
+    for tick in range(round(seconds / TICK_S)):
+        for item in scene.chunk(tick * TICK_S, (tick + 1) * TICK_S):
+            message = lanes[item.stream].imu(_reading(item)) if isinstance(item, ImuPacket) else item
+            if not isinstance(message, Truth):
+                arrivals.append(Arrival((tick + 1) * TICK_S, message))
+    return arrivals
+
+
+def _reading(packet: ImuPacket) -> ImuReading:
+    return ImuReading(
+        stream=packet.stream,
+        received_ns=packet.received_ns,
+        device_ns=packet.device_ns,
+        acc_m_s2=packet.acc_m_s2,
+        gyro_rad_s=packet.gyro_rad_s,
+        lost=packet.lost,
+        simulated=True,
+    )
+
+
+def true_offsets(config: SceneConfig) -> dict[tuple[str, str], float]:
+    return {(i.name, c.name): i.delay_s - c.delay_s for i in config.imus for c in config.cameras}
+
+
+def engine_of(imus: tuple[StreamSpec, ...], model: Binder, max_offset_s: float = 6.0) -> Engine:
+    return Engine(imus, model, max_offset_s, torch.device("cpu"))
+
+
+def play(engine: Engine, arrivals: Iterable[Arrival], every_s: float = 1.0) -> list[Said]:
+    """Feed the engine as the worker does; what it answers every ``every_s``, and at the end."""
+    answers = Answers(engine)
+    said: list[Said] = []
+    at_s = answered_s = 0.0
+    for arrival in arrivals:
+        if arrival.at_s > at_s:
+            engine.advance()
+            if at_s - answered_s >= every_s - 1e-6:
+                answered_s = at_s
+                said.append(_answer(answers, at_s))
+            at_s = arrival.at_s
+        engine.take(arrival.message, arrival.now_ns)
+    engine.advance()
+    return [*said, _answer(answers, at_s)]
+
+
+def _answer(answers: Answers, at_s: float) -> Said:
+    answers.engine.notice_changes()
+    return Said(at_s, answers.messages(EPOCH_NS + round(at_s * 1e9)))
+
+
+def of_stream(arrivals: Iterable[Arrival], stream: str) -> list[Imu | Pose]:
+    return [a.message for a in arrivals if a.message.stream == stream and isinstance(a.message, Imu | Pose)]

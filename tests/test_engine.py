@@ -1,0 +1,401 @@
+"""The engine from messages to answers, without a clock and without a bus, with the shipped weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
+
+from mobind_live.driver import StreamSpec
+from mobind_live.engine import Engine, unbroken
+from mobind_live.kinematics.devices import CameraSpec, ImuSpec
+from mobind_live.kinematics.scene import SceneConfig
+from mobind_live.models import checkpoint
+from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.schema import Imu, Pose, Verdict
+from mobind_live.timeline import RESET_NS
+
+SECONDS = 26.0
+SHIFT_S = 1.237
+SCENE = SceneConfig(
+    seed=2,
+    people=2,
+    cameras=(CameraSpec(name="front", delay_s=0.3), CameraSpec(name="side", azimuth_deg=70.0)),
+    imus=(
+        ImuSpec(
+            name="arm",
+            person=0,
+            part="left_forearm",
+            delay_s=1.7,
+            clock_offset_s=400.0,
+            clock_drift_ppm=30.0,
+        ),
+        ImuSpec(name="leg", person=0, part="right_shank", delay_s=-3.1, clock_offset_s=70.0),
+        ImuSpec(name="hand", person=1, part="right_forearm", delay_s=0.4, clock_offset_s=9.0),
+    ),
+    absence_every_s=0.0,
+)
+TRUTH = true_offsets(SCENE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def model() -> Binder:
+    return checkpoint.load()
+
+
+@pytest.fixture(scope="module")
+def arrivals() -> list[Arrival]:
+    return record(SCENE, SECONDS)
+
+
+@pytest.fixture(scope="module")
+def said(arrivals: list[Arrival], model: Binder) -> list[Said]:
+    return play(engine_of(specs(SCENE), model), arrivals)
+
+
+def sure(said: list[Said]) -> dict[tuple[str, str], list[float]]:
+    """The errors, in seconds, of all offsets called ok."""
+    return {
+        pair: [
+            answer.offset_s - truth
+            for answer in (moment.offset(*pair) for moment in said)
+            if answer.verdict is Verdict.OK
+        ]
+        for pair, truth in TRUTH.items()
+    }
+
+
+def test_offsets_called_ok_are_right_and_some_are(said: list[Said]) -> None:
+    errors = sure(said)
+    assert all(abs(error) < 0.05 for each in errors.values() for error in each), errors
+    assert sum(bool(each) for each in errors.values()) >= 2
+    assert any(each and said[-1].offset(*pair).verdict is Verdict.OK for pair, each in errors.items())
+
+
+def test_places_called_ok_are_right_and_some_are(said: list[Said]) -> None:
+    worn = {imu.name: imu.part for imu in SCENE.imus}
+    found = [
+        binding
+        for moment in said
+        for binding in (moment.binding(name) for name in worn)
+        if binding.part_verdict is Verdict.OK
+    ]
+    assert {b.stream for b in found} & {"arm", "hand"}
+    assert all(b.part == worn[b.stream] for b in found)
+    named = {name: said[-1].binding(name) for name in ("arm", "hand")}
+    sure = [b for b in named.values() if b.wearer_verdict is Verdict.OK]
+    assert sure
+    assert len({b.wearer for b in sure}) == len(sure), "two people, two names"
+    assert all(b.wearer for b in sure)
+
+
+def test_every_answer_is_a_distribution(said: list[Said]) -> None:
+    for moment in said:
+        for offset in moment.offsets:
+            assert 0 <= offset.p <= 1
+            assert offset.weights.sum() == pytest.approx(1, abs=1e-4)
+            assert len(offset.lags_s) == len(offset.weights)
+            assert offset.simulated
+        for name in ("arm", "leg", "hand"):
+            binding = moment.binding(name)
+            assert 0 <= binding.p_wearer <= 1 + 1e-9
+            assert sum(c.p for c in binding.candidates if c.camera == "front") + binding.p_none < 1 + 1e-6
+
+
+def test_nothing_is_sure_at_once(said: list[Said]) -> None:
+    assert all(o.verdict is not Verdict.OK for o in said[0].offsets)
+
+
+@pytest.fixture(scope="module")
+def changed(arrivals: list[Arrival], model: Binder) -> list[Said]:
+    """As ``said``, but the IMUs have other names and another order, what arrives together comes in another
+    order, and the stamps of the arm's run ahead by SHIFT_S."""
+    rng = np.random.default_rng(0)
+    streams = {a.message.stream for a in arrivals}
+    names = {"arm": "z_arm", "leg": "b_leg", "hand": "a_hand"}
+    mixed = []
+    for at_s in sorted({a.at_s for a in arrivals}):
+        lanes = {s: [a for a in arrivals if a.at_s == at_s and a.message.stream == s] for s in streams}
+        turns = rng.permutation([s for s, own in sorted(lanes.items()) for _ in own])
+        mixed += [lanes[s].pop(0) for s in turns]  # each stream's own order is kept, as on the bus
+    renamed = []
+    for arrival in mixed:
+        message = arrival.message
+        if isinstance(message, Imu):
+            shift_ns = round(SHIFT_S * 1e9) if message.stream == "arm" else 0
+            message = replace(message, stream=names[message.stream], t_ns=message.t_ns + shift_ns)
+        renamed.append(Arrival(arrival.at_s, message))
+    imus = tuple(replace(spec, name=names[spec.name]) for spec in reversed(specs(SCENE)))
+    moments = play(engine_of(imus, model), renamed)
+    back = {new: old for old, new in names.items()}
+    return [
+        Said(m.at_s, [replace(x, stream=back.get(x.stream, x.stream)) for x in m.messages]) for m in moments
+    ]
+
+
+def test_names_order_and_arrival_do_not_matter(said: list[Said], changed: list[Said]) -> None:
+    for name in ("leg", "hand"):
+        for camera in ("front", "side"):
+            one, other = (s[-1].offset(name, camera) for s in (said, changed))
+            assert other.verdict is one.verdict
+            assert other.p == pytest.approx(one.p, abs=0.05)
+            if one.verdict is Verdict.OK:
+                assert other.offset_s == pytest.approx(one.offset_s, abs=0.002)
+        one, other = (s[-1].binding(name) for s in (said, changed))
+        assert (other.part, other.tracks) == (one.part, one.tracks)
+
+
+def test_shifting_an_imu_in_time_shifts_its_offset(said: list[Said], changed: list[Said]) -> None:
+    for camera in ("front", "side"):
+        one, other = (s[-1].offset("arm", camera) for s in (said, changed))
+        assert one.verdict is other.verdict is Verdict.OK
+        assert other.offset_s - one.offset_s == pytest.approx(SHIFT_S, abs=0.005)
+        assert other.p == pytest.approx(one.p, abs=0.05)
+
+
+# --- people who come and go, sensors that fall silent ---
+
+BREAK_S, BACK_S, SILENT_S = 13.0, 15.3, 20.0
+
+
+def absent(arrival: Arrival, track: int, new: int) -> Arrival:
+    """``arrival`` without ``track`` during the break; after it, under the id ``new``."""
+    message = arrival.message
+    if not isinstance(message, Pose) or arrival.at_s < BREAK_S:
+        return arrival
+    if arrival.at_s >= BACK_S:
+        ids = np.where(message.track_ids == track, new, message.track_ids).astype(np.int32)
+        return Arrival(arrival.at_s, replace(message, track_ids=ids))
+    kept = message.track_ids != track
+    return Arrival(
+        arrival.at_s,
+        replace(
+            message,
+            track_ids=message.track_ids[kept],
+            boxes=message.boxes[kept],
+            keypoints=message.keypoints[kept],
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Broken:
+    said: list[Said]
+    engine: Engine
+    track: int
+
+    def between(self, start_s: float, end_s: float) -> list[Said]:
+        return [moment for moment in self.said if start_s < moment.at_s <= end_s]
+
+
+@pytest.fixture(scope="module")
+def broken(arrivals: list[Arrival], model: Binder, said: list[Said]) -> Broken:
+    """One camera; the arm's wearer leaves the picture and returns as number 77; the leg's sensor stops."""
+    track = said[-1].binding("arm").tracks["front"]
+    engine = engine_of(specs(SCENE), model)
+    heard = [
+        absent(a, track, 77)
+        for a in arrivals
+        if a.message.stream != "side" and not (a.message.stream == "leg" and a.at_s > SILENT_S)
+    ]
+    return Broken(play(engine, heard, every_s=0.5), engine, track)
+
+
+def test_a_wearer_who_returns_under_a_new_id_is_soon_known_again(broken: Broken) -> None:
+    before = [m.binding("arm") for m in broken.between(0, BREAK_S)][-1]
+    assert before.wearer_verdict is Verdict.OK
+    assert before.tracks == {"front": broken.track}
+    away = [m.binding("arm") for m in broken.between(BREAK_S + 1.7, BACK_S)]
+    assert away
+    assert all(b.tracks.get("front") != broken.track for b in away)
+    back = [m.binding("arm") for m in broken.between(BACK_S, SECONDS)]
+    assert back[-1].tracks == {"front": 77}
+    assert back[-1].wearer_verdict is Verdict.OK
+    assert back[-1].wearer == before.wearer, "the same name"
+
+
+def test_who_has_just_come_in_is_not_taken_for_the_wearer_at_once(broken: Broken) -> None:
+    """Whoever it is: an earlier track's end makes them likely, but they have not moved yet."""
+    for moment in broken.between(BACK_S, BACK_S + 1.5):
+        assert moment.binding("arm").wearer_verdict is not Verdict.OK
+        assert moment.binding("arm").tracks == {}
+
+
+def test_nobody_else_is_taken_for_one_who_left(broken: Broken) -> None:
+    for moment in broken.between(BREAK_S + 1.0, SECONDS):
+        binding = moment.binding("arm")
+        assert binding.wearer_verdict is not Verdict.OK or binding.tracks in ({"front": 77}, {})
+        offset = moment.offset("arm", "front")
+        if offset.verdict is Verdict.OK:
+            assert offset.offset_s == pytest.approx(TRUTH["arm", "front"], abs=0.05)
+
+
+def test_a_track_that_ended_leaves_its_place_to_the_next(broken: Broken) -> None:
+    assert ("front", broken.track) not in broken.engine.tracks
+    assert broken.engine.evidence.pose.head.shape[0] == 2
+
+
+def test_answers_of_a_silent_sensor_are_stale(broken: Broken) -> None:
+    last = broken.said[-1]
+    assert last.offset("leg", "front").verdict is Verdict.STALE
+    assert last.binding("leg").wearer_verdict is Verdict.STALE
+    assert last.binding("leg").part_verdict is Verdict.STALE
+    assert last.offset("hand", "front").verdict is not Verdict.STALE
+    before = broken.between(SILENT_S - 2.0, SILENT_S)[-1]
+    assert before.offset("leg", "front").verdict is not Verdict.STALE
+
+
+# --- what must never be fatal: a network of no use is enough ---
+
+
+@pytest.fixture
+def small() -> Engine:
+    torch.manual_seed(0)
+    return engine_of(
+        tuple(StreamSpec(name=name, kind="imu", nominal_hz=100.0) for name in ("arm", "leg")),
+        Binder(Sizes(width=8, embedding=4)),
+        1.0,
+    )
+
+
+def imu(stream: str, start_s: float, count: int = 20, **changes: object) -> Imu:
+    rng = np.random.default_rng(round(start_s * 1e3))
+    time_ns = EPOCH_NS + round(start_s * 1e9) + np.arange(count) * 10_000_000
+    given: dict[str, object] = {
+        "stream": stream,
+        "t_ns": time_ns,
+        "received_ns": time_ns,
+        "device_ns": np.empty(0, np.int64),
+        "acc_m_s2": rng.normal(0, 5, (count, 3)).astype(np.float32),
+        "gyro_rad_s": rng.normal(0, 2, (count, 3)).astype(np.float32),
+        "quaternion": np.empty((0, 4), np.float32),
+    }
+    return Imu(**(given | changes))  # type: ignore[arg-type]
+
+
+def pose(at_s: float, *tracks: int, value: float = 300.0, stream: str = "cam") -> Pose:
+    rng = np.random.default_rng(round(at_s * 1e3))
+    keypoints = rng.normal(value, 40.0, (len(tracks), 17, 3)).astype(np.float32)
+    keypoints[..., 2] = 0.9
+    return Pose(
+        stream=stream,
+        t_ns=EPOCH_NS + round(at_s * 1e9),
+        received_ns=EPOCH_NS + round(at_s * 1e9),
+        image_size=(640, 480),
+        track_ids=np.array(tracks, np.int32),
+        boxes=np.zeros((len(tracks), 4), np.float32),
+        keypoints=keypoints,
+    )
+
+
+def calm(start_s: float, end_s: float) -> list[Arrival]:
+    """Two IMUs and two people, nothing wrong."""
+    heard = []
+    for tick in range(round(start_s * 5), round(end_s * 5)):
+        at_s = tick / 5
+        heard += [Arrival(at_s + 0.2, imu(name, at_s)) for name in ("arm", "leg")]
+        heard += [Arrival(at_s + 0.2, pose(at_s + n / 25, 1, 2)) for n in range(5)]
+    return heard
+
+
+def wild(stream: str) -> Imu:
+    """A message whose last stamp is in another year."""
+    message = imu(stream, 2.0)
+    message.t_ns[-1] += 10**16
+    return message
+
+
+BAD: dict[str, Callable[[], Imu | Pose]] = {
+    "of an unknown IMU": lambda: imu("nobody's", 2.0),
+    "empty": lambda: imu("arm", 2.0, 0),
+    "not numbers": lambda: imu("arm", 2.0, acc_m_s2=np.full((20, 3), np.nan, np.float32)),
+    "infinite": lambda: imu("arm", 2.0, gyro_rad_s=np.full((20, 3), np.inf, np.float32)),
+    "huge": lambda: imu("arm", 2.0, gyro_rad_s=np.full((20, 3), 3e38, np.float32)),
+    "too late": lambda: imu("arm", 0.5),
+    "from long ago": lambda: imu("arm", 2.0, t_ns=imu("arm", 2.0).t_ns - 10**11),
+    "a wild stamp inside": lambda: wild("arm"),
+    "a wild stamp alone": lambda: imu("arm", 1e9, 1),
+    "at the end of time": lambda: imu("arm", 2.0, 1, t_ns=np.array([2**63 - 1])),
+    "backwards": lambda: imu("arm", 2.0, t_ns=imu("arm", 2.0).t_ns[::-1].copy()),
+    "all at one instant": lambda: imu("arm", 2.0, t_ns=np.full(20, EPOCH_NS + 2 * 10**9)),
+    "of nobody": lambda: pose(2.0),
+    "of one person twice": lambda: pose(2.0, 1, 1),
+    "of joints that are not numbers": lambda: pose(2.0, 1, 2, value=np.nan),
+    "of joints that are nowhere": lambda: pose(2.0, 1, 2, value=1e30),
+    "of a frame in another year": lambda: pose(1e8, 1, 2),
+    "of a late frame": lambda: pose(0.5, 1, 2),
+    "of a new camera": lambda: pose(2.0, 5, stream="other"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_no_message_is_fatal_and_the_stream_goes_on(small: Engine, bad: str) -> None:
+    heard = [*calm(0.0, 2.0), Arrival(2.1, BAD[bad]()), *calm(2.0, 7.0)]
+    moments = play(small, heard)
+    for moment in moments:
+        for offset in moment.offsets:
+            assert np.isfinite([offset.offset_s, offset.sigma_s, offset.p]).all()
+            assert np.isfinite(offset.weights).all()
+    assert np.isfinite(small.evidence.sums.numpy()).all()
+    # Wild stamps set the stream back for RESET_NS; by now everything is read as before.
+    for row in (*small.imus.values(), small.tracks["cam", 1], small.tracks["cam", 2]):
+        assert row.last_token_ns > EPOCH_NS + 6 * 10**9
+        assert row.last_token_ns < EPOCH_NS + 7 * 10**9
+
+
+def test_broken_and_late_samples_are_counted(small: Engine) -> None:
+    heard = [
+        *calm(0.0, 1.0),
+        Arrival(1.1, imu("arm", 1.0, 3, acc_m_s2=np.full((3, 3), np.nan, np.float32))),
+        Arrival(1.2, imu("leg", 0.2, 7)),
+    ]
+    play(small, heard)
+    assert (small.broken, small.late) == (3, 7)
+
+
+def test_a_backlog_gives_the_same_evidence_as_live(small: Engine) -> None:
+    """Even where one stream began long before another, farther than the rings reach."""
+    torch.manual_seed(0)
+    other = engine_of(tuple(small.specs.values()), Binder(Sizes(width=8, embedding=4)), 1.0)
+    heard = [a for a in calm(0.0, 12.0) if a.message.stream != "cam" or a.at_s > 8.0]
+    play(small, heard)
+    for arrival in sorted(heard, key=lambda a: a.message.stream):
+        other.take(arrival.message, arrival.now_ns)
+    other.advance()
+    assert small.evidence.sums.abs().max() > 0
+    torch.testing.assert_close(other.evidence.sums, small.evidence.sums, atol=0.05, rtol=0.02)
+
+
+def test_with_nobody_in_view_there_are_answers_all_the_same(small: Engine) -> None:
+    assert play(small, [])[-1].messages
+    alone = [a for a in calm(0.0, 3.0) if isinstance(a.message, Imu)]
+    empty = [Arrival(n / 25, pose(n / 25)) for n in range(75)]
+    last = play(small, sorted([*alone, *empty], key=lambda a: a.at_s))[-1]
+    assert last.offset("arm", "cam").verdict is not Verdict.OK
+    assert last.offset("arm", "cam").p == 0
+    assert last.binding("arm").p_none == 1
+    assert last.binding("arm").candidates == ()
+
+
+def test_latencies_are_those_of_pairs_that_have_both(small: Engine) -> None:
+    assert small.latencies_s(EPOCH_NS) == []
+    play(small, calm(0.0, 2.0))
+    ages = small.latencies_s(EPOCH_NS + 2 * 10**9)
+    assert len(ages) == 2
+    assert all(0.3 < age < 1.0 for age in ages)
+    assert small.latencies_s(EPOCH_NS) == [], "stamps ahead of the clock say nothing"
+
+
+def test_a_message_is_cut_where_the_stream_begins_anew() -> None:
+    stamps = np.array([5, 0, 10, RESET_NS + 11, RESET_NS + 12, 4 * RESET_NS])
+    assert [list(rows) for rows in unbroken(stamps)] == [[1, 0, 2], [3, 4], [5]]
+    assert [list(rows) for rows in unbroken(stamps[:0])] == [[]]

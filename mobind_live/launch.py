@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +67,7 @@ def specs(rig: Rig, worker_target: Target | None = run_worker) -> tuple[ProcessS
 def run(rig: Rig, title: str, *, table: bool | None = None, log: Path | None = None) -> int:
     """Run the whole rig until Ctrl-C or SIGTERM. ``table`` None: a table where there is a terminal.
 
-    Returns the exit code. Raises BusError.
+    Returns the exit code: 1 if every process has failed for good. Raises BusError.
     """
     return _supervise(rig, title, run_worker, table=table, log=log)
 
@@ -80,26 +82,34 @@ def _supervise(
 ) -> int:
     bus = rig.bus
     wants_table = sys.stdout.isatty() if table is None else table
-    output = (log or default_log()) if wants_table else log
     with (
         stop_signals() as stop,
         Proxy(bus.publish, bus.subscribe) as proxy,
         Subscriber(_WATCHED, proxy.subscribe_endpoint) as receiver,
         Publisher(proxy.publish_endpoint) as sender,
-        console.output(rig.streams(), title, table=wants_table, log=output) as terminal,
     ):
+        # Not before the ports are ours: a second rig must not put the log of the first one aside.
+        output = (log or default_log()) if wants_table else log
         endpoints = (proxy.publish_endpoint, proxy.subscribe_endpoint)
         supervisor = Supervisor(specs(rig, worker_target), sender, receiver, endpoints, output)
-        supervisor.run(stop, terminal.feed)
-    return 0
+        with console.output(rig.streams(), title, table=wants_table, log=output) as terminal:
+            supervisor.run(stop, terminal.feed)
+    return 1 if supervisor.all_failed else 0
 
 
-def default_log() -> Path:
-    """Where the log goes while the terminal shows a table; begun anew by each run, the last one kept."""
-    path = Path.home() / ".local" / "state" / "mobind-live" / "mobind-live.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        path.replace(path.with_suffix(".log.1"))
+def default_log(folder: Path | None = None) -> Path:
+    """Where the log goes while the terminal shows a table; begun anew by each run, the last one kept. In
+    ``folder``, by default the user's own for such things, or a temporary file if that cannot be written."""
+    path = (folder or Path.home() / ".local" / "state" / "mobind-live") / "mobind-live.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.replace(path.with_suffix(".log.1"))
+        path.touch()
+    except OSError:
+        descriptor, name = tempfile.mkstemp(prefix="mobind-live-", suffix=".log")
+        os.close(descriptor)
+        return Path(name)
     return path
 
 

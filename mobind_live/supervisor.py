@@ -261,12 +261,16 @@ class Supervisor:
         self._receiver = receiver
         self._heartbeat = Heartbeat("supervisor", sender)
 
+    @property
+    def all_failed(self) -> bool:
+        return bool(self.children) and all(child.failed for child in self.children.values())
+
     def run(
         self,
         stop: threading.Event,
         listener: Callable[[list[Received]], None] = lambda batch: None,
     ) -> None:
-        """Supervise until ``stop`` is set, then stop every process, within 5 s.
+        """Supervise until ``stop`` is set or nothing is left to run, then stop every process, within 5 s.
 
         ``listener`` is called about ten times a second with the messages that came.
         """
@@ -291,6 +295,9 @@ class Supervisor:
                 if self._heartbeat.due():
                     self._heartbeat.send("running", counters=self._counters())
                 listener(batch)
+                if self.all_failed:
+                    _log.error("nothing is left to run: every process has failed")
+                    break
         finally:
             self.stop_all()
 

@@ -8,7 +8,7 @@ from mobind_live.schema import Health, Offset, StreamHealth
 UNKNOWN_SIGMA_S = 5.0
 
 # Counters with a place of their own in the table, or of no interest in it.
-_ELSEWHERE = ("cpu_s", "rss_mb", "latency_p50_ms", "latency_p95_ms")
+_ELSEWHERE = ("cpu_s", "rss_mb", "latency_p50_ms", "latency_p95_ms", "sender_restarts")
 
 
 def duration(seconds: float) -> str:

@@ -219,13 +219,17 @@ def test_what_a_signal_to_all_of_us_ended_is_not_started_anew(
 
 
 def test_what_is_hopeless_is_not_tried_again(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    stage.play(
-        [ProcessSpec(name="a", target=children.hopeless)],
-        (lambda: any(item.state == "failed" for item in stage.heard), nothing),
-    )
+    specs = [ProcessSpec(name="a", target=children.hopeless), ProcessSpec(name="b", target=children.beat)]
+    stage.play(specs, (lambda: any(item.state == "failed" for item in stage.heard), nothing))
     assert stage.supervisor.children["a"].restarts == 0
+    assert not stage.supervisor.all_failed
     assert [item.detail for item in stage.heard if item.state == "failed"] == ["w.bin: not weights"]
     assert "a has failed for good: w.bin: not weights" in caplog.text
+
+
+def test_where_nothing_is_left_to_run_the_supervisor_ends(stage: Stage) -> None:
+    stage.play([ProcessSpec(name="a", target=children.hopeless)], (lambda: False, nothing))
+    assert stage.supervisor.all_failed
 
 
 class Immortal:

@@ -115,9 +115,11 @@ def trusted(logits: np.ndarray, most: float) -> np.ndarray:
 
 
 def _background(logits: np.ndarray, deviations: float) -> float:
-    """The level (nats) that chance reaches somewhere among the lags of logits (P, 11, L)."""
-    level = logits.mean(axis=2) + deviations * logits.std(axis=2)
-    return float(level.max()) + np.log(logits.shape[2] / (4 * PEAK_TOKENS))
+    """The level (nats) that chance reaches somewhere among the lags of logits (P, 11, L), and never less than
+    what they add up to where they say nothing: no evidence is none for anybody."""
+    mean = logits.mean(axis=2)
+    level = float((mean + deviations * logits.std(axis=2)).max())
+    return max(level + np.log(logits.shape[2] / (4 * PEAK_TOKENS)), float(mean.max()) + np.log(logits.size))
 
 
 def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:

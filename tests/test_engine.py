@@ -19,7 +19,7 @@ from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Imu, Pose, Verdict
 from mobind_live.timeline import RESET_NS
 
-SECONDS = 26.0
+SECONDS = 28.0
 SHIFT_S = 1.237
 SCENE = SceneConfig(
     seed=2,
@@ -164,7 +164,7 @@ def test_shifting_an_imu_in_time_shifts_its_offset(said: list[Said], changed: li
 
 # --- people who come and go, sensors that fall silent ---
 
-BREAK_S, BACK_S, SILENT_S = 13.0, 15.3, 20.0
+BREAK_S, BACK_S, SILENT_S = 12.0, 14.3, 20.0
 
 
 def absent(arrival: Arrival, track: int, new: int) -> Arrival:

@@ -1,0 +1,206 @@
+"""The engine's beliefs as messages: alarms, drift, and what an answer refers to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from rig import EPOCH_NS
+
+from mobind_live.answers import DRIFT_AFTER_S, STALE_NS, Answers, _History, with_alarms
+from mobind_live.driver import StreamSpec
+from mobind_live.engine import Engine
+from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.schema import Binding, Health, Imu, Offset, Pose, StreamHealth, Verdict
+
+
+def bound(imu: str, part: str, expected: str = "", **changes: object) -> Binding:
+    given: dict[str, object] = {
+        "stream": imu,
+        "t_ns": 0,
+        "wearer": "wearer_1",
+        "tracks": {"cam": 1},
+        "p_wearer": 0.99,
+        "wearer_verdict": Verdict.OK,
+        "part": part,
+        "p_part": 0.99,
+        "part_verdict": Verdict.OK,
+        "p_none": 0.0,
+        "candidates": (),
+        "expected_part": expected,
+    }
+    return Binding(**(given | changes))  # type: ignore[arg-type]
+
+
+def alarms(*bindings: Binding) -> list[str]:
+    return [b.alarm for b in with_alarms(list(bindings))]
+
+
+def test_no_alarm_where_all_is_as_expected_or_nothing_is() -> None:
+    assert alarms(bound("a", "chest", "chest"), bound("b", "head")) == ["", ""]
+
+
+def test_swapped_sensors_are_named_by_both() -> None:
+    said = alarms(
+        bound("a", "left_forearm", "right_forearm"),
+        bound("b", "right_forearm", "left_forearm"),
+        bound("c", "chest", "chest"),
+    )
+    assert said == [
+        "a and b are swapped: a sits on left_forearm, b on right_forearm",
+        "b and a are swapped: b sits on right_forearm, a on left_forearm",
+        "",
+    ]
+
+
+def test_a_sensor_on_the_wrong_limb_is_named() -> None:
+    assert alarms(bound("a", "left_shank", "left_forearm")) == ["a sits on left_shank, not on left_forearm"]
+    # b sits where a should, but a does not sit where b should: they are not swapped.
+    said = alarms(bound("a", "head", "left_forearm"), bound("b", "left_forearm", "chest"))
+    assert said == ["a sits on head, not on left_forearm", "b sits on left_forearm, not on chest"]
+
+
+def test_a_sensor_on_nobody_is_an_alarm_only_where_somebody_should_wear_it() -> None:
+    lost = {"wearer_verdict": Verdict.UNBOUND, "part_verdict": Verdict.UNBOUND}
+    assert alarms(bound("a", "chest", "chest", **lost)) == ["a is on nobody in view"]
+    assert alarms(bound("a", "chest", "", **lost)) == [""]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.AMBIGUOUS, Verdict.NO_MOTION, Verdict.STALE])
+def test_what_is_not_sure_is_no_alarm(verdict: Verdict) -> None:
+    unsure = bound("a", "left_shank", "left_forearm", part_verdict=verdict)
+    assert alarms(unsure) == [""]
+    sure = bound("b", "left_forearm", "left_shank")
+    assert alarms(unsure, sure)[1] == "b sits on left_forearm, not on left_shank"
+
+
+def test_drift_is_the_slope_of_the_offsets_once_they_span_enough() -> None:
+    history = _History()
+    for second in range(round(DRIFT_AFTER_S)):
+        history.add(second, 0.5 + 40e-6 * second)
+    assert history.drift_ppm() == 0
+    for second in range(round(DRIFT_AFTER_S), 200):
+        history.add(second, 0.5 + 40e-6 * second)
+    assert history.drift_ppm() == pytest.approx(40)
+
+
+def test_a_step_of_the_offset_starts_the_drift_anew() -> None:
+    history = _History()
+    for second in range(400):
+        history.add(second, 0.5 if second < 200 else 1.5 + 10e-6 * second)
+    assert history.drift_ppm() == pytest.approx(10)
+
+
+# --- with an engine that has heard one IMU and one camera ---
+
+
+@pytest.fixture
+def answers() -> Answers:
+    torch.manual_seed(0)
+    imus = (StreamSpec(name="arm", kind="imu", nominal_hz=100.0, wears="left_forearm"),)
+    return Answers(Engine(imus, Binder(Sizes(width=8, embedding=4)), 1.0, torch.device("cpu")))
+
+
+def hear(answers: Answers, *, imu: bool = True, camera: bool = True) -> None:
+    time_ns = EPOCH_NS + np.arange(200) * 10_000_000
+    still = np.zeros((200, 3), np.float32)
+    empty = np.empty(0, np.int64)
+    if imu:
+        quaternion = np.empty((0, 4), np.float32)
+        message = Imu(
+            stream="arm",
+            t_ns=time_ns,
+            received_ns=time_ns,
+            device_ns=empty,
+            acc_m_s2=still + np.float32(5.0),
+            gyro_rad_s=still,
+            quaternion=quaternion,
+        )
+        answers.engine.take(message, EPOCH_NS)
+    for n in range(50 if camera else 0):
+        keypoints = np.random.default_rng(0).uniform(100, 200, (1, 17, 3)).astype(np.float32)
+        keypoints[..., 2] = 0.9
+        pose = Pose(
+            stream="cam",
+            t_ns=EPOCH_NS + n * 40_000_000,
+            received_ns=EPOCH_NS,
+            image_size=(640, 480),
+            track_ids=np.array([4], np.int32),
+            boxes=np.zeros((1, 4), np.float32),
+            keypoints=keypoints,
+        )
+        answers.engine.take(pose, EPOCH_NS)
+    answers.engine.advance()
+
+
+def offsets(answers: Answers, now_ns: int) -> list[Offset]:
+    return [m for m in answers.messages(now_ns) if isinstance(m, Offset)]
+
+
+def bindings(answers: Answers, now_ns: int) -> list[Binding]:
+    return [m for m in answers.messages(now_ns) if isinstance(m, Binding)]
+
+
+def test_an_answer_is_stale_once_one_of_its_streams_is(answers: Answers) -> None:
+    hear(answers)
+    for now_ns, stale in ((EPOCH_NS + STALE_NS, False), (EPOCH_NS + STALE_NS + 1, True)):
+        (offset,), (binding,) = offsets(answers, now_ns), bindings(answers, now_ns)
+        assert (offset.verdict is Verdict.STALE) is stale
+        assert (binding.wearer_verdict is Verdict.STALE) is stale
+        assert (binding.part_verdict is Verdict.STALE) is stale
+
+
+def test_an_imu_that_never_came_is_stale_and_no_offset_is_given_without_a_camera(answers: Answers) -> None:
+    assert offsets(answers, EPOCH_NS) == []
+    (binding,) = bindings(answers, EPOCH_NS)
+    assert binding.wearer_verdict is Verdict.STALE
+    assert (binding.p_none, binding.wearer, binding.alarm) == (1.0, "", "")
+    hear(answers, imu=False)
+    (offset,) = offsets(answers, EPOCH_NS)
+    assert offset.verdict is Verdict.STALE
+
+
+def test_an_offset_says_what_it_refers_to_and_repeats_the_clocks_mapping(answers: Answers) -> None:
+    hear(answers)
+    stream = StreamHealth(
+        stream="arm",
+        kind="imu",
+        rate_hz=100,
+        nominal_hz=100,
+        age_s=0,
+        received=1,
+        lost=0,
+        shed=0,
+        clock_offset_s=12.5,
+        clock_drift_ppm=-33.0,
+    )
+    answers.note_health(
+        Health(
+            stream="box",
+            t_ns=0,
+            state="running",
+            detail="",
+            pid=1,
+            restarts=0,
+            streams=(stream,),
+            counters={},
+        )
+    )
+    (offset,) = offsets(answers, EPOCH_NS)
+    assert (offset.clock_offset_s, offset.clock_drift_ppm) == (12.5, -33.0)
+    assert offset.verdict is not Verdict.OK
+    token_ns = answers.engine.imus["arm"].last_token_ns
+    assert offset.reference_ns == token_ns - round(offset.offset_s * 1e9), "a camera's stamp"
+    assert (offset.lags_s[0], offset.lags_s[-1]) == pytest.approx((-1.0, 1.0))
+    assert offset.weights.sum() == pytest.approx(1, abs=1e-5)
+    assert not offset.simulated
+
+
+def test_candidates_are_the_likeliest_places(answers: Answers) -> None:
+    hear(answers)
+    (binding,) = bindings(answers, EPOCH_NS)
+    ps = [c.p for c in binding.candidates]
+    assert len(ps) == 5
+    assert ps == sorted(ps, reverse=True)
+    assert {(c.camera, c.track) for c in binding.candidates} == {("cam", 4)}
+    assert binding.expected_part == "left_forearm"

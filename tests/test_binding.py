@@ -1,0 +1,280 @@
+"""From evidence to answers: probabilities that are probabilities, and no guesses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mobind_live import binding
+from mobind_live.binding import (
+    Calibration,
+    CameraPosterior,
+    fuse_parts,
+    offset,
+    one_to_one,
+    posterior,
+    verdict,
+)
+from mobind_live.schema import PARTS, Verdict
+
+LAGS = 201
+HALF = LAGS // 2
+TOKEN_S = 0.04
+FLAT = np.zeros(())
+CALIBRATION = Calibration(scale=1.0, nobody=1.0)
+P = len(PARTS)
+
+
+def noise(seed: int, people: int = 2, level: float = 0.5) -> np.ndarray:
+    """Evidence (people, 11, LAGS) that speaks for nobody."""
+    return np.random.default_rng(seed).normal(0, level, (people, P, LAGS))
+
+
+def with_peak(evidence: np.ndarray, person: int, part: int, lag: float, height: float = 25.0) -> np.ndarray:
+    """The same with a parabola's tip, ``lag`` tokens from the middle."""
+    out = evidence.copy()
+    shape = np.maximum(height - 0.4 * (np.arange(LAGS) - HALF - lag) ** 2, 0)
+    out[person, part] = np.where(shape > 0, shape, out[person, part])
+    return out
+
+
+def judged(evidence: np.ndarray, prior: np.ndarray = FLAT, motion_s: float = 20.0) -> CameraPosterior:
+    return posterior(evidence, prior, tuple(range(1, len(evidence) + 1)), motion_s, CALIBRATION)
+
+
+def total(found: CameraPosterior) -> float:
+    return float(found.place.sum() + found.p_none)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 9999),
+    people=st.integers(1, 3),
+    level=st.floats(0, 200),
+    height=st.floats(-50, 5000),
+)
+def test_a_posterior_sums_to_one(seed: int, people: int, level: float, height: float) -> None:
+    found = judged(with_peak(noise(seed, people, level), 0, 3, 20, height))
+    assert total(found) == pytest.approx(1)
+    assert found.lag.sum() == pytest.approx(1)
+    assert found.wearer.sum() + found.p_none == pytest.approx(1)
+    assert found.part.sum() + found.p_none == pytest.approx(1)
+    np.testing.assert_allclose(found.lags.sum(axis=2), 1)
+
+
+def test_a_peak_names_its_place_and_time() -> None:
+    found = judged(with_peak(noise(0), 1, 5, -30))
+    assert found.p_none < 0.01
+    assert found.place[1, 5] > 0.98
+    assert found.lag.argmax() == HALF - 30
+
+
+@pytest.mark.parametrize("level", [0.0, 0.2, 1.0])
+def test_without_a_peak_nobody_wears_it(level: float) -> None:
+    assert all(judged(noise(seed, 2, level)).p_none > 0.5 for seed in range(10))
+
+
+def test_a_slope_over_all_lags_is_no_peak() -> None:
+    """What rises over all lags is background."""
+    evidence = noise(1) + np.linspace(0, 3, LAGS)
+    assert judged(evidence).p_none > 0.5
+
+
+@settings(max_examples=30, deadline=None)
+@given(lag=st.floats(-95, 95), height=st.floats(14, 40))
+def test_the_offset_is_found_far_below_one_bin(lag: float, height: float) -> None:
+    evidence = with_peak(noise(2), 0, 4, lag, height)
+    answer = offset(judged(evidence), evidence, 1.0, TOKEN_S)
+    assert answer.offset_s == pytest.approx(lag * TOKEN_S, abs=0.02 * TOKEN_S)
+    assert 0 < answer.sigma_s < 1.5 * TOKEN_S
+    assert answer.p > 0.5
+    assert answer.second_peak_ratio < 0.5
+
+
+@pytest.mark.parametrize("lag", [-HALF, HALF])
+def test_a_peak_at_the_end_of_the_range_stays_there(lag: int) -> None:
+    evidence = with_peak(noise(3), 0, 4, lag)
+    answer = offset(judged(evidence), evidence, 1.0, TOKEN_S)
+    assert answer.offset_s == pytest.approx(lag * TOKEN_S, abs=0.5 * TOKEN_S)
+
+
+def test_a_second_peak_as_high_is_ambiguous() -> None:
+    """Repetitive motion: half a step later fits as well."""
+    evidence = with_peak(noise(4), 0, 7, 10)
+    once = offset(judged(evidence), evidence, 1.0, TOKEN_S)
+    evidence = np.maximum(evidence, with_peak(noise(4), 0, 7, 35))
+    found = judged(evidence)
+    twice = offset(found, evidence, 1.0, TOKEN_S)
+    assert once.second_peak_ratio < 0.1
+    assert twice.second_peak_ratio > 0.9
+    assert verdict(once.p, 0.0, 20, True, False) is Verdict.OK
+    assert verdict(twice.p, found.p_none, 20, True, False) is Verdict.AMBIGUOUS
+    assert found.place[0, 7] > 0.9, "where it sits is sure all the same"
+
+
+def test_more_evidence_is_surer_but_the_network_is_never_trusted_beyond_its_errors() -> None:
+    heights = [judged(with_peak(noise(5), 0, 4, 3, h)).p_none for h in (6.0, 12.0, 18.0)]
+    assert heights == sorted(heights, reverse=True)
+    # Two limbs in step: a small share of the whole stays small, however long they move.
+    evidence = np.maximum(with_peak(noise(5), 0, 4, 3, 20.0), with_peak(noise(5), 0, 6, 3, 18.0))
+    assert judged(100 * evidence).place[0, 6] > 0.02
+
+
+def test_a_prior_tips_the_scale() -> None:
+    evidence = np.maximum(with_peak(noise(6), 0, 4, 10), with_peak(noise(6), 0, 4, 40))
+    prior = np.full((P, LAGS), -5.0)
+    prior[4, HALF + 38 : HALF + 43] = 0.0
+    assert judged(evidence, prior).lag[HALF + 38 : HALF + 43].sum() > 0.95
+
+
+def test_with_nobody_in_view_there_is_nothing_to_say() -> None:
+    found = judged(np.zeros((0, P, LAGS)))
+    assert (found.p_none, found.place.size, found.tracks) == (1.0, 0, ())
+    assert offset(found, np.zeros((0, P, LAGS)), 1.0, TOKEN_S).p == 0
+    assert one_to_one([found, found]) == [found, found]
+    nobody = fuse_parts([found])
+    assert (nobody.p_none, nobody.p) == (1.0, 0.0)
+    assert fuse_parts([]).p_none == 1.0
+
+
+# --- one to one ---
+
+
+def believing(weights: dict[tuple[int, int], float], none: float, people: int = 2) -> CameraPosterior:
+    """A posterior that believes in places (person, part) as given, and a little in every other."""
+    place = np.full((people, P), 1e-6)
+    for where, weight in weights.items():
+        place[where] = weight
+    norm = place.sum() + none
+    lags = np.full((people, P, 3), 1 / 3)
+    tracks = tuple(range(people))
+    return CameraPosterior(tracks, np.log(place / norm), float(np.log(none / norm)), lags, 20.0)
+
+
+def test_two_imus_never_share_a_place() -> None:
+    strong = believing({(0, 4): 0.9, (0, 6): 0.05}, 0.01)
+    weak = believing({(0, 4): 0.6, (0, 6): 0.3}, 0.01)
+    one, other = one_to_one([strong, weak])
+    assert one.place[0, 4] > 0.8
+    assert other.place[0, 6] > 0.8
+    assert (one.place + other.place)[0, 4] < 1.1
+    assert total(one) == pytest.approx(1)
+    assert total(other) == pytest.approx(1)
+
+
+def test_who_has_no_other_place_is_on_nobody() -> None:
+    one, other = one_to_one([believing({(0, 4): 0.99}, 0.001), believing({(0, 4): 0.9}, 0.1)])
+    assert one.place[0, 4] > 0.9
+    assert other.p_none > 0.9
+
+
+def test_an_imu_alone_is_left_as_it_is() -> None:
+    alone = [believing({(0, 4): 0.9}, 0.1)]
+    assert one_to_one(alone) == alone
+
+
+def max_marginals(posteriors: list[CameraPosterior]) -> np.ndarray:
+    """(I, places + 1) by trying every assignment."""
+    scores = np.array([np.append(p.log_place.ravel(), p.log_none) for p in posteriors])
+    count, places = scores.shape
+    best = np.full(scores.shape, -np.inf)
+    for choice in product(range(places), repeat=count):
+        taken = [c for c in choice if c < places - 1]
+        if len(set(taken)) < len(taken):
+            continue
+        sum_ = sum(scores[i, c] for i, c in enumerate(choice))
+        for i, c in enumerate(choice):
+            best[i, c] = max(best[i, c], sum_)
+    weights = np.exp(best - best.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 9999), count=st.integers(2, 3), sharp=st.floats(0.1, 12))
+def test_the_assignment_equals_trying_everything(seed: int, count: int, sharp: float) -> None:
+    rng = np.random.default_rng(seed)
+    posteriors = []
+    for _ in range(count):
+        logs = sharp * rng.normal(size=P + 1)
+        logs -= np.log(np.exp(logs).sum())
+        lags = np.full((1, P, 3), 1 / 3)
+        posteriors.append(CameraPosterior((1,), logs[None, :-1], float(logs[-1]), lags, 20.0))
+    found = [np.append(p.place.ravel(), p.p_none) for p in one_to_one(posteriors)]
+    np.testing.assert_allclose(found, max_marginals(posteriors), atol=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 9999), order=st.permutations(range(4)))
+def test_the_order_of_imus_does_not_matter(seed: int, order: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    each = [
+        judged(with_peak(noise(seed + n), int(rng.integers(2)), int(rng.integers(P)), 5, 6.0))
+        for n in range(4)
+    ]
+    straight, permuted = one_to_one(each), one_to_one([each[n] for n in order])
+    for place, n in enumerate(order):
+        np.testing.assert_allclose(permuted[place].place, straight[n].place, atol=1e-9)
+        assert permuted[place].p_none == pytest.approx(straight[n].p_none, abs=1e-9)
+
+
+def test_the_order_of_people_does_not_matter() -> None:
+    evidence = with_peak(noise(7, 3), 2, 5, -8)
+    one, other = judged(evidence), judged(evidence[::-1])
+    np.testing.assert_allclose(one.place, other.place[::-1])
+    np.testing.assert_allclose(one.lag, other.lag)
+
+
+# --- fusion and verdicts ---
+
+
+def test_cameras_that_agree_are_surer_than_one() -> None:
+    one = believing({(0, 5): 0.8, (0, 6): 0.15}, 0.05)
+    both = fuse_parts([one, one])
+    assert PARTS[both.best] == PARTS[5]
+    assert both.p > fuse_parts([one]).p
+    assert both.probabilities.sum() + both.p_none == pytest.approx(1)
+
+
+def test_cameras_that_disagree_are_not_sure() -> None:
+    found = fuse_parts([believing({(0, 5): 0.95}, 0.01), believing({(1, 6): 0.95}, 0.01)])
+    assert found.p < binding.OK_P
+
+
+def test_a_camera_that_sees_nobody_has_no_say() -> None:
+    one = believing({(0, 5): 0.8}, 0.2)
+    empty = judged(np.zeros((0, P, LAGS)))
+    np.testing.assert_allclose(fuse_parts([one, empty]).probabilities, fuse_parts([one]).probabilities)
+
+
+def test_a_camera_that_is_sure_of_nothing_hardly_changes_the_part() -> None:
+    one = believing({(0, 5): 0.97}, 0.03)
+    flat = replace(one, log_place=np.full((2, P), -np.log(2 * P + 2.0)), log_none=-float(np.log(P + 1.0)))
+    assert fuse_parts([one, flat]).best == 5
+
+
+@pytest.mark.parametrize(
+    ("p", "p_none", "motion_s", "moving", "stale", "expected"),
+    [
+        (0.95, 0.01, 5.0, True, False, Verdict.OK),
+        (0.95, 0.01, 5.0, False, False, Verdict.OK),  # at rest now, but it has been seen to move
+        (0.95, 0.01, 5.0, True, True, Verdict.STALE),
+        (0.95, 0.01, 1.0, True, False, Verdict.AMBIGUOUS),
+        (0.95, 0.01, 1.0, False, False, Verdict.NO_MOTION),
+        (0.10, 0.90, 0.0, False, False, Verdict.NO_MOTION),
+        (0.10, 0.90, 3.0, True, False, Verdict.AMBIGUOUS),
+        (0.10, 0.90, 9.0, True, False, Verdict.UNBOUND),
+        (0.10, 0.90, 9.0, False, False, Verdict.UNBOUND),
+        (0.60, 0.20, 9.0, True, False, Verdict.AMBIGUOUS),
+        (0.89, 0.01, 60.0, True, False, Verdict.AMBIGUOUS),
+        (0.00, 1.00, 60.0, True, True, Verdict.STALE),
+    ],
+)
+def test_verdicts(
+    p: float, p_none: float, motion_s: float, moving: bool, stale: bool, expected: Verdict
+) -> None:
+    assert verdict(p, p_none, motion_s, moving, stale) is expected

@@ -248,10 +248,16 @@ def _save(run: _Run, config: TrainConfig, state: Path) -> None:
         temporary,
     )
     temporary.replace(state)
-    notes = {"steps": str(run.step), "seconds": f"{run.seconds:.0f}", "config": config.model_dump_json()}
+    notes = {"steps": str(run.step), "seconds": f"{run.seconds:.0f}", "config": _published(config)}
     averaged = run.average.module
     assert isinstance(averaged, Binder)
     checkpoint.save(config.output, averaged, notes)
+
+
+def _published(config: TrainConfig) -> str:
+    """The recipe for the weights' header: its files by name, without the folders of this machine."""
+    names = {key: value.name for key, value in config if isinstance(value, Path)}
+    return config.model_copy(update=names).model_dump_json(warnings=False)
 
 
 def _recipe(config: TrainConfig) -> str:

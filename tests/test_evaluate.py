@@ -17,7 +17,7 @@ from mobind_live.cli import app
 from mobind_live.models import actions, checkpoint, pack
 from mobind_live.models.datasets import bench5 as bench5_data
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.models.evaluate import bench5, bvh, readout, table, utd_mhad
+from mobind_live.models.evaluate import bench5, bvh, card, readout, table, utd_mhad, worn_walk
 from mobind_live.models.evaluate.peers.correlation import Correlation
 from mobind_live.schema import KEYPOINTS, PARTS
 
@@ -267,3 +267,48 @@ def test_parts_of_the_rival_are_all_there() -> None:
     points = default_rng(0).normal(300, 50, (80, 17, 3))
 
     assert Correlation().pose(points).shape == (len(PARTS), 80, 1)
+
+
+def test_the_card_takes_the_tables(tmp_path: Path) -> None:
+    path, made = tmp_path / "CARD.md", tmp_path / "a.json"
+    path.write_text(f"before\n{card.BEGIN}\nold\n{card.END}\nafter\n")
+    document = {
+        "dataset": "utd-mhad",
+        "subjects": [2, 4],
+        "seed": 0,
+        "checkpoint": "shipped",
+        "metrics": {"part_acc": 0.5},
+        "peers": {"correlation": {"part_acc": 0.25}},
+    }
+    made.write_text(json.dumps(document))
+
+    assert card.main([str(path), str(made)]) == 0
+
+    text = path.read_text()
+    assert "old" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "utd-mhad, subjects 2, 4" in text
+    assert "| `part_acc` | 0.500 | 0.250 |" in text
+    made.write_text("{}")
+    assert card.main([str(path), str(made)]) == 2
+    assert card.main([str(path)]) == 2
+
+
+def test_the_shipped_card_has_the_marks(root: Path) -> None:
+    assert "tables here" in card.filled((root / "models/weights/MODEL_CARD.md").read_text(), "tables here")
+
+
+def test_a_virtual_sensor_is_like_the_worn_one(shared_data: Path) -> None:
+    found = worn_walk.compare(shared_data / "gait" / "xsens_vicon_walk")
+
+    assert [item.sensor for item in found] == list(worn_walk.SEGMENTS)
+    assert np.median([item.acc.max() for item in found]) > 0.85
+    assert np.median([item.gyro.max() for item in found]) > 0.93
+    assert np.median([item.turning for item in found]) > 0.9
+    assert "| L_Foot |" in worn_walk.table(found)
+
+
+def test_a_walk_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert worn_walk.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'vicon.csv'}: not a recording of the walk\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from mocap import quiet, write_takes
+from safetensors import safe_open
 from typer.testing import CliRunner
 
 from mobind_live.cli import app
@@ -66,6 +67,15 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert len(steps) == 3
     whole, halves = weights(uninterrupted), weights(config.output)
     assert all(torch.equal(whole[name], halves[name]) for name in whole)
+
+
+def test_the_header_says_how_it_was_made_and_not_where(motion: Path, uninterrupted: Path) -> None:
+    with safe_open(uninterrupted, framework="pt") as file:
+        header = file.metadata()
+
+    assert header["steps"] == "3"
+    assert '"motion":"motion.npz"' in header["config"]
+    assert str(motion.parent) not in str(header)
 
 
 def test_another_seed_is_another_run(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:

@@ -55,5 +55,12 @@ class Network:
         return self.model.embed_pose(torch.as_tensor(features))[0].numpy()
 
     def score(self, imu: np.ndarray, pose: np.ndarray, low: int, high: int) -> np.ndarray:
-        """The log-likelihood up to a constant: what training made the sum of the products mean."""
-        return self.scale * readout.evidence(imu, pose, low, high)
+        """The log-likelihood up to a constant: what training made the sum of the products mean.
+
+        Training compares lags at which equally much overlaps. Where less does, the sum is raised by the root
+        of what is missing: on the odd subjects of UTD-MHAD (8 s of joined clips, +-4 s, weights that saw
+        nothing real) the plain sum is right within 0.2 s in .944, this in .959, the mean in .958.
+        """
+        count = readout.overlap(len(imu), pose.shape[-2], low, high)
+        raised = np.sqrt(count.max() / np.maximum(count, 1))
+        return self.scale * raised * readout.evidence(imu, pose, low, high)

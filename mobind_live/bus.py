@@ -346,6 +346,7 @@ class MemorySubscriber:
     def poll(self, timeout_ms: int) -> list[Received]:
         """All that was sent; never waits."""
         del timeout_ms
-        batch = [received for frames in self._queue if (received := self.intake.take(frames)) is not None]
-        self._queue.clear()
+        # One by one: a sender in another thread may be adding to the queue.
+        waiting = [self._queue.popleft() for _ in range(len(self._queue))]
+        batch = [received for frames in waiting if (received := self.intake.take(frames)) is not None]
         return latest_previews(batch, self.intake)

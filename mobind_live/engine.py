@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,53 +14,19 @@ from mobind_live.evidence import FAST, SLOW, Evidence
 from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.losses import IMU_STRIDE
 from mobind_live.models.rolling import Rolling
+from mobind_live.rows import ImuRow, Track
 from mobind_live.schema import PARTS, Imu, Message, Pose
-from mobind_live.timeline import RESET_NS, STEP_NS, ImuTimeline, PoseTimeline
+from mobind_live.timeline import RESET_NS
 
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
-TOKEN_NS = STEP_NS * Rolling.steps_per_token
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
 PRIOR_FLOOR = -5.0  # nats: what an ended track taught can be unlearned
 CHANGE_NATS = 10.0
 CHANGE_MOTION_S = 2.5
-MOVING = 0.25  # mean confidence of an IMU's tokens above which it counts as moving
+MOVING = 0.3  # an IMU's motion from which on it counts as moving
 # Evidence of a window longer than those of training is less sure than its sum: neighbours agree by habit.
 TEMPER = 0.5
-
-
-@dataclass(slots=True)
-class _Row:
-    """One stream's place in the encoders: ``start`` is its first token, ``out`` how many have come out."""
-
-    slot: int
-    start: int = 0
-    out: int = 0
-    last_token_ns: int = 0
-
-    def place(self, tokens: torch.Tensor) -> tuple[int, torch.Tensor]:
-        """The first token's place in time, and the ``tokens`` (..., n, width) that mean something."""
-        first = self.start + self.out - Rolling.lookahead
-        count = tokens.shape[-2]
-        self.out += count
-        self.last_token_ns = (first + count - 1) * TOKEN_NS
-        early = min(count, max(0, self.start - first))
-        return first + early, tokens[..., early:, :]
-
-
-@dataclass(slots=True)
-class _ImuRow(_Row):
-    timeline: ImuTimeline = field(default_factory=ImuTimeline)
-    arrived_ns: int = 0
-    confidence: float = 0.0
-
-
-@dataclass(slots=True)
-class _Track(_Row):
-    camera: str = ""
-    track: int = 0
-    timeline: PoseTimeline = field(default_factory=PoseTimeline)
-    seen_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +53,8 @@ class Engine:
         max_lag = round(max_offset_s * TOKEN_HZ)
         self.lags = 2 * max_lag + 1
         self.evidence = Evidence(len(imus), len(PARTS), model.sizes.embedding, max_lag, TOKEN_HZ, device)
-        self.imus = {name: _ImuRow(slot=slot) for slot, name in enumerate(self.names)}
-        self.tracks: dict[tuple[str, int], _Track] = {}
+        self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
+        self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
         self.simulated = False
         self.priors: dict[tuple[int, str], np.ndarray] = {}
@@ -152,17 +118,17 @@ class Engine:
         else:
             slot = self._slots
             self._slots += 1
-        self.tracks[camera, track] = _Track(slot=slot, camera=camera, track=track)
+        self.tracks[camera, track] = Track(slot=slot, camera=camera, track=track)
 
     def _end(self, camera: str, track: int) -> None:
         """Forget a track, but keep where and when its wearer's sensors were found."""
-        view = self.view(camera)
-        for imu, given in enumerate(view.posteriors):
-            index = given.tracks.index(track)
-            if given.wearer[index] > binding.OK_P:
+        row = self.tracks[camera, track]
+        for imu, given in enumerate(self.view(camera).posteriors):
+            index = given.tracks.index(track) if track in given.tracks else None
+            if index is not None and given.wearer[index] > binding.OK_P:
                 belief = given.log_place[index][:, None] + np.log(given.lags[index] + binding.TINY)
                 self.priors[imu, camera] = np.maximum(0.5 * (belief - belief.max()), PRIOR_FLOOR)
-        row = self.tracks.pop((camera, track))
+        del self.tracks[camera, track]
         self._free.append(row.slot)
 
     # --- work ---
@@ -176,28 +142,27 @@ class Engine:
                 return blocks
             # The oldest first, so that in a backlog no stream leaves the others behind its ring.
             until = min(row.timeline.next or 0 for row in waiting) + BLOCK
-            imus = [r for r in waiting if isinstance(r, _ImuRow) and (r.timeline.next or 0) < until]
-            people = [r for r in waiting if isinstance(r, _Track) and (r.timeline.next or 0) < until]
+            imus = [r for r in waiting if isinstance(r, ImuRow) and (r.timeline.next or 0) < until]
+            people = [r for r in waiting if isinstance(r, Track) and (r.timeline.next or 0) < until]
             if imus:
                 self._encode_imus(imus)
             if people:
                 self._encode_people(people)
             blocks += len(imus) + len(people)
 
-    def _encode_imus(self, rows: list[_ImuRow]) -> None:
+    def _encode_imus(self, rows: list[ImuRow]) -> None:
         taken = [row.timeline.take(BLOCK) for row in rows]
         acc, gyro, valid = (np.stack(values) for values in zip(*taken, strict=True))
         tokens = self.rolling.imu([row.slot for row in rows], acc, gyro, valid)
         people = [row.slot for row in self.tracks.values() if row.out > 0]
-        placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
-        for row, (_, new) in zip(rows, placed, strict=True):
-            if len(new):
-                row.confidence += 0.08 * (float(new.norm(dim=-1).mean()) - row.confidence)
+        for row, own_acc, own_gyro in zip(rows, acc, gyro, strict=True):
+            row.feel(own_acc, own_gyro)
+        placed = [row.place(new * row.motion) for row, new in zip(rows, tokens, strict=True)]
         self.evidence.see_imus(
             [row.slot for row in rows], [first for first, _ in placed], [new for _, new in placed], people
         )
 
-    def _encode_people(self, rows: list[_Track]) -> None:
+    def _encode_people(self, rows: list[Track]) -> None:
         keypoints = np.stack([row.timeline.take(BLOCK) for row in rows])
         tokens = self.rolling.pose([row.slot for row in rows], keypoints)
         placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
@@ -209,11 +174,8 @@ class Engine:
 
     def view(self, camera: str) -> CameraView:
         """Every IMU's posterior in ``camera``, one-to-one over its people's parts."""
-        tracks = tuple(track for name, track in self.tracks if name == camera)
-        slots = [self.tracks[camera, track].slot for track in tracks]
-        known = self.evidence.sums.shape[2]
-        slots = [slot for slot in slots if slot < known]
-        tracks = tracks[: len(slots)]
+        rows = self._people(camera)
+        tracks, slots = tuple(row.track for row in rows), [row.slot for row in rows]
         sums = self.evidence.sums[SLOW][:, slots].cpu().numpy().astype(np.float64)
         motion = self.evidence.motion_s[SLOW][:, slots].numpy()
         posteriors = [
@@ -245,8 +207,7 @@ class Engine:
         return changed
 
     def _contradicted(self, imu: int, camera: str) -> bool:
-        known = self.evidence.sums.shape[2]
-        slots = [row.slot for row in self.tracks.values() if row.camera == camera and row.slot < known]
+        slots = [row.slot for row in self._people(camera)]
         if not slots or float(self.evidence.motion_s[FAST, imu, slots].max()) < CHANGE_MOTION_S:
             return False
         scale = self.calibration.scale
@@ -258,8 +219,13 @@ class Engine:
         near = fast[place, part, max(0, lag - 3) : lag + 4].max()
         return float(fast.max() - max(near, 0.0)) > CHANGE_NATS and near < 0
 
+    def _people(self, camera: str) -> list[Track]:
+        """The tracks of ``camera`` of which there is anything to say."""
+        known = self.evidence.sums.shape[2]
+        return [row for row in self.tracks.values() if row.camera == camera and row.slot < known]
+
     def moving(self, imu: str) -> bool:
-        return self.imus[imu].confidence > MOVING
+        return self.imus[imu].motion > MOVING
 
     @property
     def late(self) -> int:
@@ -272,7 +238,7 @@ class Engine:
         return sum(row.timeline.broken for row in self._rows)
 
     @property
-    def _rows(self) -> list[_ImuRow | _Track]:
+    def _rows(self) -> list[ImuRow | Track]:
         return [*self.imus.values(), *self.tracks.values()]
 
     def latencies_s(self, now_ns: int) -> list[float]:

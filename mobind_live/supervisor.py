@@ -222,7 +222,8 @@ class Child:
                 if isinstance(line, LogLine):
                     if line.level >= logging.ERROR:
                         self._last_words = line.text
-                    logging.getLogger(self.spec.name).log(line.level, "%s: %s", self.spec.name, line.text)
+                    text = line.text.removeprefix(f"{self.spec.name}: ")  # a driver may name its device, too
+                    logging.getLogger(self.spec.name).log(line.level, "%s: %s", self.spec.name, text)
         except (EOFError, OSError):
             return  # it died; ``watch`` sees to that
 

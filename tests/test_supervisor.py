@@ -16,7 +16,7 @@ import children
 import pytest
 
 from mobind_live.bus import Intake, MemoryBus, Proxy, Publisher, Subscriber, TopicCount
-from mobind_live.process import Boot
+from mobind_live.process import Boot, LogLine
 from mobind_live.schema import Health, Received
 from mobind_live.supervisor import Child, ProcessSpec, RestartPolicy, Supervisor
 
@@ -260,6 +260,15 @@ def test_a_process_that_even_a_kill_does_not_end_is_replaced(caplog: pytest.LogC
     child.watch(61 * SECOND)
     assert (child.pid, child.restarts, child.start_at_ns) == (None, 1, 61 * SECOND)
     assert "is killed, and does not go" in caplog.text
+
+
+def test_a_device_is_named_once_in_its_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    child = immortal()
+    child._connection, theirs = multiprocessing.Pipe()
+    for text in ("a: 2 bad lines", "opened"):
+        theirs.send(LogLine(logging.WARNING, "mobind_live.x", text))
+    child.watch(SECOND)
+    assert caplog.messages == ["a: 2 bad lines", "a: opened"]
 
 
 def test_time_in_which_the_supervisor_stood_still_is_not_held_against_others() -> None:

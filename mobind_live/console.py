@@ -55,7 +55,7 @@ class LiveTable:
         self.view = view
         self._terminal = terminal or rich_console.Console()
         self._live = Live(console=self._terminal, screen=True, auto_refresh=False, transient=True)
-        self._next_ns = 0
+        self._next_ns = self._last_ns = 0
         self._handlers: list[logging.Handler] = [_NoteHandler(view)]
         if log is not None:
             self._handlers.append(logging.FileHandler(log))
@@ -70,13 +70,13 @@ class LiveTable:
     ) -> None:
         self._live.stop()
         _remove(self._handlers)
-        self._terminal.print(self._picture(host_now_ns()))
+        self._terminal.print(self._picture(self._last_ns))  # as it was: by now all have fallen silent
         if self.view.log:
             self._terminal.print(f"stopped; the log is in {self.view.log}", style="dim", highlight=False)
 
     def feed(self, batch: list[Received]) -> None:
         """Take in ``batch``; redraw if it is time to."""
-        now_ns = host_now_ns()
+        now_ns = self._last_ns = host_now_ns()
         self.view.feed(batch, now_ns)
         if now_ns >= self._next_ns:
             self._next_ns = now_ns + TABLE_EVERY_NS

@@ -87,6 +87,7 @@ class Child:
         self._state = "starting"
         self._beat_ns = 0
         self._last_error = ""
+        self._before = "loading"
         self._last_words = ""
         self._report = Heartbeat(spec.name, sender, speaks_for_another=True)
 
@@ -155,9 +156,13 @@ class Child:
             self._died(f"no heartbeat for {limit_ns // 10**9} s", now_ns)
 
     def report(self) -> None:
-        """Speak for the process while it cannot."""
-        if self.failed and self._report.due():
+        """Speak for the process while it cannot: it is given up, or still imports."""
+        if not self._report.due():
+            return
+        if self.failed:
             self._say("failed", self._last_error)
+        elif not self.heard_from:
+            self._say("starting", self._before)
 
     def excuse(self, ns: int) -> None:
         """Time in which nobody could be heard is not held against it."""
@@ -195,10 +200,12 @@ class Child:
             self._give_up(f"given up after {self.policy.limit} restarts in 60 s; {reason}")
             return
         self.restarts += 1
+        self.heard_from = False
+        self._before = f"restarting; {reason}"
         self.start_at_ns = now_ns + delay_ns
         when = f"in {delay_ns * 1e-9:.1f} s" if delay_ns else "now"
         _log.warning("%s: %s; restarting %s", self.spec.name, how, when)
-        self._say("starting", f"restarting; {reason}")
+        self._say("starting", self._before)
 
     def _give_up(self, reason: str) -> None:
         self.close()

@@ -262,6 +262,13 @@ def test_a_process_that_even_a_kill_does_not_end_is_replaced(caplog: pytest.LogC
     assert "is killed, and does not go" in caplog.text
 
 
+def test_a_process_that_still_imports_is_spoken_for(stage: Stage) -> None:
+    stage.play(
+        [ProcessSpec(name="a", target=children.beat)],
+        (lambda: any((item.state, item.detail) == ("starting", "loading") for item in stage.heard), nothing),
+    )
+
+
 def test_a_device_is_named_once_in_its_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     child = immortal()
     child._connection, theirs = multiprocessing.Pipe()

@@ -21,6 +21,7 @@ SURE_NOBODY_MOTION_S = 6.0
 PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 MIN_SIGMA_S = 0.004
 TINY = 1e-30
+_SEGMENTS = (("upper_arm", "forearm"), ("thigh", "shank"))
 UNTHINKABLE = -1e6  # nats
 OUTLIER_P = 1e-6  # the chance that a camera's whole opinion is worth nothing
 
@@ -37,12 +38,16 @@ class Calibration:
     ``most`` is the evidence, in nats above the mean over lags, at which the network's own errors rather than
     chance set the limit: more is scaled down to it. Two limbs moving in step differ by little for as long as
     they do, and no amount of that makes one of them sure.
+
+    ``kin`` shrinks the log-odds between the two segments of one limb, and between chest and pelvis: what tells
+    them apart is how keypoints are drawn as much as how people move.
     """
 
     scale: float
     nobody: float
     background: float = 2.5
     most: float = 20.0
+    kin: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +104,30 @@ def posterior(
     logits = trusted(calibration.scale * evidence, calibration.most) + prior
     log_place = _log_sum(logits, 2)
     nobody = calibration.nobody + _background(logits, calibration.background)
-    total = float(_log_sum(np.append(log_place, nobody), 0))
     lags = np.exp(logits - log_place[:, :, None])
+    log_place = _kin_shrunk(log_place, calibration.kin)
+    total = float(_log_sum(np.append(log_place, nobody), 0))
     return CameraPosterior(tracks, log_place - total, float(nobody - total), lags, motion_s)
 
 
 def _log_sum(logs: np.ndarray, axis: int) -> np.ndarray:
     return np.asarray(logsumexp(logs, axis=axis))
+
+
+_KIN = np.array(
+    [(PARTS.index("chest"), PARTS.index("pelvis"))]
+    + [(PARTS.index(f"{s}_{a}"), PARTS.index(f"{s}_{b}")) for s in ("left", "right") for a, b in _SEGMENTS]
+)
+
+
+def _kin_shrunk(log_place: np.ndarray, share: float) -> np.ndarray:
+    """Log-probabilities (P, 11) with the log-odds inside each pair of kin multiplied by ``share``, and each
+    pair's total kept."""
+    pairs = log_place[:, _KIN]
+    shrunk = share * pairs
+    out = log_place.copy()
+    out[:, _KIN] = shrunk - _log_sum(shrunk, 2)[:, :, None] + _log_sum(pairs, 2)[:, :, None]
+    return out
 
 
 def trusted(logits: np.ndarray, most: float) -> np.ndarray:

@@ -183,14 +183,13 @@ class Engine:
                 sums[imu],
                 self.priors.get((imu, camera), np.zeros(())),
                 tracks,
-                float(motion[imu].max(initial=0.0)),
+                0.0,  # until the answers of all IMUs name the track it is to be that of
                 self.calibration,
             )
             for imu in range(len(self.names))
         ]
-        # Whoever has just come in has shown no motion yet, whatever an earlier track leads to expect.
         together = [
-            replace(given, motion_s=float(own[given.wearer.argmax()])) if given.p_none < 0.5 else given
+            replace(given, motion_s=_tested_s(given, own))
             for given, own in zip(binding.one_to_one(posteriors), motion, strict=True)
         ]
         return CameraView(together, sums)
@@ -257,6 +256,15 @@ class Engine:
             if row.last_token_ns and newest[camera]
         ]
         return [age for age in ages if 0 <= age < 60]
+
+
+def _tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:
+    """The seconds of motion (P,) behind the answer that is most probable: those of the track it names, or, if
+    it is nobody, those of whoever came last. Who has just come in has shown nothing yet, whatever an earlier
+    track leads to expect."""
+    if not motion_s.size:
+        return 0.0
+    return float(motion_s[given.wearer.argmax()] if given.p_none < 0.5 else motion_s.min())
 
 
 def unbroken(time_ns: np.ndarray) -> list[np.ndarray]:

@@ -39,8 +39,8 @@ class Calibration:
     chance set the limit: more is scaled down to it. Two limbs moving in step differ by little for as long as
     they do, and no amount of that makes one of them sure.
 
-    ``kin`` shrinks the log-odds between the two segments of one limb, and between chest and pelvis: what tells
-    them apart is how keypoints are drawn as much as how people move.
+    ``kin`` shrinks the log-odds between the two segments of one limb, and between chest and pelvis: what
+    tells them apart is how keypoints are drawn as much as how people move.
     """
 
     scale: float

@@ -118,13 +118,14 @@ _KIN = np.array(
     [(PARTS.index("chest"), PARTS.index("pelvis"))]
     + [(PARTS.index(f"{s}_{a}"), PARTS.index(f"{s}_{b}")) for s in ("left", "right") for a, b in _SEGMENTS]
 )
+_TIMES = np.array([2, 1, 1, 1, 1])
 
 
 def _kin_shrunk(log_place: np.ndarray, share: float) -> np.ndarray:
-    """Log-probabilities (P, 11) with the log-odds inside each pair of kin multiplied by ``share``, and each
-    pair's total kept."""
+    """Log-probabilities (P, 11) with the log-odds inside each pair of kin multiplied by ``share`` (twice for
+    the trunk), and each pair's total kept."""
     pairs = log_place[:, _KIN]
-    shrunk = share * pairs
+    shrunk = (share**_TIMES)[:, None] * pairs
     out = log_place.copy()
     out[:, _KIN] = shrunk - _log_sum(shrunk, 2)[:, :, None] + _log_sum(pairs, 2)[:, :, None]
     return out
@@ -253,13 +254,12 @@ class PartAnswer:
 
 
 def fuse_parts(given: list[CameraPosterior]) -> PartAnswer:
-    """One posterior over parts from all cameras that see people: a product of opinions, each at a power that
-    keeps two views of one motion from counting as two motions."""
+    """One posterior over parts from all cameras that see people: the mean of their log-opinions, since two
+    views of one motion err together and must not count as two motions."""
     seeing = [p for p in given if p.lags.size]
     if not seeing:
         return PartAnswer(np.zeros(len(PARTS)), 1.0)
-    power = len(seeing) ** -0.5
-    logs = np.sum([np.log(np.append(p.part, p.p_none) + OUTLIER_P) for p in seeing], axis=0) * power
+    logs = np.mean([np.log(np.append(p.part, p.p_none) + OUTLIER_P) for p in seeing], axis=0)
     weights = np.exp(logs - logs.max())
     weights = weights / weights.sum()
     return PartAnswer(weights[:-1], float(weights[-1]))

@@ -21,7 +21,7 @@ from mobind_live.timeline import RESET_NS
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
-PRIOR_FLOOR = -5.0  # nats: what an ended track taught can be unlearned
+PRIOR_FLOOR = -8.0  # nats: what an ended track taught can be unlearned
 CHANGE_NATS = 10.0
 CHANGE_MOTION_S = 2.5
 MOVING = 0.3  # an IMU's motion from which on it counts as moving

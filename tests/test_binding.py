@@ -232,11 +232,11 @@ def test_the_order_of_people_does_not_matter() -> None:
 # --- fusion and verdicts ---
 
 
-def test_cameras_that_agree_are_surer_than_one() -> None:
+def test_two_views_of_one_motion_are_no_surer_than_one() -> None:
     one = believing({(0, 5): 0.8, (0, 6): 0.15}, 0.05)
     both = fuse_parts([one, one])
     assert PARTS[both.best] == PARTS[5]
-    assert both.p > fuse_parts([one]).p
+    assert both.p == pytest.approx(fuse_parts([one]).p, abs=1e-4)
     assert both.probabilities.sum() + both.p_none == pytest.approx(1)
 
 
@@ -278,3 +278,32 @@ def test_verdicts(
     p: float, p_none: float, motion_s: float, moving: bool, stale: bool, expected: Verdict
 ) -> None:
     assert verdict(p, p_none, motion_s, moving, stale) is expected
+
+
+def test_more_evidence_of_a_small_difference_makes_nobody_sure() -> None:
+    """Two limbs in step differ by a few per cent; ten times the evidence leaves that as open as it was."""
+    left, right = PARTS.index("left_forearm"), PARTS.index("right_forearm")
+    for times in (1.0, 10.0):
+        evidence = with_peak(noise(3, people=1), 0, left, 5, height=25.0)
+        evidence = times * with_peak(evidence, 0, right, 5, height=24.0)
+        found = judged(evidence)
+        assert found.part[left] > found.part[right]
+        assert found.part[left] < binding.OK_P
+
+
+@pytest.mark.parametrize(("one", "other"), [("chest", "pelvis"), ("left_thigh", "left_shank")])
+def test_kin_are_told_apart_by_more_than_strangers(one: str, other: str) -> None:
+    def odds(rival: str) -> float:
+        evidence = with_peak(noise(4, people=1), 0, PARTS.index(one), 0, height=20.0)
+        found = judged(with_peak(evidence, 0, PARTS.index(rival), 0, height=17.0))
+        return float(found.log_place[0, PARTS.index(one)] - found.log_place[0, PARTS.index(rival)])
+
+    assert 0 < odds(other) < odds("right_upper_arm")
+
+
+def test_shrinking_the_odds_between_kin_keeps_what_they_add_up_to() -> None:
+    evidence = with_peak(noise(5), 1, PARTS.index("left_shank"), -20)
+    shrunk, plain = judged(evidence), posterior(evidence, FLAT, (1, 2), 20.0, replace(CALIBRATION, kin=1.0))
+    pair = [PARTS.index("left_thigh"), PARTS.index("left_shank")]
+    assert shrunk.part[pair].sum() == pytest.approx(plain.part[pair].sum(), abs=1e-9)
+    assert total(shrunk) == pytest.approx(1.0)

@@ -30,6 +30,7 @@ def main(path: Path) -> None:
     console.print(render(view, host_now_ns(), _WIDTH, _HEIGHT))
     svg = console.export_svg(title="mobind-live run")
     # The picture must show without fetching fonts from elsewhere.
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     Path(__file__).with_name("daemon.svg").write_text(svg)
 

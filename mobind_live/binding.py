@@ -17,7 +17,7 @@ from mobind_live.schema import PARTS, Verdict
 
 OK_P = 0.9
 MIN_MOTION_S = 2.0  # seconds of full motion before anything is called ok
-SURE_NOBODY_MOTION_S = 6.0
+SURE_NOBODY_MOTION_S = 12.0
 PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 MIN_SIGMA_S = 0.004
 TINY = 1e-30
@@ -273,6 +273,6 @@ def verdict(p: float, p_none: float, motion_s: float, moving: bool, stale: bool)
         return Verdict.OK
     if motion_s < MIN_MOTION_S and not moving:
         return Verdict.NO_MOTION
-    if p_none > 0.5 and motion_s >= SURE_NOBODY_MOTION_S:
+    if p_none >= OK_P and motion_s >= SURE_NOBODY_MOTION_S:
         return Verdict.UNBOUND
     return Verdict.AMBIGUOUS

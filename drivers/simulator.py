@@ -177,14 +177,15 @@ class Driver:
         self.counters.values["behind_s"] = round(max(behind_s, 0.0), 3)
         start_s, self._played_s = self._played_s, end_s
         for item in self._scene.chunk(start_s, end_s):
-            yield _reading(item) if isinstance(item, ImuPacket) else item
+            yield reading(item) if isinstance(item, ImuPacket) else item
 
     def _now_s(self) -> float:
         """Media time that is due by now."""
         return (host_now_ns() - self._context.epoch_ns) * 1e-9 * self._config.rate
 
 
-def _reading(packet: ImuPacket) -> ImuReading:
+def reading(packet: ImuPacket) -> ImuReading:
+    """A packet of the scene as a driver hands it out."""
     return ImuReading(
         stream=packet.stream,
         received_ns=packet.received_ns,

@@ -5,8 +5,8 @@ knows where in the recording it is: no positions, so only motion can match motio
 and about 2.5 s back. ``forward`` takes whole recordings; ``step`` takes the next block and a state, and
 gives the same numbers later by ``LOOKAHEAD`` tokens.
 
-A token is a vector inside the unit ball. Its length is its confidence: the dot product of an IMU token and
-a pose token, times the learned scale, adds to the log-likelihood that the two are one motion.
+A token is a vector inside the unit ball; the dot product of an IMU token and a pose token, times the
+learned scale, adds to the log-likelihood that the two are one motion.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from mobind_live.answers import Answers
-from mobind_live.driver import ImuReading, StreamSpec
+from mobind_live.driver import StreamSpec
+from mobind_live.drivers.simulator import reading
 from mobind_live.engine import Engine
 from mobind_live.kinematics.devices import ImuPacket
 from mobind_live.kinematics.scene import Scene, SceneConfig
@@ -68,22 +69,10 @@ def record(config: SceneConfig, seconds: float) -> list[Arrival]:
     arrivals = []
     for tick in range(round(seconds / TICK_S)):
         for item in scene.chunk(tick * TICK_S, (tick + 1) * TICK_S):
-            message = lanes[item.stream].imu(_reading(item)) if isinstance(item, ImuPacket) else item
+            message = lanes[item.stream].imu(reading(item)) if isinstance(item, ImuPacket) else item
             if not isinstance(message, Truth):
                 arrivals.append(Arrival((tick + 1) * TICK_S, message))
     return arrivals
-
-
-def _reading(packet: ImuPacket) -> ImuReading:
-    return ImuReading(
-        stream=packet.stream,
-        received_ns=packet.received_ns,
-        device_ns=packet.device_ns,
-        acc_m_s2=packet.acc_m_s2,
-        gyro_rad_s=packet.gyro_rad_s,
-        lost=packet.lost,
-        simulated=True,
-    )
 
 
 def true_offsets(config: SceneConfig) -> dict[tuple[str, str], float]:

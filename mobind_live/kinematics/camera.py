@@ -69,7 +69,6 @@ class KeypointNoise:
     wander: float = 0.010
     wander_s: float = 0.5
     drop: float = 0.02
-    drop_s: float = 0.4
     swap: float = 0.001
     outlier: float = 0.002
 

@@ -1,7 +1,9 @@
 """What a driver is; ``serve.py`` is the loop that serves one.
 
 A driver is one file with two names: ``Config``, a subclass of ``DriverConfig`` holding its YAML section,
-and ``Driver``, a context manager that opens the device and hands out what has arrived.
+and ``Driver``, a context manager that opens the device and hands out what has arrived. It may have a third,
+``discover() -> list[Found]``: which such devices are there, for ``mobind-live devices``. It takes some seconds
+at most, opens nothing that another program may be using, and raises DeviceError where it cannot search at all.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
@@ -38,6 +40,20 @@ class DeviceError(Exception):
 
     The text is one line for the user: what, where, and what to do.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device that a driver file's ``discover()`` found.
+
+    ``name`` is fit for the YAML (letters, digits, _ and -); ``about`` is a line for the user: what it is,
+    and what it can do, or why it cannot be used. ``yaml`` is its section under ``devices:``, ready to paste
+    (with ``driver``); empty if the device cannot be used.
+    """
+
+    name: str
+    about: str
+    yaml: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

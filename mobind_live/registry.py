@@ -12,11 +12,12 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mobind_live.driver import Context, Driver, DriverConfig
+from mobind_live.driver import Context, Driver, DriverConfig, Found
 
 _PACKAGE = "mobind_live.drivers"
 
@@ -42,6 +43,12 @@ def named(name: str) -> type[DriverConfig]:
 def from_file(path: Path) -> type[DriverConfig]:
     """The ``Config`` of the driver in the user's file ``path``. Raises DriverNotFound."""
     return _config_of(_load_file(path), str(path))
+
+
+def discoverers() -> dict[str, Callable[[], list[Found]]]:
+    """The ``discover`` functions of the drivers that have one, by the driver's name."""
+    modules = {name: importlib.import_module(f"{_PACKAGE}.{name}") for name in names()}
+    return {name: module.discover for name, module in modules.items() if hasattr(module, "discover")}
 
 
 def create(config: DriverConfig, context: Context) -> Driver:

@@ -2,8 +2,8 @@
 
 A driver is one file with two names: ``Config``, a subclass of ``DriverConfig`` holding its YAML section,
 and ``Driver``, a context manager that opens the device and hands out what has arrived. It may have a third,
-``discover() -> list[Found]``: which such devices are there, for ``mobind-live devices``. It takes some seconds
-at most, opens nothing that another program may be using, and raises DeviceError where it cannot search at all.
+``discover() -> list[Found]``: which such devices are there, for ``mobind-live devices``. It takes some
+seconds at most, disturbs no other program, and raises DeviceError where it cannot search at all.
 """
 
 from __future__ import annotations

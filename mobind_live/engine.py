@@ -10,7 +10,7 @@ import torch
 from mobind_live import binding
 from mobind_live.binding import Calibration, CameraPosterior
 from mobind_live.driver import StreamSpec
-from mobind_live.evidence import FAST, SLOW, Evidence
+from mobind_live.evidence import FAST, MEMORIES_S, SLOW, Evidence
 from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.losses import IMU_STRIDE
 from mobind_live.models.rolling import Rolling
@@ -38,10 +38,23 @@ class CameraView:
 
 
 class Engine:
-    """Keeps everything that a rig's answers rest on. Feed it with ``take``, let it work with ``advance``."""
+    """Keeps everything that a rig's answers rest on. Feed it with ``take``, let it work with ``advance``.
+
+    Live, memory fades, and a track that has gone leaves its place to others. For a recording that is read whole
+    ``memories_s`` may be infinite, ``keep_tracks`` keeps what was seen of everybody, and a larger ``block``
+    (steps encoded together) is quicker.
+    """
 
     def __init__(
-        self, imus: tuple[StreamSpec, ...], model: Binder, max_offset_s: float, device: torch.device
+        self,
+        imus: tuple[StreamSpec, ...],
+        model: Binder,
+        max_offset_s: float,
+        device: torch.device,
+        *,
+        memories_s: tuple[float, float] = MEMORIES_S,
+        keep_tracks: bool = False,
+        block: int = BLOCK,
     ) -> None:
         self.specs = {spec.name: spec for spec in imus}
         self.names = tuple(self.specs)
@@ -52,7 +65,10 @@ class Engine:
         )
         max_lag = round(max_offset_s * TOKEN_HZ)
         self.lags = 2 * max_lag + 1
-        self.evidence = Evidence(len(imus), len(PARTS), model.sizes.embedding, max_lag, TOKEN_HZ, device)
+        self.evidence = Evidence(
+            len(imus), len(PARTS), model.sizes.embedding, max_lag, TOKEN_HZ, device, memories_s
+        )
+        self.keep_tracks, self.block = keep_tracks, block
         self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
@@ -97,8 +113,9 @@ class Engine:
             if (message.stream, track) not in self.tracks:
                 self._begin(message.stream, track)
         for (camera, track), row in list(self.tracks.items()):
-            if camera != message.stream:
+            if camera != message.stream or (row.gone and track not in present):
                 continue
+            row.gone = False
             if track in present:
                 row.seen_ns = message.t_ns
                 keypoints = message.keypoints[present[track]].astype(np.float64)
@@ -110,7 +127,9 @@ class Engine:
                 self.rolling.reset_person(row.slot)
                 self.evidence.add_person(row.slot, row.start)
             if abs(message.t_ns - row.seen_ns) > GONE_NS:
-                self._end(camera, track)
+                row.gone = True
+                if not self.keep_tracks:
+                    self._end(camera, track)
 
     def _begin(self, camera: str, track: int) -> None:
         if self._free:
@@ -137,11 +156,11 @@ class Engine:
         """Encode and count whatever is complete; returns how many blocks that was."""
         blocks = 0
         while True:
-            waiting = [row for row in self._rows if row.timeline.ready >= BLOCK]
+            waiting = [row for row in self._rows if row.timeline.ready >= self.block]
             if not waiting:
                 return blocks
             # The oldest first, so that in a backlog no stream leaves the others behind its ring.
-            until = min(row.timeline.next or 0 for row in waiting) + BLOCK
+            until = min(row.timeline.next or 0 for row in waiting) + self.block
             imus = [r for r in waiting if isinstance(r, ImuRow) and (r.timeline.next or 0) < until]
             people = [r for r in waiting if isinstance(r, Track) and (r.timeline.next or 0) < until]
             if imus:
@@ -151,10 +170,10 @@ class Engine:
             blocks += len(imus) + len(people)
 
     def _encode_imus(self, rows: list[ImuRow]) -> None:
-        taken = [row.timeline.take(BLOCK) for row in rows]
+        taken = [row.timeline.take(self.block) for row in rows]
         acc, gyro, valid = (np.stack(values) for values in zip(*taken, strict=True))
         tokens = self.rolling.imu([row.slot for row in rows], acc, gyro, valid)
-        people = [row.slot for row in self.tracks.values() if row.out > 0]
+        people = [row.slot for row in self.tracks.values() if row.out > 0 and not row.gone]
         for row, own_acc, own_gyro in zip(rows, acc, gyro, strict=True):
             row.feel(own_acc, own_gyro)
         placed = [row.place(new * row.motion) for row, new in zip(rows, tokens, strict=True)]
@@ -163,7 +182,7 @@ class Engine:
         )
 
     def _encode_people(self, rows: list[Track]) -> None:
-        keypoints = np.stack([row.timeline.take(BLOCK) for row in rows])
+        keypoints = np.stack([row.timeline.take(self.block) for row in rows])
         tokens = self.rolling.pose([row.slot for row in rows], keypoints)
         placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
         self.evidence.see_people(

@@ -53,9 +53,17 @@ class Evidence:
     P): the seconds of motion in each. I is fixed; P grows."""
 
     def __init__(
-        self, imus: int, parts: int, width: int, max_lag: int, token_hz: float, device: torch.device
+        self,
+        imus: int,
+        parts: int,
+        width: int,
+        max_lag: int,
+        token_hz: float,
+        device: torch.device,
+        memories_s: tuple[float, float] = MEMORIES_S,
     ) -> None:
         self.max_lag, self.token_s, self.device = max_lag, 1.0 / token_hz, device
+        self.memories_s = memories_s
         self.parts, self.width = parts, width
         size = 2 * max_lag + SPARE
         self.imu = _Ring(torch.zeros(imus, size, width, device=device), torch.zeros(imus, dtype=torch.long))
@@ -121,7 +129,7 @@ class Evidence:
             self.sums[:, :, person] += self._diagonals(own, start, self.imu)
 
     def _forget(self, imu: int, motion_s: float, people: list[int]) -> None:
-        for memory, tau in enumerate(MEMORIES_S):
+        for memory, tau in enumerate(self.memories_s):
             keep = math.exp(-motion_s / tau)
             self.sums[memory, imu] *= keep
             self.motion_s[memory, imu] *= keep

@@ -60,9 +60,10 @@ class ImuRow(Row):
 
 @dataclass(slots=True)
 class Track(Row):
-    """One tracked person in one camera."""
+    """One tracked person in one camera. ``gone`` once unseen for so long that the track has ended."""
 
     camera: str = ""
     track: int = 0
+    gone: bool = False
     timeline: PoseTimeline = field(default_factory=PoseTimeline)
     seen_ns: int = 0

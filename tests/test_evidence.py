@@ -14,11 +14,17 @@ from hypothesis import strategies as st
 from mobind_live.evidence import FAST, MEMORIES_S, SLOW, SPARE, Evidence
 
 L, PARTS, WIDTH, HZ = 4, 2, 3, 25.0
+FOREVER = (math.inf, math.inf)
 CPU = torch.device("cpu")
 
 
-def evidence(imus: int = 1, people: tuple[int, ...] = (0,), heads: tuple[int, ...] = (0,)) -> Evidence:
-    made = Evidence(imus, PARTS, WIDTH, L, HZ, CPU)
+def evidence(
+    imus: int = 1,
+    people: tuple[int, ...] = (0,),
+    heads: tuple[int, ...] = (0,),
+    memories_s: tuple[float, float] = MEMORIES_S,
+) -> Evidence:
+    made = Evidence(imus, PARTS, WIDTH, L, HZ, CPU, memories_s)
     for slot, head in zip(people, heads, strict=True):
         made.add_person(slot, head)
     return made
@@ -39,11 +45,6 @@ def all_pairs(imu: dict[int, torch.Tensor], person: dict[int, torch.Tensor]) -> 
             if abs(m - p) <= L:
                 sums[:, m - p + L] += other @ own
     return sums
-
-
-@pytest.fixture
-def nothing_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mobind_live.evidence.MEMORIES_S", (math.inf, math.inf))
 
 
 @dataclass
@@ -86,7 +87,7 @@ def test_every_pair_is_counted_once_whatever_the_order_of_arrival(
     """Also where one side is ahead of the other, as long as the rings reach back that far."""
     imus = [stream(seed + 100 * i, plan, starts[i]) for i, plan in enumerate(imu_plans)]
     people = [stream(seed + 100 * i + 50, plan, starts[2 + i], PARTS) for i, plan in enumerate(person_plans)]
-    made = evidence(2, (0, 1), (starts[2], starts[3]))
+    made = evidence(2, (0, 1), (starts[2], starts[3]), FOREVER)
     for imu in (0, 1):
         made.restart(imu, starts[imu])
     order = data.draw(
@@ -99,14 +100,12 @@ def test_every_pair_is_counted_once_whatever_the_order_of_arrival(
     left |= {("person", i): iter(people[i].blocks) for i in (0, 1)}
     # No token here is more than a ring's spare places from any other.
     assert max(max(s.by_token, default=0) for s in (*imus, *people)) < SPARE + 30 + 2 * L
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mobind_live.evidence.MEMORIES_S", (math.inf, math.inf))
-        for kind, which in order:
-            first, block = next(left[kind, which])
-            if kind == "imu":
-                made.see_imus([which], [first], [block], [0, 1])
-            else:
-                made.see_people([which], [first], [block])
+    for kind, which in order:
+        first, block = next(left[kind, which])
+        if kind == "imu":
+            made.see_imus([which], [first], [block], [0, 1])
+        else:
+            made.see_people([which], [first], [block])
     for i in (0, 1):
         for p in (0, 1):
             truth = all_pairs(imus[i].by_token, people[p].by_token)
@@ -114,11 +113,10 @@ def test_every_pair_is_counted_once_whatever_the_order_of_arrival(
             torch.testing.assert_close(made.sums[FAST, i, p], truth, atol=1e-5, rtol=0)
 
 
-@pytest.mark.usefixtures("nothing_forgotten")
 @pytest.mark.parametrize("length", [1, 3, 17, SPARE])
 def test_rings_wrap(length: int) -> None:
     """Several times around, with blocks that start anywhere in the ring; several streams at once."""
-    made = evidence(2, (0, 1), (0, 0))
+    made = evidence(2, (0, 1), (0, 0), FOREVER)
     count = 5 * (2 * L + SPARE) // length * length
     imu, person = tokens(1, 2, count), tokens(2, 2, PARTS, count)
     for first in range(0, count, length):
@@ -131,10 +129,9 @@ def test_rings_wrap(length: int) -> None:
             torch.testing.assert_close(made.sums[SLOW, i, p], truth, atol=1e-3, rtol=0)
 
 
-@pytest.mark.usefixtures("nothing_forgotten")
 def test_what_the_ring_no_longer_holds_counts_for_nothing() -> None:
     """A stream far behind meets places that by now hold later tokens; they must not be taken for old ones."""
-    made = evidence()
+    made = evidence(memories_s=FOREVER)
     ring = 2 * L + SPARE
     for first in range(0, 3 * ring, 4):
         made.see_people([0], [first], [tokens(first, PARTS, 4)])
@@ -148,9 +145,8 @@ def test_what_the_ring_no_longer_holds_counts_for_nothing() -> None:
     assert made.sums[SLOW, 0, 0, :, :L].abs().max() == 0
 
 
-@pytest.mark.usefixtures("nothing_forgotten")
 def test_a_stream_that_starts_again_in_the_past_leaves_nothing_of_its_future() -> None:
-    made = evidence()
+    made = evidence(memories_s=FOREVER)
     made.see_imus([0], [100], [tokens(1, 5)], [0])
     made.see_imus([0], [50], [tokens(2, 5)], [0])
     made.see_people([0], [96], [tokens(3, PARTS, 10)])
@@ -182,9 +178,8 @@ def test_motion_counts_only_towards_people_in_view() -> None:
     assert made.motion_s[SLOW, 0, 1] > 0
 
 
-@pytest.mark.usefixtures("nothing_forgotten")
 def test_a_slot_used_again_knows_nothing_of_who_had_it() -> None:
-    made = evidence(1, (0, 1), (0, 0))
+    made = evidence(1, (0, 1), (0, 0), FOREVER)
     made.see_imus([0], [0], [tokens(1, 10)], [0, 1])
     made.see_people([0, 1], [0, 0], [tokens(2, PARTS, 10), tokens(3, PARTS, 10)])
     other = made.sums[:, :, 1].clone()

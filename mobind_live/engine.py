@@ -40,7 +40,7 @@ class CameraView:
 class Engine:
     """Keeps everything that a rig's answers rest on. Feed it with ``take``, let it work with ``advance``.
 
-    Live, memory fades, and a track that has gone leaves its place to others. For a recording that is read whole
+    Live, memory fades, and a track that has gone leaves its place to others. For a recording read whole,
     ``memories_s`` may be infinite, ``keep_tracks`` keeps what was seen of everybody, and a larger ``block``
     (steps encoded together) is quicker.
     """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterable
+from itertools import pairwise
 from types import TracebackType
 from typing import Annotated, Literal, Self
 
@@ -20,6 +21,8 @@ from mobind_live.clock import host_now_ns
 from mobind_live.driver import Context, Counters, DriverConfig, ImuReading, Part, StreamSpec
 from mobind_live.kinematics.devices import CameraSpec, ImuPacket, ImuSpec
 from mobind_live.kinematics.scene import Scene, SceneConfig
+from mobind_live.kinematics.seat import Move
+from mobind_live.kinematics.visits import Swap
 from mobind_live.schema import Message
 
 Exercise = Literal[
@@ -45,6 +48,28 @@ class CameraSection(BaseModel):
     delay_s: float = Field(default=0.0, ge=-30.0, le=30.0, description="hidden: its stamps run ahead by this")
 
 
+class MoveSection(BaseModel):
+    """A sensor is taken off and put on elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_s: float = Field(ge=0.0, description="when it is taken off, in seconds from the start")
+    person: int | None = Field(
+        default=None, ge=1, description="who wears it then; default: the same as before"
+    )
+    part: Part = Field(description="where it sits then")
+    takes_s: float = Field(default=4.0, ge=3.0, le=60.0, description="until it sits there")
+
+
+class SwapSection(BaseModel):
+    """The trackers of all cameras take two people for each other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_s: float = Field(ge=0.0, description="in seconds from the start")
+    people: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 2)
+
+
 class ImuSection(BaseModel):
     """A virtual IMU. What is left out is drawn from the scene's seed and the IMU's name."""
 
@@ -64,6 +89,15 @@ class ImuSection(BaseModel):
     burst_ms: float = Field(
         default=48.75, ge=0.0, le=500.0, description="packets leave this often; 0: each sample"
     )
+    moves: tuple[MoveSection, ...] = Field(default=(), description="taken off and put on elsewhere, in order")
+
+    def places(self) -> tuple[Move, ...]:
+        """The moves, each with its wearer's number counted from 0."""
+        person, found = self.person, []
+        for move in self.moves:
+            person = move.person or person
+            found.append(Move(at_s=move.at_s, person=person - 1, part=move.part, takes_s=move.takes_s))
+        return tuple(found)
 
 
 _CAMERAS = {"cam_front": CameraSection(azimuth_deg=0.0), "cam_side": CameraSection(azimuth_deg=70.0)}
@@ -87,15 +121,28 @@ class Config(DriverConfig):
     in_step: bool = Field(default=False, description="everybody does the same at the same time")
     occlusion: bool = True
     absence_every_s: float = Field(default=120.0, ge=0.0, description="somebody leaves this often; 0: never")
+    swaps: tuple[SwapSection, ...] = Field(default=(), description="track ids exchanged, in order")
     rate: float = Field(default=1.0, gt=0.0, le=100.0, description="media seconds in each real second")
 
     @model_validator(mode="after")
     def _known_wearers(self) -> Self:
         for name, imu in self.imus.items():
-            if imu.person > self.people:
-                raise ValueError(f"imus.{name}.person is {imu.person}, but people is {self.people}")
+            for person in (imu.person, *(move.person + 1 for move in imu.places())):
+                if person > self.people:
+                    raise ValueError(f"imus.{name}.person is {person}, but people is {self.people}")
+            for before, after in pairwise(imu.places()):
+                if after.at_s < before.end_s:
+                    raise ValueError(
+                        f"imus.{name}.moves: the move at {after.at_s} s begins before {before.end_s} s, "
+                        "when the one before it ends"
+                    )
         if both := sorted(self.cameras.keys() & self.imus.keys()):
             raise ValueError(f"{both[0]} is both a camera and an IMU")
+        for swap in self.swaps:
+            if max(swap.people) > self.people or len(set(swap.people)) < 2:
+                raise ValueError(f"swaps: people {list(swap.people)}, but there are 1 to {self.people}")
+        if [s.at_s for s in self.swaps] != sorted(s.at_s for s in self.swaps):
+            raise ValueError("swaps: give them in order of at_s")
         return self
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
@@ -117,6 +164,7 @@ class Config(DriverConfig):
             in_step=self.in_step,
             occlusion=self.occlusion,
             absence_every_s=self.absence_every_s,
+            swaps=tuple(Swap(at_s=s.at_s, people=(s.people[0] - 1, s.people[1] - 1)) for s in self.swaps),
         )
 
     def _camera(self, name: str, section: CameraSection) -> CameraSpec:
@@ -138,6 +186,7 @@ class Config(DriverConfig):
             jitter_ms=section.jitter_ms,
             loss=section.loss,
             burst_ms=section.burst_ms,
+            moves=section.places(),
         )
 
 

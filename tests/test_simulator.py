@@ -63,6 +63,17 @@ def test_with_nothing_said_there_are_two_people_two_cameras_and_five_imus() -> N
     assert len({i.delay_s for i in scene.imus}) == 5
 
 
+def test_moves_and_swaps_count_people_from_1_and_a_moved_sensor_stays_on_its_wearer_unless_told() -> None:
+    moves = [{"at_s": 5, "part": "head", "person": 2}, {"at_s": 20, "part": "chest", "takes_s": 6}]
+    imus = {"a": {"part": "chest", "moves": moves}}
+    scene = config(imus=imus, swaps=[{"at_s": 9, "people": [2, 1]}]).scene()
+    assert [(m.at_s, m.person, m.part, m.takes_s) for m in scene.imus[0].moves] == [
+        (5.0, 1, "head", 4.0),
+        (20.0, 1, "chest", 6.0),
+    ]
+    assert [(s.at_s, s.people) for s in scene.swaps] == [(9.0, (1, 0))]
+
+
 def test_packets_leave_out_of_step_with_the_samples() -> None:
     """Otherwise the shortest wait drifts with the device's clock, and no mapping could see that drift."""
     assert all((i.burst_ms / 1000 * i.rate_hz) % 1 > 0.1 for i in config().scene().imus)
@@ -84,6 +95,14 @@ def test_what_is_drawn_depends_on_the_seed_and_the_own_name_only() -> None:
         ({"imus": {"a": {"part": "tail"}}}, "left_forearm"),
         ({"cameras": {"x": {}}, "imus": {"x": {"part": "chest"}}}, "both a camera and an IMU"),
         ({"script": ["flying"]}, "walking"),
+        ({"imus": {"a": {"part": "chest", "moves": [{"at_s": 5, "part": "head", "person": 3}]}}}, "is 2"),
+        (
+            {"imus": {"a": {"part": "chest", "moves": [{"at_s": s, "part": "head"} for s in (5, 8)]}}},
+            "begins before 9.0 s",
+        ),
+        ({"swaps": [{"at_s": 5, "people": [1, 3]}]}, "1 to 2"),
+        ({"swaps": [{"at_s": 5, "people": [2, 2]}]}, "1 to 2"),
+        ({"swaps": [{"at_s": 5}, {"at_s": 4}]}, "in order"),
         ({"people": 9}, "less than or equal to 8"),
         ({"persons": 2}, "not permitted"),
         ({"rate": 0}, "greater than 0"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mobind_live.kinematics.seat import Move
 from mobind_live.schema import Message
 
 S_TO_NS = 1_000_000_000
@@ -29,7 +30,8 @@ class CameraSpec:
 class ImuSpec:
     """One virtual IMU on ``part`` of person number ``person``. ``delay_s`` is hidden; the device's own
     clock reads ``clock_offset_s + (1 + clock_drift_ppm * 1e-6) * media time``. Packets leave every
-    ``burst_ms``, arrive up to about ``jitter_ms`` late, and a share ``loss`` of them never does."""
+    ``burst_ms``, arrive up to about ``jitter_ms`` late, and a share ``loss`` of them never does. ``moves``
+    take it elsewhere."""
 
     name: str
     person: int
@@ -41,6 +43,7 @@ class ImuSpec:
     jitter_ms: float = 6.0
     loss: float = 0.005
     burst_ms: float = 48.75
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ FIRST_S = -60.0  # the earliest time that can be asked for: hidden delays look b
 _BLEND_S = 1.1  # from one exercise to the next
 _MARGIN_S = 2.0  # how far a bout's cycles are known beyond its ends, for blending
 _TEMPOS_KEPT = 32
-_RAMP_S = 1.2  # to reach walking speed, and to stop
+RAMP_S = 1.2  # to reach walking speed, and to stop
 _SIDED = {name.removeprefix("left_") for name in DOFS if name.startswith("left_")}
 
 
@@ -59,17 +59,17 @@ class Bout:
         """Angle along the oval at ``t_s``, standing still before the start and after the end."""
         length = self.end_s - self.start_s
         u = np.clip(t_s - self.start_s, 0.0, length)
-        return self.turn + self.pace * (_ramp(u) - _ramp(np.maximum(u - (length - _RAMP_S), 0.0)))
+        return self.turn + self.pace * (ramp(u) - ramp(np.maximum(u - (length - RAMP_S), 0.0)))
 
     @property
     def end_turn(self) -> float:
         return float(self.travel(np.array([self.end_s]))[0])
 
 
-def _ramp(t: np.ndarray) -> np.ndarray:
+def ramp(t: np.ndarray) -> np.ndarray:
     """Distance at unit speed after starting smoothly over the ramp: the integral of ``smooth``."""
-    u = np.minimum(t / _RAMP_S, 1.0)
-    return _RAMP_S * (u**6 - 3 * u**5 + 2.5 * u**4) + np.maximum(t - _RAMP_S, 0.0)
+    u = np.minimum(t / RAMP_S, 1.0)
+    return RAMP_S * (u**6 - 3 * u**5 + 2.5 * u**4) + np.maximum(t - RAMP_S, 0.0)
 
 
 class Person:

@@ -11,7 +11,7 @@ import numpy as np
 from mobind_live.kinematics.devices import S_TO_NS, CameraSpec, Due, ImuPacket, ImuSpec
 from mobind_live.kinematics.motion import Person
 from mobind_live.kinematics.viewing import ViewingCamera
-from mobind_live.kinematics.visits import Visits
+from mobind_live.kinematics.visits import Swap, Visits
 from mobind_live.kinematics.worn import WornImu
 from mobind_live.schema import Message, Truth, WornTruth
 
@@ -22,7 +22,8 @@ _SPACING_M = (3.4, 2.7)  # between the people's places, to the room's depth and 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneConfig:
     """What is in the room. ``script`` limits what people do; ``in_step`` makes everybody do the same at
-    the same time; somebody leaves every ``absence_every_s`` on average (0: never)."""
+    the same time; somebody leaves every ``absence_every_s`` on average (0: never);
+    ``swaps`` are what the cameras' trackers get wrong."""
 
     seed: int = 0
     people: int = 2
@@ -32,6 +33,15 @@ class SceneConfig:
     in_step: bool = False
     occlusion: bool = True
     absence_every_s: float = 120.0
+    swaps: tuple[Swap, ...] = ()
+
+
+def _worn(imu: WornImu, t_s: float) -> WornTruth:
+    """Where the sample stamped ``t_s`` (media time) was taken; on nobody while the sensor is carried."""
+    spec = imu.spec
+    seat = imu.seat.wearer(t_s - spec.delay_s)
+    person, part = (person_name(seat[0]), seat[1]) if seat else ("", "")
+    return WornTruth(imu=spec.name, person=person, part=part, delay_s=spec.delay_s)
 
 
 def person_name(number: int) -> str:
@@ -46,10 +56,9 @@ class Scene:
         self._epoch_ns = epoch_ns
         seed = config.seed
         self.people = [self._person(number) for number in range(config.people)]
-        visits = Visits(seed, config.people, config.absence_every_s)
+        visits = Visits(seed, config.people, config.absence_every_s, config.swaps)
         self._imus = [
-            WornImu((seed, 5, i), spec, self.people[spec.person], epoch_ns)
-            for i, spec in enumerate(config.imus)
+            WornImu((seed, 5, i), spec, self.people, epoch_ns) for i, spec in enumerate(config.imus)
         ]
         self._cameras = [
             ViewingCamera((seed, 6, i), spec, self.people, visits, epoch_ns, occlusion=config.occlusion)
@@ -78,10 +87,7 @@ class Scene:
         return Truth(
             stream="sim",
             t_ns=self._epoch_ns + round(t_s * S_TO_NS),
-            worn=tuple(
-                WornTruth(imu=i.name, person=person_name(i.person), part=i.part, delay_s=i.delay_s)
-                for i in self.config.imus
-            ),
+            worn=tuple(_worn(imu, t_s) for imu in self._imus),
             tracks={
                 camera.spec.name: {
                     str(track): person_name(person) for track, person in camera.track_ids(t_s).items()

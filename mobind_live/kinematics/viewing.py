@@ -67,7 +67,9 @@ class ViewingCamera:
         seen = stamp - self.spec.delay_s
         points = np.stack([person.at(seen).keypoints_m for person in self._people])  # (P, F, 17, 3)
         pixels, depth = project(self._camera, points)
-        present = np.stack([self._visits.present(p, seen) for p in range(len(points))])  # (P, F)
+        present = np.stack(
+            [self._visits.present(p, seen) & ~self._visits.hidden(p, seen) for p in range(len(points))]
+        )  # (P, F)
         clear = visible(self._camera, points, pixels, depth, present, occlusion=self._occlusion)
         heights = np.array([person.skeleton.height_m for person in self._people])
         height_px = self._camera.focal_px * heights[:, None] / np.maximum(depth.mean(axis=-1), 0.5)

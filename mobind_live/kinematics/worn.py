@@ -13,7 +13,7 @@ import numpy as np
 from mobind_live.kinematics.devices import S_TO_NS, Due, ImuPacket, ImuSpec
 from mobind_live.kinematics.imu import GRAVITY_M_S2, ImuNoise, random_rotations, virtual_imu
 from mobind_live.kinematics.motion import Person
-from mobind_live.schema import PARTS
+from mobind_live.kinematics.seat import Seat
 
 
 class WornImu:
@@ -26,16 +26,15 @@ class WornImu:
     _RINGING_S = 0.25
     _LATENCY_S = 0.002
 
-    def __init__(self, seed: Sequence[int], spec: ImuSpec, person: Person, epoch_ns: int) -> None:
+    def __init__(self, seed: Sequence[int], spec: ImuSpec, people: list[Person], epoch_ns: int) -> None:
         self.spec = spec
         self._seed = list(seed)
-        self._person = person
         self._epoch_ns = epoch_ns
         self._rate_hz = spec.rate_hz * (1 + spec.clock_drift_ppm * 1e-6)  # on the host's clock
         rng = np.random.default_rng([*seed, 0])
         self._noise = ImuNoise()
-        self._mount = random_rotations(rng, 1)[0]
-        self._shift_m = rng.normal(0.0, 0.02, 3)
+        mount = random_rotations(rng, 1)[0]
+        self.seat = Seat(seed, people, (spec.person, spec.part), mount, rng.normal(0.0, 0.02, 3), spec.moves)
         self._bias = rng.standard_normal((2, 3))
         self._scale = rng.standard_normal((2, 3))
         self._tissue = (2 * np.pi * rng.uniform(9.0, 18.0), rng.uniform(0.3, 0.55))
@@ -103,11 +102,8 @@ class WornImu:
         rate = self._rate_hz * finer
         ringing = int(self._RINGING_S * rate)
         grid = np.arange(first * finer - ringing - 1, (first + count) * finer + 1)
-        motion = self._person.at(grid / rate - self.spec.delay_s)
-        part = PARTS.index(self.spec.part)
-        segment = motion.rotation[:, part]
-        position = motion.mount_m[:, part] + segment @ self._shift_m
-        force, turning = virtual_imu(position, segment @ self._mount, rate)
+        position, rotation = self.seat.path(grid / rate - self.spec.delay_s)
+        force, turning = virtual_imu(position, rotation, rate)
         acc, gyro = (self._through_tissue(x[1:-1], rate)[ringing::finer] for x in (force, turning))
         white = np.random.default_rng([*self._seed, 2, number]).standard_normal((2, count, 3))
         n = self._noise

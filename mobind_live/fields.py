@@ -22,7 +22,8 @@ def record_name(name: str) -> str | None:
 
 
 class Record:
-    """One record of fixed size. ``names`` are the fields it has, as ``record_name`` gives them."""
+    """One record of fixed size. ``names`` are the fields it has, as ``record_name`` gives them; ``spans``
+    says of those that are unsigned integers how far they count before they begin again, scaled."""
 
     def __init__(self, format: str, names: Sequence[str], scale: Mapping[str, float] | None = None) -> None:
         """``format`` is Python's ``struct`` (``<`` little endian, which is the default, ``>`` big endian).
@@ -46,7 +47,11 @@ class Record:
         for name, value in zip(names, values, strict=True):
             if record_name(name) and isinstance(value, bytes):
                 raise ValueError(f"{name}: a number is needed, {format!r} gives bytes")
-        self._fields = [(i, field, _factor(field, scale or {})) for i, field in enumerate(fields) if field]
+        self._fields = [(i, field, factor(field, scale or {})) for i, field in enumerate(fields) if field]
+        most = self._struct.unpack(b"\xff" * self._struct.size)
+        self.spans = {
+            field: (most[i] + 1) * by for i, field, by in self._fields if type(most[i]) is int and most[i] > 0
+        }
 
     @property
     def size(self) -> int:
@@ -59,7 +64,7 @@ class Record:
             values = self._struct.unpack_from(data, offset)
         except struct.error as error:
             raise BadLine(f"{len(data) - offset} bytes, a record has {self.size}") from error
-        found = {field: values[i] if factor == 1 else values[i] * factor for i, field, factor in self._fields}
+        found = {field: values[i] if by == 1 else values[i] * by for i, field, by in self._fields}
         if not all(map(math.isfinite, found.values())):
             raise BadLine("a value is not finite")
         return found
@@ -67,13 +72,14 @@ class Record:
 
 def check_scale(scale: Mapping[str, float]) -> None:
     """Raises ValueError for a factor that is for nothing there is, or that is 0 or not finite."""
-    for name, factor in scale.items():
+    for name, by in scale.items():
         if name not in GROUPS and record_name(name) is None:
             raise ValueError(f"{name!r} is none of {', '.join(GROUPS)} and no field such as ax")
-        if not math.isfinite(factor) or factor == 0:
-            raise ValueError(f"{name}: a factor of {factor} leaves nothing")
+        if not math.isfinite(by) or by == 0:
+            raise ValueError(f"{name}: a factor of {by} leaves nothing")
 
 
-def _factor(field: str, scale: Mapping[str, float]) -> float:
+def factor(field: str, scale: Mapping[str, float]) -> float:
+    """What ``scale`` says for ``field``, or for its group; else 1."""
     group = next((group for group, letter in GROUPS.items() if field.startswith(letter)), "")
     return scale.get(field, scale.get(group, 1))

@@ -36,6 +36,10 @@ def test_factors_are_for_a_group_or_one_field_and_a_stamp_stays_whole_without() 
     assert read == {"t": 2**63 + 1, "ax": 1.5, "ay": 6, "gx": 3}
 
 
+def test_unsigned_counters_say_where_they_begin_again() -> None:
+    assert Record("<BIqfh", ("seq", "t", "mx", "ax", "ay"), {"t": 0.5}).spans == {"seq": 256, "t": 2.0**31}
+
+
 @pytest.mark.parametrize(
     ("format", "names", "says"),
     [

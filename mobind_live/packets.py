@@ -1,0 +1,132 @@
+"""Packets of binary samples to samples in SI units. Knows no radio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mobind_live.lines import MOTION, QUATERNION, BadLine
+from mobind_live.packet_form import CHECKSUMS, PacketForm
+from mobind_live.ticks import LONGEST_GAP_S, Gaps, Wrap, spread
+from mobind_live.units import ACC_M_S2, GYRO_RAD_S, axes_matrix
+
+MOST_M_S2, MOST_RAD_S = 5000.0, 500.0  # beyond what any worn sensor can measure: a corrupted number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """N samples of one packet, oldest first: ``device_ns`` (N,) int64 or None, ``acc_m_s2`` and
+    ``gyro_rad_s`` (N, 3) float32, ``quaternion`` (N, 4) float32 or None; ``lost`` before them."""
+
+    device_ns: np.ndarray | None
+    acc_m_s2: np.ndarray
+    gyro_rad_s: np.ndarray
+    quaternion: np.ndarray | None
+    lost: int
+
+
+Row = dict[str, float]
+
+
+class Decoder:
+    """The packets of one device, in the order of their arrival."""
+
+    def __init__(self, form: PacketForm, nominal_hz: float, axes: tuple[str, str, str]) -> None:
+        self._form = form
+        self._begins = bytes.fromhex(form.begins)
+        self._header, *self._records = form.records
+        self._period_ns = 1e9 / nominal_hz
+        self._turn = axes_matrix(axes).T
+        self._turned = axes != ("x", "y", "z")  # a quaternion is of the axes that it came with
+        self._clock, self._seq = Wrap(form.spans.get("t", 0)), Wrap(form.spans.get("seq", 0))
+        self._gaps = Gaps(self._period_ns)
+        self._packet_ns: int | None = None
+        self._last_seq: float | None = None
+
+    def __call__(self, data: bytes) -> Samples | None:
+        """The samples in one packet; None for a packet of another kind. Raises BadLine."""
+        if not data.startswith(self._begins):
+            return None
+        count = self._count(data)
+        header = self._header.read(data)
+        rows = self._rows(data, count)
+        motion = np.array([[row[name] for name in MOTION] for row in rows])  # (N, 6)
+        acc = motion[:, :3] * ACC_M_S2[self._form.acc] @ self._turn
+        gyro = motion[:, 3:] * GYRO_RAD_S[self._form.gyro] @ self._turn
+        if np.abs(acc).max() > MOST_M_S2 or np.abs(gyro).max() > MOST_RAD_S:
+            raise BadLine("a value is beyond what a sensor can measure")
+        by_seq = self._lost_by_seq(header, rows)
+        stamps = self._stamps(header, rows)
+        by_stamps = 0 if stamps is None else self._gaps(stamps.tolist())
+        return Samples(
+            device_ns=stamps,
+            acc_m_s2=acc.astype(np.float32),
+            gyro_rad_s=gyro.astype(np.float32),
+            quaternion=self._quaternion(rows),
+            lost=by_stamps if by_seq is None else by_seq,
+        )
+
+    def _count(self, data: bytes) -> int:
+        """How many samples are in ``data``, once its length and checksum are right. Raises BadLine."""
+        form, each = self._form, sum(record.size for record in self._records)
+        tail, compute = CHECKSUMS[form.checksum]
+        count, rest = divmod(len(data) - self._header.size - tail, each)
+        if form.size is None and (count < 1 or rest):
+            raise BadLine(f"{len(data)} bytes, expected {self._header.size + tail} and some times {each}")
+        if form.size is not None and (len(data) < form.size or (len(data) > form.size and not form.trailing)):
+            raise BadLine(f"{len(data)} bytes, expected {form.size}")
+        if tail and compute(data[:-tail]) != int.from_bytes(data[-tail:], "little"):
+            raise BadLine("the checksum is wrong")
+        return form.samples or count
+
+    def _rows(self, data: bytes, count: int) -> list[Row]:
+        """Each sample's fields, oldest first."""
+        rows: list[Row] = [{} for _ in range(count)]
+        at = self._header.size
+        for record in self._records:
+            for row in rows:
+                row |= record.read(data, at)
+                at += record.size
+        return rows if self._form.order == "oldest_first" else rows[::-1]
+
+    def _quaternion(self, rows: list[Row]) -> np.ndarray | None:
+        if self._turned or not set(QUATERNION) <= rows[0].keys():
+            return None
+        return np.array([[row[name] for name in QUATERNION] for row in rows], dtype=np.float32)
+
+    def _lost_by_seq(self, header: Row, rows: list[Row]) -> int | None:
+        """Samples missing by the counter; None where there is none. Raises BadLine for a repeat."""
+        counters = (
+            [row["seq"] for row in rows] if "seq" in rows[0] else [header["seq"]] if "seq" in header else []
+        )
+        missing = 0
+        each = len(rows) // max(1, len(counters))
+        for counter in counters:
+            seq, last = self._seq(counter), self._last_seq
+            self._last_seq = seq
+            if last is None:
+                continue
+            if seq == last:
+                raise BadLine("it came before: its counter is the same")
+            between = (seq - last - 1) * each
+            if 0 < between * self._period_ns < LONGEST_GAP_S * 1e9:
+                missing += int(between)
+        return missing if counters else None
+
+    def _stamps(self, header: Row, rows: list[Row]) -> np.ndarray | None:
+        """The samples' stamps, (N,) int64 ns. Raises BadLine."""
+        form = self._form
+        if form.tick_ns is None:
+            return None
+        if "t" in header:
+            before, self._packet_ns = self._packet_ns, _ns(self._clock(header["t"]), form.tick_ns)
+            newest = form.stamp_of == "newest"
+            return spread(self._packet_ns, before, len(rows), self._period_ns, newest=newest)
+        return np.array([_ns(self._clock(row["t"]), form.tick_ns) for row in rows], dtype=np.int64)
+
+
+def _ns(ticks: float, tick_ns: int) -> int:
+    if abs(ticks) * tick_ns > 4e18:
+        raise BadLine("the time is out of range")
+    return round(ticks * tick_ns)

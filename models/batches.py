@@ -14,7 +14,6 @@ from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
 from mobind_live.models.losses import Batch
 from mobind_live.schema import PARTS
 
-IMU_S, POSE_S = 4.0, 6.0
 _REAL_IMU_S, _REAL_POSE_S = 2.0, 4.0
 _SLACK_TOKENS = 5.0  # 0.2 s: UTD-MHAD's own constant shift must not be learned
 _TOKEN_STEPS = 2
@@ -22,15 +21,22 @@ _ABSENT = 0.15
 
 
 def virtual_batch(
-    seed: tuple[int, ...], reels: list[BodyMotion], people: int, worn: int, conditions: Conditions
+    seed: tuple[int, ...],
+    reels: list[BodyMotion],
+    people: int,
+    worn: int,
+    window_s: tuple[float, float],
+    conditions: Conditions,
 ) -> Batch:
-    """``people`` virtual people, each wearing ``worn`` sensors."""
+    """``people`` virtual people, each wearing ``worn`` sensors, for windows of ``window_s`` seconds: the
+    IMUs' and the longer one of the poses."""
     rng = np.random.default_rng(seed)
-    motion = windows(rng, reels, people, POSE_S, conditions)
+    imu_s, pose_s = window_s
+    motion = windows(rng, reels, people, pose_s, conditions)
     part = draw_parts(rng, people, worn)
     acc, gyro, valid = sensors(rng, motion, part, conditions)
     pose = PoseFeatures(people).step(keypoints(rng, motion, conditions))
-    steps, spare = round(IMU_S * STEP_HZ), round((POSE_S - IMU_S) * STEP_HZ)
+    steps, spare = round(imu_s * STEP_HZ), round((pose_s - imu_s) * STEP_HZ)
     # The IMU's grid and the camera's are not in step: moving the window by half tokens shows both phases.
     start = rng.integers(0, spare + 1, people)
     rows = np.arange(people)[:, None]
@@ -43,7 +49,7 @@ def virtual_batch(
         pose,
         part,
         start / _TOKEN_STEPS,
-        rng.uniform(0.5, IMU_S, (people, worn)),
+        rng.uniform(0.5, imu_s, (people, worn)),
         np.zeros(people),
     )
 
@@ -55,8 +61,7 @@ def real_batch(seed: tuple[int, ...], clips: list[utd_mhad.Clip], people: int) -
     acc, gyro = np.empty((people, steps, 3)), np.empty((people, steps, 3))
     points = np.empty((people, longer, 17, 3))
     part, shift, seconds = np.empty((people, 1), int), np.empty(people), np.empty((people, 1))
-    for n, index in enumerate(rng.integers(0, len(clips), people)):
-        clip = clips[index]
+    for n, clip in enumerate(_rivals(rng, clips, people)):
         total = len(clip.acc_g)
         first = int(rng.integers(0, max(1, total - steps)))
         pick = np.minimum(first + np.arange(steps), total - 1)
@@ -72,6 +77,20 @@ def real_batch(seed: tuple[int, ...], clips: list[utd_mhad.Clip], people: int) -
     imu = ImuFeatures(people).step(acc, gyro, np.ones((people, steps)))[:, None]
     pose = PoseFeatures(people).step(points)
     return _batch(rng, imu, pose, part, shift, seconds, np.full(people, _SLACK_TOKENS))
+
+
+def _rivals(rng: np.random.Generator, clips: list[utd_mhad.Clip], count: int) -> list[utd_mhad.Clip]:
+    """``count`` clips, every second one of the same action as the one before it by somebody else, if there
+    is anybody."""
+    drawn: list[utd_mhad.Clip] = []
+    for n, index in enumerate(rng.integers(0, len(clips), count)):
+        clip = clips[index]
+        if n % 2:
+            before = drawn[-1]
+            same = [c for c in clips if c.action == before.action and c.subject != before.subject]
+            clip = same[rng.integers(len(same))] if same else clip
+        drawn.append(clip)
+    return drawn
 
 
 def _seen_from_elsewhere(rng: np.random.Generator, joints_m: np.ndarray, flip: bool) -> np.ndarray:

@@ -53,19 +53,20 @@ class ImuFeatures:
     def _track(self, acc: np.ndarray, gyro: np.ndarray, valid: np.ndarray) -> None:
         """One step of the gravity, posture and heading trackers."""
         first = (self.age == 0)[:, None]
-        gravity = np.where(first, acc, self.gravity - _DT * _cross(gyro, self.gravity))
+        turned, heading = _turned_back(gyro * _DT, self.gravity, self.heading)
+        turned = np.where(first, acc / _norm(acc), turned)
+        heading = np.where(first, _any_perpendicular(turned), heading)
         unrest = np.abs(np.sqrt(np.sum(acc * acc, axis=-1)) - 1) + 0.1 * np.sqrt(np.sum(gyro * gyro, axis=-1))
         gain = _DT / _STILL_S / (1 + (unrest / 0.1) ** 2) + _DT / _MOVING_S
         gain = np.maximum(gain, 1 / (1 + self.age)) * valid
-        gravity = gravity + gain[:, None] * (acc - gravity)
+        gravity = turned + gain[:, None] * (acc - turned)
         self.gravity = gravity / _norm(gravity)
+        # The heading goes along with gravity's correction by the shortest turn between the two directions.
+        ahead = _dot(heading, self.gravity)
+        heading = heading - (turned + self.gravity) * ahead / np.maximum(1 + _dot(turned, self.gravity), 1e-6)
+        self.heading = heading / _norm(heading)
         blend = np.maximum(_DT / _POSTURE_S, 1 / (1 + self.age))[:, None]
         self.posture += blend * (self.gravity - self.posture)
-        heading = np.where(
-            first, _any_perpendicular(self.gravity), self.heading - _DT * _cross(gyro, self.heading)
-        )
-        heading = heading - self.gravity * np.sum(heading * self.gravity, axis=-1, keepdims=True)
-        self.heading = heading / _norm(heading)
         self.age += 1
 
     def _channels(
@@ -107,6 +108,20 @@ class ImuFeatures:
 
 def _norm(vector: np.ndarray) -> np.ndarray:
     return np.sqrt(np.sum(vector * vector, axis=-1, keepdims=True)) + 1e-9
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.sum(a * b, axis=-1, keepdims=True)
+
+
+def _turned_back(angle: np.ndarray, one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fixed directions ``one`` and ``two`` (rows, 3) in a frame that has turned by ``angle`` (rows, 3) rad:
+    Rodrigues' formula, so that the result is the same whichever way the sensor is mounted."""
+    size = _norm(angle)
+    axis, sine, cosine = angle / size, np.sin(size), np.cos(size)
+    return tuple(
+        v * cosine - _cross(axis, v) * sine + axis * _dot(axis, v) * (1 - cosine) for v in (one, two)
+    )
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -155,7 +170,18 @@ _POINTS = np.array(
     ]
 )
 _KIND = np.eye(4, dtype=np.float32)[[0, 1, 2, 2, 3, 3]]
-POSE_CHANNELS = _POINTS.shape[1] * 5 + _KIND.shape[1]
+# Three lines of each chain whose turning is a channel of its own: (chain, line, end).
+_LINES = np.array(
+    [
+        [(_K["nose"], _MID_EAR), (_MID_EAR, _MID_SHOULDER), (_K["left_ear"], _K["right_ear"])],
+        [(5, 6), (11, 12), (_MID_SHOULDER, _MID_HIP)],
+        [(5, 7), (7, 9), (5, 6)],
+        [(6, 8), (8, 10), (6, 5)],
+        [(11, 13), (13, 15), (11, 12)],
+        [(12, 14), (14, 16), (12, 11)],
+    ]
+)
+POSE_CHANNELS = _POINTS.shape[1] * 5 + _LINES.shape[1] * 2 + _KIND.shape[1]
 
 # Where each part is found in the output of the chains: (chain, head).
 PART_OUTPUT = np.array(
@@ -179,12 +205,14 @@ _LENGTH_ENDS = np.array(
         (8, 10),
     ]
 )
+_SHORT_M = 0.1
 SEEN = 0.3  # a joint with a lower score counts as missing
 _FORGET_S = 10.0
 
 
 class PoseFeatures:
-    """Channels of the six chains of ``rows`` people."""
+    """Channels of the six chains of ``rows`` people: six joints' places, velocities and scores, three lines'
+    turning, and the kind of chain."""
 
     def __init__(self, rows: int) -> None:
         self.age = np.zeros(rows, dtype=np.int64)
@@ -192,7 +220,7 @@ class PoseFeatures:
         self.scale = np.zeros(rows)
 
     def step(self, keypoints: np.ndarray) -> np.ndarray:
-        """Channels (rows, n, 6, 34) float32 of n new steps from keypoints (rows, n, 17, 3), in pixels.
+        """Channels (rows, n, 6, 40) float32 of n new steps from keypoints (rows, n, 17, 3), in pixels.
 
         A joint whose score is below 0.3 keeps the place where it was last seen.
         """
@@ -250,4 +278,15 @@ def _chain_channels(held: np.ndarray, before: np.ndarray, scale: np.ndarray, sco
     each = np.concatenate([2 * place, velocity, score[..., None]], axis=-1)
     chains = each[..., _POINTS, :].reshape(rows, steps, len(CHAINS), -1)
     kind = np.broadcast_to(_KIND, (rows, steps, *_KIND.shape))
-    return np.clip(np.concatenate([chains, kind], axis=-1), -6, 6).astype(np.float32)
+    turning = _turning(place, velocity).reshape(rows, steps, len(CHAINS), -1)
+    return np.clip(np.concatenate([chains, turning, kind], axis=-1), -6, 6).astype(np.float32)
+
+
+def _turning(place: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """How fast each chain's lines move end against end (m/s) and how fast they turn in the picture (rad/s),
+    (..., 6, 3, 2), both a third; a line too short to have an angle hardly counts as turning."""
+    a, b = np.moveaxis(_LINES, -1, 0)
+    line, change = place[..., b, :] - place[..., a, :], velocity[..., b, :] - velocity[..., a, :]
+    cross = line[..., 0] * change[..., 1] - line[..., 1] * change[..., 0]
+    speed = np.sqrt(np.sum(change * change, axis=-1))
+    return np.stack([speed, cross / (np.sum(line * line, axis=-1) + _SHORT_M**2)], axis=-1)

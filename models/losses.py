@@ -23,7 +23,7 @@ IMU_STRIDE = 2  # every second IMU token votes: neighbours say nearly the same
 class Batch:
     """B people, each with K of their sensors.
 
-    ``imu`` (B, K, Ti, 15) and ``pose`` (B, Tp, 6, 34) at 50 Hz; ``part`` (B, K) index of the part worn;
+    ``imu`` (B, K, Ti, 15) and ``pose`` (B, Tp, 6, 40) at 50 Hz; ``part`` (B, K) index of the part worn;
     ``shift`` (B,) the pose token, as a real number, at which the IMU's first token falls;
     ``length`` (B, K) how many IMU tokens count; ``absent`` (B, K) 1 where the wearer is left out of the
     candidates; ``slack`` (B,) tokens by which the pair's own clocks may be off (0: exact).

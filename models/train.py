@@ -39,6 +39,7 @@ class TrainConfig(BaseModel):
     steps: int = 4000
     people: int = 40
     worn: int = 3
+    windows_s: tuple[tuple[float, float], ...] = ((4.0, 6.0), (8.0, 12.0))
     rate: float = 2e-3
     seed: int = 0
     reels: int = 240
@@ -112,7 +113,10 @@ class Batches(Dataset[Batch]):
         config, seed = self.config, (self.config.seed, 1, index)
         if self.clips and config.real_every and index % config.real_every == 0:
             return real_batch(seed, self.clips, config.people)
-        return virtual_batch(seed, self.motion, config.people, config.worn, Conditions())
+        window_s = config.windows_s[index % len(config.windows_s)]
+        # Longer windows hold fewer people, so that every step costs about as much.
+        people = max(2, round(config.people * config.windows_s[0][1] / window_s[1]))
+        return virtual_batch(seed, self.motion, people, config.worn, window_s, Conditions())
 
 
 @dataclass

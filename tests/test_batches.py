@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,13 +12,13 @@ from numpy.random import default_rng
 
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import batches
-from mobind_live.models.batches import IMU_S, real_batch, virtual_batch
+from mobind_live.models.batches import real_batch, virtual_batch
 from mobind_live.models.datasets import bvh, reels, utd_mhad
 from mobind_live.models.datasets.virtual import Conditions, sensors, windows
 from mobind_live.models.encoders import TOKEN_HZ
 from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.peers.correlation import Correlation
-from mobind_live.models.features import STEP_HZ
+from mobind_live.models.features import IMU_CHANNELS, POSE_CHANNELS, STEP_HZ
 from mobind_live.models.losses import Batch
 from mobind_live.schema import PARTS
 
@@ -29,12 +29,15 @@ CLEAN = Conditions(
     wander=(1e-6, 1e-6),
     drop=0.0,
     occlusion=0.0,
+    sticks=0.0,
     acc_noise_g=(1e-4, 1e-4),
     gyro_noise_rad_s=(1e-4, 1e-4),
     smoothing=0.0,
     missing=0.0,
     wobble_m=0.0,
 )
+
+WINDOW_S = (4.0, 6.0)
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +53,23 @@ def same(a: Batch, b: Batch) -> bool:
 
 def test_a_batch_is_a_function_of_its_seed(motion: list[BodyMotion]) -> None:
     def make(index: int) -> Batch:
-        return virtual_batch((7, 1, index), motion, 3, 2, Conditions())
+        return virtual_batch((7, 1, index), motion, 3, 2, WINDOW_S, Conditions())
 
     assert same(make(0), make(0))
     assert not same(make(0), make(1))
 
 
 def test_shapes_and_ranges(motion: list[BodyMotion]) -> None:
-    batch = virtual_batch((0,), motion, 4, 3, Conditions())
+    imu_s, pose_s = WINDOW_S
+    batch = virtual_batch((0,), motion, 4, 3, WINDOW_S, Conditions())
 
-    assert batch.imu.shape == (4, 3, round(IMU_S * STEP_HZ), 15)
-    assert batch.pose.shape == (4, round(batches.POSE_S * STEP_HZ), 6, 34)
+    assert batch.imu.shape == (4, 3, round(imu_s * STEP_HZ), IMU_CHANNELS)
+    assert batch.pose.shape == (4, round(pose_s * STEP_HZ), 6, POSE_CHANNELS)
     assert all(len(set(row)) == 3 for row in batch.part.tolist())
-    spare = (batches.POSE_S - IMU_S) * TOKEN_HZ
+    spare = (pose_s - imu_s) * TOKEN_HZ
     assert (batch.shift >= 0).all()
     assert (batch.shift <= spare).all()
-    assert (batch.length <= IMU_S * TOKEN_HZ).all()
+    assert (batch.length <= imu_s * TOKEN_HZ).all()
     assert all(bool(torch.isfinite(getattr(batch, f.name)).all()) for f in fields(Batch))
 
 
@@ -80,12 +84,12 @@ def test_the_shift_said_is_the_shift_there(motion: list[BodyMotion], monkeypatch
 
         def step(self, first: np.ndarray, *rest: np.ndarray) -> np.ndarray:
             seen.append(first if not rest else rest[0])
-            return np.zeros((*first.shape[:2], 15), np.float32)
+            return np.zeros((*first.shape[:2], IMU_CHANNELS), np.float32)
 
     monkeypatch.setattr(batches, "ImuFeatures", Raw)
     monkeypatch.setattr(batches, "PoseFeatures", Raw)
     people = 12
-    batch = virtual_batch((3,), motion, people, len(PARTS), CLEAN)
+    batch = virtual_batch((3,), motion, people, len(PARTS), WINDOW_S, CLEAN)
     points, gyro = seen[0], seen[1].reshape(people, len(PARTS), -1, 3)
 
     errors = []
@@ -152,3 +156,13 @@ def test_real_pairs_have_slack_and_both_sides() -> None:
     sides = {PARTS[part] for part in batch.part.flatten().tolist()}
     assert sides == {"right_forearm", "left_forearm"}
     assert all(bool(torch.isfinite(getattr(batch, f.name)).all()) for f in fields(Batch))
+
+
+def test_every_second_real_clip_is_the_same_action_by_somebody_else() -> None:
+    clips = [replace(clip(subject), action=action) for subject in (1, 2) for action in (1, 2, 3)]
+
+    drawn = batches._rivals(default_rng(0), clips, 40)
+
+    pairs = list(zip(drawn[0::2], drawn[1::2], strict=True))
+    assert all(a.action == b.action and a.subject != b.subject for a, b in pairs)
+    assert len({a.action for a, _ in pairs}) == 3

@@ -15,7 +15,6 @@ from mobind_live.schema import KEYPOINTS
 # What a mirror turns round: the gyro along gravity, along the horizontal acceleration, and the sense in
 # which horizontal vectors turn. All others are the same for a left and a right limb.
 ODD_CHANNELS = (4, 6, 9, 11)
-ACROSS_TIME = (8, 9, 10, 11)
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
@@ -53,11 +52,7 @@ def test_the_mounting_changes_nothing() -> None:
 
     assert plain.shape == (3, 200, IMU_CHANNELS)
     assert plain.std(axis=(0, 1))[:13].min() > 1e-3
-    now = ~np.isin(np.arange(IMU_CHANNELS), ACROSS_TIME)
-    np.testing.assert_allclose(turned[..., now], plain[..., now], atol=1e-3)
-    # The heading is carried over 0.2 s by steps of first order, whose error knows where it started.
-    np.testing.assert_allclose(turned, plain, atol=0.06)
-    assert np.abs(turned - plain).mean() < 1e-3
+    np.testing.assert_allclose(turned, plain, atol=1e-3)
 
 
 @pytest.mark.parametrize("blocks", [[1] * 60, [2, 40, 18], [7, 53]])

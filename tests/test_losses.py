@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mobind_live.models import losses
 from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.models.features import POSE_CHANNELS
 from mobind_live.models.losses import IMU_STRIDE, Batch, binding_loss
 from mobind_live.schema import PARTS
 
@@ -143,7 +144,7 @@ def test_it_can_be_learned() -> None:
     model = Binder(Sizes(width=8, embedding=8))
     batch = Batch(
         imu=torch.randn(3, 2, 60, 15),
-        pose=torch.randn(3, 90, 6, 34),
+        pose=torch.randn(3, 90, 6, POSE_CHANNELS),
         part=torch.tensor([[0, 5], [1, 6], [2, 7]]),
         shift=torch.tensor([0.0, 5.0, 10.0]),
         length=torch.full((3, 2), 30.0),

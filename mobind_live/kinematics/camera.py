@@ -87,7 +87,9 @@ def yolo_noise(
     picture, ``visibility`` (..., T, 17) 1 for seen and 0 for hidden joints.
     """
     shape = pixels.shape[:-1]
-    level = rng.normal(0.93, 0.04, (*shape[:-2], 1, shape[-1])) + 0.05 * _slow(rng, shape, rate_hz, noise)
+    level = (
+        0.97 - rng.exponential(0.11, (*shape[:-2], 1, shape[-1])) + 0.05 * _slow(rng, shape, rate_hz, noise)
+    )
     score = np.clip(level * (0.35 + 0.65 * np.broadcast_to(visibility, shape)), 0.02, 0.995)
     hidden = _slow(rng, shape, rate_hz, noise) < _NORMAL.inv_cdf(max(noise.drop, 1e-9))
     score = np.where(hidden, rng.uniform(0.0, 0.3, shape), score)

@@ -28,7 +28,7 @@ JOINTS = (
     "UpperLeg_L", "LowerLeg_L", "UpperLeg_R", "LowerLeg_R",
 )  # fmt: skip
 ENDS = ("Hand_L", "Hand_R", "Foot_L", "Foot_R")
-_PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 0, 13, 7, 10, 12, 14)
+PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 0, 13, 7, 10, 12, 14)
 _RADIANS, _METRES = 1e-4, 2e-4
 RATE_HZ = 30.0
 # The file's world has y up; ours has z up.
@@ -176,7 +176,7 @@ def orthonormal(matrix: np.ndarray) -> np.ndarray:
 def body_motion(local: np.ndarray, root_m: np.ndarray, offset_m: np.ndarray, rate_hz: float) -> BodyMotion:
     """Body motion from local rotations (T, 15, 3, 3) and the root (T, 3)."""
     ends = np.broadcast_to(np.eye(3), (*local.shape[:-3], len(ENDS), 3, 3))
-    positions, rotations = forward(_PARENTS, offset_m, np.concatenate([local, ends], axis=-3), root_m)
+    positions, rotations = forward(PARENTS, offset_m, np.concatenate([local, ends], axis=-3), root_m)
     names = (*JOINTS, *ENDS)
     keypoints = np.empty((*local.shape[:-3], len(KEYPOINTS), 3))
     head = names.index("Head")

@@ -22,6 +22,7 @@ from mobind_live.models.datasets.bvh import (
     resampled,
     style_of,
 )
+from mobind_live.models.datasets.drills import drill
 
 REEL_HZ = 60.0
 _FADE = 24  # frames of cross-fade between takes (0.4 s)
@@ -46,9 +47,11 @@ class Variation:
     turn: float = 0.5
     turn_rad: float = 0.4
     height: tuple[float, float] = (0.87, 1.12)
+    drill: float = 0.35
+    drill_s: tuple[float, float] = (4.0, 14.0)
 
 
-PLAIN = Variation(speed=(1.0, 1.0), splice=0.0, turn=0.0, height=(1.0, 1.0))
+PLAIN = Variation(speed=(1.0, 1.0), splice=0.0, turn=0.0, height=(1.0, 1.0), drill=0.0)
 
 
 def make_reel(
@@ -72,6 +75,8 @@ def make_reel(
 def _piece(
     rng: np.random.Generator, takes: list[Take], variation: Variation
 ) -> tuple[np.ndarray, np.ndarray]:
+    if rng.random() < variation.drill:
+        return drill(rng, takes, rng.uniform(*variation.drill_s), REEL_HZ)
     local, root = resampled(takes[rng.integers(len(takes))], REEL_HZ, rng.uniform(*variation.speed))
     if rng.random() < variation.splice:
         other, _ = resampled(takes[rng.integers(len(takes))], REEL_HZ, rng.uniform(*variation.speed))

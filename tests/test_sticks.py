@@ -1,0 +1,59 @@
+"""Skeletons of angles: every segment keeps its direction in the picture and has a fixed length."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import default_rng
+
+from mobind_live.models.datasets.sticks import angles_only
+from mobind_live.schema import KEYPOINTS
+
+K = {name: index for index, name in enumerate(KEYPOINTS)}
+SEGMENTS = [
+    ("left_elbow", "left_shoulder"), ("right_wrist", "right_elbow"), ("left_knee", "left_hip"),
+    ("right_ankle", "right_knee"), ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"),
+]  # fmt: skip
+
+
+def people() -> np.ndarray:
+    rng = default_rng(3)
+    points = np.empty((8, 50, 17, 3))
+    points[..., :2] = rng.uniform(100, 600, (8, 1, 17, 2)) + rng.normal(0, 20, (8, 50, 17, 2))
+    points[..., 2] = 0.8
+    return points
+
+
+def lines(points: np.ndarray) -> np.ndarray:
+    ends = [[K[a], K[b]] for a, b in SEGMENTS]
+    return np.diff(points[:, :, ends, :2], axis=3)[:, :, :, 0]
+
+
+def test_angles_stay_and_lengths_stand_still() -> None:
+    points = people()
+
+    before, after = lines(points), lines(angles_only(default_rng(0), points, np.full(8, 400.0)))
+
+    length = np.linalg.norm(after, axis=-1)
+    np.testing.assert_allclose(length, np.broadcast_to(length[:, :1], length.shape), rtol=1e-9)
+    turned = np.sum(before * after, axis=-1) / np.linalg.norm(before, axis=-1) / length
+    np.testing.assert_allclose(turned, 1.0, atol=1e-9)
+    arm = length[:, 0, 0] / 400
+    assert 0.25 < arm.min() < arm.max() < 0.35
+
+
+def test_the_hips_stay_where_they_were_on_average() -> None:
+    points = people()
+    hips = [K["left_hip"], K["right_hip"]]
+
+    out = angles_only(default_rng(0), points, np.full(8, 400.0))
+
+    middle = out[:, :, hips, :2].mean(axis=2)
+    np.testing.assert_allclose(
+        middle, np.broadcast_to(points[:, :, hips, :2].mean(axis=(1, 2))[:, None], middle.shape)
+    )
+
+
+def test_some_keep_their_scores() -> None:
+    scores = angles_only(default_rng(0), people(), np.full(8, 400.0))[:, 0, 0, 2]
+
+    assert set(scores) == {0.8, 1.0}

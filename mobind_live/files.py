@@ -1,68 +1,58 @@
 """Reading recordings made elsewhere: keypoints and IMU samples in CSV files.
 
-Columns and units are recognized from the header: ``time_s``, ``Millis``, ``Timestamp (us)``; ``AccelX``,
-``acc_y``, ``Accelerometer Z (g)``, ``az``; likewise for the gyroscope. The delimiter may be a comma, a
-semicolon or a tab, and lines before the header are passed over.
+Columns and units are recognized from the header (``columns``) and held against the motion (``plausible``);
+the delimiter may be a comma, a semicolon or a tab, and lines before the header are passed over. A file that
+cannot be what it says is refused with one line, never guessed at.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mobind_live import columns, plausible
+from mobind_live.columns import Column, Hints
+from mobind_live.csv_table import FileError, Table, read_table
 from mobind_live.schema import KEYPOINTS
 from mobind_live.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
 
-HEADER_LINES = 40  # the header is found within these or not at all
+__all__ = ["FileError", "ImuFile", "KeypointFile", "rate_hz", "read_imu", "read_keypoints"]
 
-_TIME = re.compile(r"(millis|time ?stamp|sampletimefine|time|t)(?: (s|ms|us|ns))?")
-_SENSOR = re.compile(
-    r"(?:(acc|accel|accelerometer|acceleration|a)|(gyr|gyro|gyroscope|g)) ?([xyz123])(?: (.+))?"
-)
-_UNITS = {
-    "g": "g", "mg": "mg", "m s2": "m/s2", "m s 2": "m/s2",
-    "deg s": "deg/s", "dps": "deg/s", "rad s": "rad/s",
-}  # fmt: skip
-
-
-class FileError(ValueError):
-    """A file that cannot be used; the text is one line: which file, what is wrong, what to do."""
+_BACK_S = 1.0  # stamps that fall by more are a clock that began anew, not packets out of order
+_SPIKE_STEPS = 10
+_NO_HINTS = Hints()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeypointFile:
     """One person's keypoints: ``t_ns`` (T,) int64, the file's own stamps, rising; ``keypoints``
-    (T, 17, 3) float32, x y in pixels and score, 0 0 0 where missing. ``bad_rows`` could not be read."""
+    (T, 17, 3) float32, x y in pixels and score, 0 0 0 where missing. ``bad_rows`` could not be read;
+    ``start_ns`` is the first row's stamp; ``found`` says what was recognized."""
 
     path: Path
     t_ns: np.ndarray
     keypoints: np.ndarray
     bad_rows: int
+    start_ns: int
+    found: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImuFile:
     """One sensor's samples: ``t_ns`` (N,) int64, the file's own stamps, never falling; ``acc_m_s2`` and
-    ``gyro_rad_s`` (N, 3) float32. ``bad_rows`` could not be read; ``units`` says what was recognized."""
+    ``gyro_rad_s`` (N, 3) float32. ``bad_rows`` could not be read; ``start_ns`` is the first row's stamp,
+    usable or not; ``units`` and ``found`` say what was recognized."""
 
     path: Path
     t_ns: np.ndarray
     acc_m_s2: np.ndarray
     gyro_rad_s: np.ndarray
     bad_rows: int
+    start_ns: int
     units: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    path: Path
-    names: tuple[str, ...]
-    values: np.ndarray  # (rows, columns) float64, NaN where empty
-    bad_rows: int
+    found: str
 
 
 def read_keypoints(path: Path, *, limit: int | None = None) -> KeypointFile:
@@ -71,43 +61,61 @@ def read_keypoints(path: Path, *, limit: int | None = None) -> KeypointFile:
     Columns ``time_s`` (or another unit) and ``<keypoint>_x``, ``<keypoint>_y`` in pixels, with an optional
     ``<keypoint>_score``; without scores, what is finite counts 1. Raises FileError.
     """
-    table = _read_table(path, limit, want="time_s, nose_x, nose_y, ...")
-    columns = {name.replace(" ", "_"): index for index, name in enumerate(table.names)}
-    found = [k for k in KEYPOINTS if f"{k}_x" in columns and f"{k}_y" in columns]
-    if not found:
-        raise FileError(f"{path}: no keypoint columns; expected {KEYPOINTS[0]}_x, {KEYPOINTS[0]}_y, ...")
+    table = read_table(path, limit, columns.is_keypoint_header, "time_s, nose_x, nose_y, ...")
+    found = columns.keypoint_columns(table)
     keypoints = np.zeros((len(table.values), len(KEYPOINTS), 3), dtype=np.float32)
-    for name in found:
-        xy = table.values[:, [columns[f"{name}_x"], columns[f"{name}_y"]]]
+    for name, (x, y, score_column) in found.items():
+        xy = table.values[:, [x, y]]
         seen = np.isfinite(xy[:, 0] + xy[:, 1])
-        score = table.values[:, columns[f"{name}_score"]] if f"{name}_score" in columns else np.ones(len(xy))
+        score = np.ones(len(xy)) if score_column is None else table.values[:, score_column]
         score = np.where(seen & np.isfinite(score), score, 0.0)
         keypoints[:, KEYPOINTS.index(name)] = np.column_stack([np.where(seen[:, None], xy, 0.0), score])
-    t_ns, keep = _stamps(table, np.ones(len(keypoints), dtype=bool), strictly=True)
-    return KeypointFile(path=path, t_ns=t_ns, keypoints=keypoints[keep], bad_rows=_bad(table, keep))
+    _refuse_shares(path, keypoints)
+    time = columns.time_column(table, _NO_HINTS)
+    stamps = _stamps(table, time, np.ones(len(keypoints), dtype=bool), "", strictly=True)
+    scores = "with scores" if any(score is not None for *_, score in found.values()) else "without scores"
+    return KeypointFile(
+        path=path,
+        t_ns=stamps.t_ns,
+        keypoints=keypoints[stamps.keep],
+        bad_rows=table.bad_rows + int((~stamps.keep).sum()),
+        start_ns=stamps.start_ns,
+        found=f"time {time.titles[0]} ({stamps.unit}), {len(found)} of {len(KEYPOINTS)} keypoints {scores}",
+    )
 
 
-def read_imu(path: Path, *, limit: int | None = None) -> ImuFile:
+def _refuse_shares(path: Path, keypoints: np.ndarray) -> None:
+    seen = keypoints[keypoints[..., 2] > 0]
+    if len(seen) and float(np.abs(seen[:, :2]).max()) <= 1.5:
+        raise FileError(
+            f"{path}: keypoints between 0 and 1 are shares of the picture; "
+            "multiply x by its width and y by its height, in pixels"
+        )
+
+
+def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) -> ImuFile:
     """The IMU samples in ``path``, at most ``limit`` rows. Raises FileError.
 
-    A unit that the header does not name is told from the data: acceleration by gravity's size, the
-    gyroscope's by its range (nothing worn turns at 35 rad/s for long) and else by what goes with it.
+    A unit that neither ``hints`` nor the header names is told from gravity: by its size, and by how fast the
+    gyroscope turns it. One that is named must fit them.
     """
-    table = _read_table(path, limit, want="a time, AccelX .. AccelZ and GyroX .. GyroZ")
-    acc, named_acc = _triple(table, 1)
-    gyro, named_gyro = _triple(table, 2)
-    whole = np.isfinite(acc.sum(axis=1) + gyro.sum(axis=1))
-    t_ns, keep = _stamps(table, whole, strictly=False)
-    acc, gyro = acc[keep], gyro[keep]
-    acc_unit = named_acc if named_acc in ACC_M_S2 else _guess_acc(acc)
-    gyro_unit = named_gyro if named_gyro in GYRO_RAD_S else _guess_gyro(gyro, acc_unit)
+    is_header = columns.is_any_header if hints.acc and hints.gyro else columns.is_imu_header
+    table = read_table(path, limit, is_header, "a time, AccelX .. AccelZ and GyroX .. GyroZ")
+    acc, gyro = columns.acc_columns(table, hints), columns.gyro_columns(table, hints)
+    time = columns.time_column(table, hints)
+    whole = np.isfinite(acc.values.sum(axis=1) + gyro.values.sum(axis=1))
+    stamps = _stamps(table, time, whole, hints.time_unit, strictly=False)
+    acc_unit, gyro_unit = _units(path, acc, gyro, hints, stamps)
     return ImuFile(
         path=path,
-        t_ns=t_ns,
-        acc_m_s2=(acc * ACC_M_S2[acc_unit]).astype(np.float32),
-        gyro_rad_s=(gyro * GYRO_RAD_S[gyro_unit]).astype(np.float32),
-        bad_rows=_bad(table, keep),
+        t_ns=stamps.t_ns,
+        acc_m_s2=(acc.values[stamps.keep] * ACC_M_S2[acc_unit]).astype(np.float32),
+        gyro_rad_s=(gyro.values[stamps.keep] * GYRO_RAD_S[gyro_unit]).astype(np.float32),
+        bad_rows=table.bad_rows + int((~stamps.keep).sum()),
+        start_ns=stamps.start_ns,
         units=f"{acc_unit}, {gyro_unit}",
+        found=f"time {time.titles[0]} ({stamps.unit}), acc {' '.join(acc.titles)} ({acc_unit}), "
+        f"gyro {' '.join(gyro.titles)} ({gyro_unit})",
     )
 
 
@@ -118,114 +126,110 @@ def rate_hz(t_ns: np.ndarray) -> float:
     return (len(t_ns) - 1) / (float(t_ns[-1] - t_ns[0]) * 1e-9)
 
 
-def _read_table(path: Path, limit: int | None, *, want: str) -> _Table:
-    """The numbers in ``path`` below its header, the first line with at least four known names."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError as error:
-        raise FileError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise FileError(f"{path}: cannot be read: {reason}") from error
-    header = next((i for i, line in enumerate(lines[:HEADER_LINES]) if _is_header(line)), None)
-    if header is None:
-        raise FileError(f"{path}: no header found; expected columns {want}")
-    delimiter = _delimiter(lines[header])
-    names = tuple(_normal(cell) for cell in lines[header].split(delimiter))
-    body = lines[header + 1 :][:limit]
-    rows = [row for line in body if (row := _numbers(line, delimiter, len(names))) is not None]
-    if len(rows) < 2:
-        raise FileError(f"{path}: fewer than two rows of numbers under the header")
-    return _Table(path, names, np.array(rows, dtype=np.float64), len(body) - len(rows))
+@dataclass(frozen=True, slots=True)
+class _Stamps:
+    """``t_ns`` (K,) int64 of the rows kept, which rows those are (rows,) bool, the first row's stamp, and
+    the unit."""
+
+    t_ns: np.ndarray
+    keep: np.ndarray
+    start_ns: int
+    unit: str
 
 
-def _delimiter(line: str) -> str:
-    return max("\t,;", key=line.count)
-
-
-def _is_header(line: str) -> bool:
-    return sum(_known(_normal(cell)) for cell in line.split(_delimiter(line))) >= 4
-
-
-def _normal(cell: str) -> str:
-    """``"AccelX"`` to ``accel x``, ``"Timestamp (us)"`` to ``timestamp us``, ``"gyro_x_deg/s"`` likewise."""
-    cell = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cell.strip().strip('"'))
-    return re.sub(r"[^a-z0-9]+", " ", cell.lower().replace("^", "")).strip()
-
-
-def _known(name: str) -> bool:
-    keypoint = name.replace(" ", "_").rpartition("_")[0]
-    return bool(_TIME.fullmatch(name) or _SENSOR.fullmatch(name)) or keypoint in KEYPOINTS
-
-
-def _numbers(line: str, delimiter: str, columns: int) -> list[float] | None:
-    """One row, empty or odd cells as NaN; None if it has not as many cells as the header."""
-    cells = line.split(delimiter)
-    return [_number(cell) for cell in cells] if len(cells) == columns else None
-
-
-def _number(cell: str) -> float:
-    try:
-        return float(cell.strip().strip('"'))
-    except ValueError:
-        return math.nan
-
-
-def _triple(table: _Table, group: int) -> tuple[np.ndarray, str]:
-    """The three columns (rows, 3) of the accelerometer (group 1) or gyroscope (2), and the unit named."""
-    found: dict[str, tuple[int, str]] = {}
-    for index, name in enumerate(table.names):
-        match = _SENSOR.fullmatch(name)
-        if match is not None and match[group]:
-            axis = match[3] if match[3] in "xyz" else "xyz"[int(match[3]) - 1]
-            found.setdefault(axis, (index, _UNITS.get(match[4] or "", "")))
-    if len(found) < 3:
-        what = "AccelX, AccelY, AccelZ" if group == 1 else "GyroX, GyroY, GyroZ"
-        raise FileError(f"{table.path}: columns {what} not found in: {', '.join(table.names)}")
-    return table.values[:, [found[axis][0] for axis in "xyz"]], found["x"][1]
-
-
-def _stamps(table: _Table, usable: np.ndarray, *, strictly: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The stamps (K,) int64 ns of the rows kept, and which (rows,) bool those are: the usable ones whose
-    stamp is not before an earlier one's."""
-    matches = ((i, m) for i, name in enumerate(table.names) if (m := _TIME.fullmatch(name)))
-    column, match = next(matches, (None, None))
-    if column is None or match is None:
-        raise FileError(f"{table.path}: no time column; expected time_s, Millis or timestamp")
-    ticks = table.values[:, column]
-    usable = usable & np.isfinite(ticks)
+def _stamps(table: Table, time: Column, usable: np.ndarray, said: str, *, strictly: bool) -> _Stamps:
+    """The stamps of the usable rows whose stamp is not before an earlier one's. Raises FileError."""
+    ticks = time.values
+    stamped = np.isfinite(ticks)
+    usable = usable & stamped
     if usable.sum() < 2:
         raise FileError(f"{table.path}: fewer than two rows have all their numbers")
+    if usable.sum() < len(usable) / 2:
+        raise FileError(f"{table.path}: {(~usable).sum()} of {len(usable)} rows lack a number")
+    usable = _without_spikes(ticks, usable)
     before = np.maximum.accumulate(np.where(usable, ticks, -np.inf))
     before = np.concatenate([[-np.inf], before[:-1]])
     keep = usable & (ticks > before if strictly else ticks >= before)
+    back = float((before - ticks)[usable].max())
     if keep.sum() < usable.sum() / 2:
-        raise FileError(f"{table.path}: the stamps go back; split the file where the device was restarted")
-    ticks = ticks[keep]
-    unit = "ms" if match[1] == "millis" else match[2]
-    scale = TIME_NS[unit] if unit in TIME_NS else _guess_time(table.path, ticks)
-    return np.round(ticks * scale).astype(np.int64), keep
+        raise FileError(f"{table.path}: the stamps run backwards ({time.titles[0]})")
+    unit = _time_unit(table, time, ticks[keep], said)
+    if back * TIME_NS[unit] * 1e-9 > _BACK_S:
+        row = int(np.flatnonzero(usable & (ticks < before))[0]) + 1
+        raise FileError(
+            f"{table.path}: the stamps run backwards at row {row} of numbers ({time.titles[0]}); "
+            "split the file where the device was restarted"
+        )
+    scale = TIME_NS[unit]
+    start = float(ticks[stamped][0])
+    return _Stamps(np.round(ticks[keep] * scale).astype(np.int64), keep, round(start * scale), unit)
 
 
-def _bad(table: _Table, keep: np.ndarray) -> int:
-    return table.bad_rows + int((~keep).sum())
+def _without_spikes(ticks: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """``usable`` (rows,) without single stamps far ahead of both neighbours: what follows is not late."""
+    rows = np.flatnonzero(usable)
+    own = ticks[rows]
+    far = _SPIKE_STEPS * np.median(np.abs(np.diff(own)))
+    spike = np.zeros(len(rows), dtype=bool)
+    spike[1:-1] = (own[1:-1] > own[2:] + far) & (own[2:] >= own[:-2])
+    return np.isin(np.arange(len(usable)), rows[~spike])
 
 
-def _guess_time(path: Path, ticks: np.ndarray) -> int:
-    """The unit in ns by which the mean rate is one that a camera or a body-worn IMU has."""
-    step = float(ticks[-1] - ticks[0]) / (len(ticks) - 1)
-    for unit in TIME_NS.values():
-        if step > 0 and 4 <= 1e9 / (step * unit) <= 4000:
-            return unit
-    raise FileError(f"{path}: the time's unit is unclear; name the column time_s, time_ms or time_us")
+def _time_unit(table: Table, time: Column, ticks: np.ndarray, said: str) -> str:
+    unit = said or time.unit or plausible.time_unit(ticks)
+    if not unit:
+        raise FileError(
+            f"{table.path}: the time's unit is unclear; name the column time_s, time_ms or time_us"
+        )
+    if not plausible.time_fits(ticks, unit):
+        rate = plausible.rate_hz(ticks, unit)
+        better = plausible.time_unit(ticks)
+        raise FileError(
+            f"{table.path}: with {time.titles[0]} in {unit} there are {rate:.3g} samples per second"
+            + (f"; the unit seems to be {better}" if better else "")
+        )
+    return unit
 
 
-def _guess_acc(acc: np.ndarray) -> str:
-    size = float(np.median(np.linalg.norm(acc, axis=1)))
-    return "g" if size < 4 else "m/s2" if size < 200 else "mg"
+def _units(path: Path, acc: Column, gyro: Column, hints: Hints, stamps: _Stamps) -> tuple[str, str]:
+    """The units of acceleration and turn rate. Raises FileError where the motion contradicts them."""
+    a, w = acc.values[stamps.keep], gyro.values[stamps.keep]
+    said_acc, said_gyro = hints.acc_unit or acc.unit, hints.gyro_unit or gyro.unit
+    if (stamps.t_ns[-1] - stamps.t_ns[0]) * 1e-9 < plausible.ENOUGH_S:
+        size = float(np.median(np.linalg.norm(a, axis=1)))
+        said_acc = said_acc or ("g" if size < 4 else "m/s2" if size < 200 else "mg")
+        return said_acc, said_gyro or _gyro_by_range(w, said_acc)
+    for name, values in (("accelerometer", a), ("gyroscope", w)):
+        if not np.ptp(values, axis=0).any():
+            raise FileError(f"{path}: the {name} never changes; was it switched off?")
+    resting, turning = plausible.rest(a, stamps.t_ns), plausible.rest(w, stamps.t_ns)
+    if plausible.swapped(resting, turning):
+        raise FileError(
+            f"{path}: gravity is in {' '.join(gyro.titles)}, not in {' '.join(acc.titles)}: "
+            "acceleration and turn rate are swapped; say which is which with --imu-columns"
+        )
+    unit = resting.gravity_unit
+    if not unit:
+        raise FileError(
+            f"{path}: {' '.join(acc.titles)} measure {resting.size:.3g} at rest, which is gravity in no "
+            "unit; are these the right columns, and with gravity?"
+        )
+    if said_acc and said_acc != unit:
+        raise FileError(
+            f"{path}: {' '.join(acc.titles)} measure {resting.size:.3g} at rest, which is gravity in {unit}, "
+            f"not in {said_acc}; say so with --units acc={unit}"
+        )
+    fits = plausible.gyro_unit(a * ACC_M_S2[unit], w, stamps.t_ns)
+    if said_gyro and fits and said_gyro != fits:
+        raise FileError(
+            f"{path}: {' '.join(gyro.titles)} turn gravity as {fits} would, not as {said_gyro}; "
+            f"say so with --units gyro={fits}"
+        )
+    return unit, said_gyro or fits or _gyro_by_range(w, unit)
 
 
-def _guess_gyro(gyro: np.ndarray, acc_unit: str) -> str:
+def _gyro_by_range(gyro: np.ndarray, acc_unit: str) -> str:
+    """The unit of a gyroscope that hardly turned: nothing worn turns at 40 rad/s, and SI goes with SI."""
     if float(np.abs(gyro).max()) > 40:
         return "deg/s"
     return "rad/s" if acc_unit == "m/s2" else "deg/s"

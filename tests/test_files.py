@@ -83,7 +83,7 @@ def test_scores_are_read_where_there_are_any(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no header"),
+        ("", "the file is empty"),
         ("a,b,c,d\n1,2,3,4\n", "no header"),
         ("Millis,AccelX,AccelY,AccelZ\n0,1,2,3\n1,1,2,3\n", "GyroX"),
         ("AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ\n1,2,3,1,2,3\n1,2,3,1,2,3\n", "no time column"),

@@ -38,6 +38,7 @@ class Lane:
     def __init__(self, spec: StreamSpec) -> None:
         self.spec = spec
         self.stats = StreamStats(spec.name, spec.kind, spec.nominal_hz)
+        self.shed_before = 0  # the device was opened this time: each driver counts from 0
         self._device_clock = clock.DeviceClock(spec.nominal_hz) if spec.clock == "device" else None
         self._dejitter = clock.Dejitter(spec.nominal_hz) if spec.clock == "arrival" else None
 
@@ -94,6 +95,7 @@ class Service:
         self._lanes = {spec.name: Lane(spec) for spec in config.streams(context.name)}
         self._heartbeat = Heartbeat(context.name, sender, context.restarts)
         self._counters: dict[str, float] = {}
+        self._openings = 0
 
     def await_start(self, go: Go) -> None:
         """Wait, with heartbeats, for the rig to start; its epoch replaces the context's."""
@@ -138,11 +140,18 @@ class Service:
     def beat(self, state: State, detail: str = "") -> None:
         now_ns = host_now_ns()
         streams = tuple(lane.health(now_ns) for lane in self._lanes.values())
-        self._heartbeat.send(state, detail, streams, self._counters)
+        counters = self._counters
+        if self._openings > 1:
+            reopened = self._openings - 1 + counters.get("reopened", 0)
+            counters = {**counters, "reopened": reopened}
+        self._heartbeat.send(state, detail, streams, counters)
 
     def _play(self) -> None:
         with self._factory(self._config, self._context) as driver:
             self._counters = driver.counters.values
+            self._openings += 1
+            for lane in self._lanes.values():
+                lane.shed_before = lane.stats.shed
             self.beat("running")
             while not self._stop.is_set():
                 for item in driver.read():
@@ -167,9 +176,10 @@ class Service:
             self._sender.send(message)
 
     def _count(self, stream: str, samples: int, lost: int) -> None:
-        stats = self._lane(stream).stats
+        lane = self._lane(stream)
+        stats = lane.stats
         stats.lost += lost
-        stats.shed = int(self._counters.get(f"shed/{stream}", 0))
+        stats.shed = lane.shed_before + int(self._counters.get(f"shed/{stream}", 0))
         if samples:
             stats.add(samples, host_now_ns())
 

@@ -166,6 +166,8 @@ def test_a_device_that_is_lost_is_opened_again() -> None:
     assert ("waiting", "unplugged") in states
     assert [state for state, _ in states].index("waiting") > [state for state, _ in states].index("running")
     assert sum(isinstance(item, Imu) for item in messages) == 2
+    reopened = [item.counters.get("reopened") for item in messages if isinstance(item, Health)]
+    assert (reopened[0], reopened[-1]) == (None, 1)
 
 
 def test_a_played_file_says_ended_and_stays() -> None:
@@ -236,8 +238,8 @@ def test_what_contradicts_the_contract_is_named(item: ImuReading, reason: str) -
         service._play()
 
 
-def test_samples_losses_and_sheds_are_counted() -> None:
-    pose = Pose(
+def pose() -> Pose:
+    return Pose(
         stream="cam",
         t_ns=1,
         received_ns=1,
@@ -246,9 +248,12 @@ def test_samples_losses_and_sheds_are_counted() -> None:
         boxes=np.zeros((0, 4)),
         keypoints=np.zeros((0, 17, 3)),
     )
+
+
+def test_samples_losses_and_sheds_are_counted() -> None:
     stop, bus = threading.Event(), MemoryBus()
     subscriber = bus.subscriber(["v1/health/"])
-    script = Script([lambda: [reading(3, lost=2), reading(4, lost=1), pose]], stop)
+    script = Script([lambda: [reading(3, lost=2), reading(4, lost=1), pose()]], stop)
     script.counters.add("shed/cam", 5)
     script.counters.add("bad_lines", 7)
     service = Service(script, Config(), Context(name="left", epoch_ns=0), bus.publisher(), stop)
@@ -262,6 +267,28 @@ def test_samples_losses_and_sheds_are_counted() -> None:
     assert last.counters["bad_lines"] == 7
     assert last.counters["cpu_s"] > 0
     assert last.counters["rss_mb"] > 1
+
+
+def test_what_was_shed_before_a_device_was_lost_still_counts() -> None:
+    stop, bus = threading.Event(), MemoryBus()
+
+    class Fresh(Script):
+        def __call__(self, config: DriverConfig, context: Context) -> Script:
+            self.counters = Counters()  # as a driver's are, each time it is made
+            return self
+
+        def read(self) -> Iterable[Message | ImuReading]:
+            self.counters.add("shed/cam", 5)
+            return super().read()
+
+    script = Fresh([lambda: [pose()], raises(DeviceError("unplugged")), lambda: [pose()]], stop)
+    subscriber = bus.subscriber(["v1/health/"])
+    service = Service(script, Config(), Context(name="left", epoch_ns=0), bus.publisher(), stop)
+    service.run()
+    service.beat("running")
+    last = subscriber.poll(0)[-1].message
+    assert isinstance(last, Health)
+    assert last.streams[1].shed == 10
 
 
 SECOND = 1_000_000_000

@@ -1,22 +1,23 @@
-"""Text lines from a sensor: bytes to lines, lines to named numbers. Knows no device and no unit."""
+"""Text lines from a sensor to named numbers: CSV, JSON, key=value. Knows no device and no unit."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from mobind_live.units import TimeUnit
 
-LINE_BYTES = 2048  # a line longer than this is garbage
 MOTION = ("ax", "ay", "az", "gx", "gy", "gz")
 QUATERNION = ("qw", "qx", "qy", "qz")
+ANGLES = ("yaw", "pitch", "roll")
 
 _NAME = re.compile(
     r"(?:(?P<a>a|acc|accel|accelerometer)|(?P<g>g|gyr|gyro|gyroscope))(?P<axis>[xyz])"
     r"|(?P<q>q|quat|quaternion)(?P<part>[wxyz])|(?P<t>t|time|timestamp|millis|micros)(?P<unit>s|ms|us|ns)?"
+    r"|(?P<angle>yaw|pitch|roll)"
 )
 
 
@@ -30,8 +31,8 @@ def field_name(name: str) -> str | None:
     match = _NAME.fullmatch(_plain(name))
     if match is None:
         return None
-    if match["t"]:
-        return "t"
+    if match["t"] or match["angle"]:
+        return "t" if match["t"] else match["angle"]
     return f"q{match['part']}" if match["q"] else f"{'a' if match['a'] else 'g'}{match['axis']}"
 
 
@@ -52,30 +53,6 @@ class HeaderError(Exception):
     """The device's header line contradicts the YAML; the text says how."""
 
 
-class Lines:
-    """Framing: bytes in any portions to whole lines. What is too long for a line is one bad line."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._skipping = False  # inside a line that is too long
-
-    def feed(self, data: bytes) -> Iterator[bytes | BadLine]:
-        *whole, self._rest = re.split(rb"[\r\n]+", self._rest + data)
-        for line in whole:
-            if self._skipping:
-                self._skipping = False
-            elif len(line) > LINE_BYTES:
-                yield BadLine(f"longer than {LINE_BYTES} bytes")
-            elif line:
-                yield line
-        if len(self._rest) > LINE_BYTES:
-            if not self._skipping:
-                yield BadLine(
-                    f"longer than {LINE_BYTES} bytes without an end of line; is the baud rate right?"
-                )
-            self._rest, self._skipping = b"", True
-
-
 class Decoder(Protocol):
     """One line to fields; None for a line that rightly holds no sample. Raises BadLine."""
 
@@ -83,23 +60,54 @@ class Decoder(Protocol):
 
 
 class CsvDecoder:
-    """Numbers in the order of ``columns``, separated by commas, semicolons, tabs or spaces."""
+    """Numbers in the order of ``columns``, separated by commas, semicolons, tabs or spaces.
 
-    def __init__(self, columns: tuple[str, ...]) -> None:
+    A line that names the columns sets their order, if all that are ``needed`` are in it. With a ``tag``,
+    samples are the lines whose first cell that is; lines that begin with another word are other messages.
+    """
+
+    def __init__(
+        self, columns: tuple[str, ...], tag: str | None = None, needed: tuple[str, ...] = MOTION
+    ) -> None:
         self._fields = tuple(field_name(name) for name in columns)
+        self._tag, self._needed = tag, set(needed)
 
     def __call__(self, line: str) -> Mapping[str, float] | None:
         line = line.strip()
         cells = [cell.strip() for cell in re.split(r"[,;\t]" if re.search(r"[,;\t]", line) else r" +", line)]
-        fields = tuple(field_name(cell) for cell in cells)
-        if set(MOTION) <= set(fields):
-            if "t" in self._fields and "t" not in fields:
-                raise HeaderError(f"the header has no time column ({line:.80}); set `columns` without one")
-            self._fields = fields
+        if self._tag is not None:
+            word, *cells = cells
+            if word != self._tag:
+                if word[:1].isalpha() or word[:1] in "$#{":
+                    return None
+                raise BadLine(f"begins with neither {self._tag} nor another word")
+        elif self._is_header(line, cells):
             return None
         if len(cells) != len(self._fields):
             raise BadLine(f"{len(cells)} values, expected {len(self._fields)}")
         return {name: _number(cell) for name, cell in zip(self._fields, cells, strict=True) if name}
+
+    def _is_header(self, line: str, cells: list[str]) -> bool:
+        """Whether this line names the columns; if so, they have this order from now on."""
+        fields = tuple(field_name(cell) for cell in cells)
+        if not self._needed <= set(fields):
+            return False
+        if "t" in self._fields and "t" not in fields:
+            raise HeaderError(f"the header has no time column ({line:.80}); set `columns` without one")
+        self._fields = fields
+        return True
+
+
+def decode_key_value(line: str) -> Mapping[str, float] | None:
+    """``ax=0.1 ay=0.2``: names and numbers joined by ``=`` or ``:``, with commas or spaces between."""
+    pairs = re.findall(r"([^\s,;=:]+)\s*[=:]\s*([^\s,;=:]+)", line)
+    named = [(field_name(key), value) for key, value in pairs]
+    found = {name: _number(value) for name, value in named if name}
+    if not found:
+        raise BadLine("no name=value")
+    if len(found) < sum(name is not None for name, _ in named):
+        raise BadLine("a name is there twice")
+    return found
 
 
 def decode_json(line: str) -> Mapping[str, float] | None:

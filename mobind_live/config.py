@@ -33,7 +33,7 @@ DEMO_RIG = Path(__file__).with_name("demo.yaml")
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _ID_RULE = "letters, digits, _ and - only"
-_RESERVED = ("supervisor", "worker")  # health topics of our own processes
+_RESERVED = ("supervisor", "worker", "lsl")  # health topics of our own processes
 
 
 def _loopback(endpoint: str) -> str:
@@ -79,11 +79,13 @@ class WorkerConfig(_Section):
 
 
 class Rig(_Section):
-    """A whole rig. ``devices`` maps a name to its driver's own section, in the YAML's order."""
+    """A whole rig. ``devices`` maps a name to its driver's own section, in the YAML's order. ``lsl``: offer
+    the answers as LSL streams, too."""
 
     name: Annotated[str, Field(min_length=1)] = "rig"
     bus: Bus = Bus()
     worker: WorkerConfig = WorkerConfig()
+    lsl: bool = False
     devices: Mapping[str, SerializeAsAny[DriverConfig]]
 
     def streams(self) -> tuple[StreamSpec, ...]:

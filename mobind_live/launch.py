@@ -45,6 +45,21 @@ def run_worker(link: Link, rig: Rig) -> None:
             raise Hopeless(str(error)) from error
 
 
+def run_lsl(link: Link, rig: Rig) -> None:
+    """The process that offers the answers as LSL streams."""
+    from mobind_live import lsl_out  # liblsl: only where it is wanted
+    from mobind_live.lsl import LslError
+
+    with (
+        Subscriber(lsl_out.TOPICS, link.boot.subscribe) as receiver,
+        Publisher(link.boot.publish) as sender,
+    ):
+        try:
+            lsl_out.run(rig, sender, receiver, link.stop)
+        except LslError as error:
+            raise Hopeless(str(error)) from error
+
+
 def worker_topics(rig: Rig) -> tuple[str, ...]:
     """What the worker hears: the rig's streams without their pictures, and how everyone is."""
     streams = (
@@ -55,13 +70,15 @@ def worker_topics(rig: Rig) -> tuple[str, ...]:
 
 
 def specs(rig: Rig, worker_target: Target | None = run_worker) -> tuple[ProcessSpec, ...]:
-    """The processes of ``rig``: the worker first, since it takes longest to get ready, then its devices."""
+    """The processes of ``rig``: the worker first, since it takes longest to get ready, then other outputs of
+    the answers, then the devices."""
     devices = tuple(
         ProcessSpec(name=name, target=run_device, args=(name, config)) for name, config in rig.devices.items()
     )
     if worker_target is None:
         return devices
-    return (ProcessSpec(name="worker", target=worker_target, args=(rig,), gate=True), *devices)
+    outputs = (ProcessSpec(name="lsl", target=run_lsl, args=(rig,)),) if rig.lsl else ()
+    return (ProcessSpec(name="worker", target=worker_target, args=(rig,), gate=True), *outputs, *devices)
 
 
 def run(rig: Rig, title: str, *, table: bool | None = None, log: Path | None = None) -> int:

@@ -214,6 +214,11 @@ def to_host_ns(stamps_s: np.ndarray, host_minus_lsl_ns: int) -> np.ndarray:
     return np.round(stamps_s * 1e9).astype(np.int64) + host_minus_lsl_ns
 
 
+def to_lsl_s(t_ns: int, host_minus_lsl_ns: int) -> float:
+    """Host time ``t_ns`` as seconds of LSL's clock on this host."""
+    return (t_ns - host_minus_lsl_ns) * 1e-9
+
+
 def choose(adverts: Sequence[Advert], wanted: dict[str, str]) -> Advert:
     """The one stream with ``wanted`` (name, type, source_id, host: any of them). Raises LslError, naming
     those that match if there are several, and all there are if none does."""

@@ -124,12 +124,12 @@ class TestLoad:
         ),
         pytest.param(
             "name: x\nworkr: {}\n" + OWN,
-            ":2: workr: unknown key; allowed: bus, devices, name, worker; did you mean worker?",
+            ":2: workr: unknown key; allowed: bus, devices, lsl, name, worker; did you mean worker?",
             id="unknown section",
         ),
         pytest.param(
             "devces:\n  a: {driver: x}\n",
-            ":1: devces: unknown key; allowed: bus, devices, name, worker; did you mean devices?",
+            ":1: devces: unknown key; allowed: bus, devices, lsl, name, worker; did you mean devices?",
             id="misspelt devices",
         ),
         pytest.param("name: x\n", ":1: devices: missing; this key is needed", id="no devices"),
@@ -195,7 +195,7 @@ class TestLoad:
         ),
         pytest.param(
             "devices:\n  worker: {driver_path: my_driver.py}\n",
-            ":2: devices.worker: this name is taken; any other than supervisor, worker will do",
+            ":2: devices.worker: this name is taken; any other than supervisor, worker, lsl will do",
             id="reserved name",
         ),
         pytest.param(

@@ -26,7 +26,14 @@ def without_recordings(text: str, tmp_path: Path) -> str:
     return re.sub(r"folder: .*", f"folder: {folder}", text)
 
 
-RIGS = ("config.yaml", "rigs/bench5.yaml", "rigs/serial.yaml", "rigs/template.yaml", "rigs/video.yaml")
+RIGS = (
+    "config.yaml",
+    "rigs/bench5.yaml",
+    "rigs/lsl.yaml",
+    "rigs/serial.yaml",
+    "rigs/template.yaml",
+    "rigs/video.yaml",
+)
 
 
 @pytest.mark.parametrize("name", RIGS)

@@ -216,3 +216,28 @@ def evaluate(
 
         request = Request(dataset, root, subjects, checkpoint, peers, json_path, seed)
         measure(request, Console())
+
+
+Weights = Annotated[Path | None, typer.Option(help="Weights; without it those that ship.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Scenes played side by side, one core each.")]
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Each scene once, shorter: some minutes.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the scenes; the same seed, the same numbers.")] = 0,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="F", help="Write every figure here too.")
+    ] = None,
+    only: Annotated[str | None, typer.Option(metavar="FACTOR", help="Vary this factor alone.")] = None,
+    weights: Weights = None,
+    jobs: Jobs = 2,
+) -> None:
+    """Measure the answers on simulated scenes whose truth is known: how soon, how right, at what cost."""
+    with _user_errors():
+        from rich.console import Console
+
+        from mobind_live.bench.run import Request
+        from mobind_live.bench.run import run as measure
+
+        measure(Request(quick, seed, json_path, only, weights, jobs), Console())

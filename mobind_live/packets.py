@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,19 @@ class Samples:
     gyro_rad_s: np.ndarray
     quaternion: np.ndarray | None
     lost: int
+
+
+def join(packets: Sequence[Samples]) -> Samples:
+    """The samples of several packets, which all come from one decoder, as one."""
+    stamps = [one.device_ns for one in packets if one.device_ns is not None]
+    turns = [one.quaternion for one in packets if one.quaternion is not None]
+    return Samples(
+        device_ns=np.concatenate(stamps) if stamps else None,
+        acc_m_s2=np.concatenate([one.acc_m_s2 for one in packets]),
+        gyro_rad_s=np.concatenate([one.gyro_rad_s for one in packets]),
+        quaternion=np.concatenate(turns) if turns else None,
+        lost=sum(one.lost for one in packets),
+    )
 
 
 Row = dict[str, float]

@@ -29,6 +29,7 @@ def without_recordings(text: str, tmp_path: Path) -> str:
 RIGS = (
     "config.yaml",
     "rigs/bench5.yaml",
+    "rigs/ble.yaml",
     "rigs/lsl.yaml",
     "rigs/serial.yaml",
     "rigs/template.yaml",

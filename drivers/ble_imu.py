@@ -1,0 +1,222 @@
+"""An IMU that notifies over Bluetooth Low Energy: a known one by its profile, any other by its packet's form.
+
+The radio's loop runs only inside ``read``: what arrives between two reads, a moment of publishing, waits in
+the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from mobind_live.ble_profiles import PROFILES, Profile, Write, recognize
+from mobind_live.clock import host_now_ns
+from mobind_live.driver import (
+    Context,
+    Counters,
+    DeviceError,
+    DriverConfig,
+    Found,
+    ImuReading,
+    Part,
+    StreamSpec,
+)
+from mobind_live.lines import BadLine
+from mobind_live.packet_form import PacketForm
+from mobind_live.packets import Decoder, Samples, join
+from mobind_live.units import axes_matrix
+
+if TYPE_CHECKING:
+    from mobind_live.ble_link import Link
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.04  # samples that arrive within this time go out together
+SILENT_S = 5.0  # connected, and no sample for so long: begin anew
+SAY_S = 5.0  # bad packets are named in the log at most this often
+_UUID = re.compile(r"[0-9a-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Config(DriverConfig):
+    """The device by ``address`` (or ``name``, as it advertises), and its ``profile`` or else ``notify`` and
+    ``packet``. What is said here goes before the profile. ``start``: what to write once it is listened to.
+    """
+
+    address: str | None = None
+    name: str | None = None
+    adapter: str | None = None
+    profile: Literal["six_samples", "witmotion", "xsens_dot", "movesense"] | None = None
+    service: str | None = None
+    notify: str | tuple[str, ...] = ()
+    start: tuple[Write, ...] | None = None
+    packet: PacketForm | None = None
+    axes: tuple[str, str, str] = ("x", "y", "z")
+    nominal_hz: float | None = Field(default=None, gt=0, le=10_000)
+    wears: Part | None = None
+
+    @field_validator("axes")
+    @classmethod
+    def _right_handed(cls, axes: tuple[str, str, str]) -> tuple[str, str, str]:
+        axes_matrix(axes)
+        return axes
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.address is None) == (self.name is None):
+            raise ValueError("address or name: say one of them")
+        if self.profile is None and self.packet is None:
+            raise ValueError(f"profile or packet: say one of them (profiles: {', '.join(PROFILES)})")
+        device = self.device
+        if not device.notify:
+            raise ValueError("notify: say which characteristic sends the packets")
+        uuids = [*device.notify, *(write.characteristic for write in device.start), device.service]
+        for uuid in filter(None, uuids):
+            if not _UUID.fullmatch(uuid):
+                raise ValueError(f"{uuid!r} is no UUID, such as 2a37 or 6e400003-b5a3-f393-e0a9-e50e24dcca9e")
+        return self
+
+    @property
+    def device(self) -> Profile:
+        """The profile, with what the section says itself in place of what the profile says."""
+        said: dict[str, Any] = {"packet": self.packet, "nominal_hz": self.nominal_hz, "start": self.start}
+        if self.notify:
+            said["notify"] = (self.notify,) if isinstance(self.notify, str) else self.notify
+        if self.notify or self.service:
+            # The profile's service is that of the profile's own characteristics.
+            said["service"] = self.service or ""
+        said = {key: value for key, value in said.items() if value is not None}
+        if self.profile is not None:
+            return replace(PROFILES[self.profile], **said)
+        return Profile(about="", **{"nominal_hz": 100.0, **said})
+
+    def streams(self, name: str) -> tuple[StreamSpec, ...]:
+        clock = "arrival" if self.device.packet.tick_ns is None else "device"
+        rate_hz = self.device.nominal_hz
+        return (StreamSpec(name=name, kind="imu", nominal_hz=rate_hz, clock=clock, wears=self.wears),)
+
+
+class Driver:
+    """One device. A lost or silent one is a DeviceError; the next driver finds it anew."""
+
+    def __init__(self, config: Config, context: Context) -> None:
+        self._config, self._device, self._name = config, config.device, context.name
+        self._decode = Decoder(self._device.packet, self._device.nominal_hz, config.axes)
+        self._runner: asyncio.Runner | None = None
+        self._link: Link | None = None
+        self._good_ns = self._said_ns = 0
+        self._last_bad = ""
+        self.counters = Counters()
+
+    def __enter__(self) -> Self:
+        from mobind_live.ble_link import Link  # bleak takes its time to import
+
+        config, device = self._config, self._device
+        _announce(self._name, config.profile, device.unverified)
+        self._runner = asyncio.Runner()
+        self._link = Link(config.address, config.name, config.adapter)
+        writes = [(write.characteristic, bytes.fromhex(write.bytes)) for write in device.start]
+        try:
+            self._runner.run(self._link.open(device.service, device.notify, writes))
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        self._good_ns = host_now_ns()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._runner is not None and self._link is not None:
+            self._runner.run(self._link.close())
+            self._runner.close()
+        self._runner = self._link = None
+
+    def read(self) -> Iterator[ImuReading]:
+        """The samples of the next 40 ms, each with its packet's arrival. Raises DeviceError when the device
+        is lost, or has sent nothing usable for some seconds."""
+        assert self._runner is not None
+        assert self._link is not None
+        packets = self._runner.run(self._link.gather(GATHER_S))
+        arrived = [(at, samples) for at, data in packets if (samples := self._samples(data)) is not None]
+        now_ns = host_now_ns()
+        if arrived:
+            self._good_ns = now_ns
+            return iter([reading(self._name, arrived)])
+        if now_ns - self._good_ns > SILENT_S * 1e9:
+            raise DeviceError(self._why_silent(self._link))
+        return iter([])
+
+    def _samples(self, data: bytes) -> Samples | None:
+        try:
+            samples = self._decode(data)
+        except BadLine as error:
+            self.counters.add("bad_packets")
+            self._last_bad = f"{error}: {data.hex(' '):.80}"
+            self._tell()
+            return None
+        if samples is None:
+            self.counters.add("other_packets")
+            self._last_bad = f"it does not begin with {self._device.packet.begins}: {data.hex(' '):.80}"
+        return samples
+
+    def _tell(self) -> None:
+        bad, now_ns = self.counters.values["bad_packets"], host_now_ns()
+        if now_ns - self._said_ns > SAY_S * 1e9:
+            self._said_ns = now_ns
+            log.warning("%s: %d bad packets, the last: %s", self._name, bad, self._last_bad)
+
+    def _why_silent(self, link: Link) -> str:
+        size = self._device.packet.size or 0
+        hint = ""
+        if size > link.carries:
+            mtu = link.carries + 3
+            hint = f"; packets of {size} bytes do not fit its MTU of {mtu}, which carries {link.carries}"
+        if self._last_bad:
+            return f"{link.label} sends nothing that can be read{hint}; the last packet: {self._last_bad}"
+        return f"{link.label} is connected but sends nothing{hint or '; does it need a `start` command?'}"
+
+
+@cache  # once, and not each time that the device is found again
+def _announce(name: str, profile: str | None, unverified: str | None) -> None:
+    if unverified:
+        log.warning("%s: profile %s is unverified: made from %s, never tried", name, profile, unverified)
+
+
+def reading(stream: str, arrived: list[tuple[int, Samples]]) -> ImuReading:
+    """Packets with their arrivals as one message: the samples of a packet arrived together."""
+    samples = join([one for _, one in arrived])
+    counts = [len(one.acc_m_s2) for _, one in arrived]
+    return ImuReading(
+        stream=stream,
+        received_ns=np.repeat(np.array([at for at, _ in arrived], dtype=np.int64), counts),
+        device_ns=samples.device_ns,
+        acc_m_s2=samples.acc_m_s2,
+        gyro_rad_s=samples.gyro_rad_s,
+        quaternion=samples.quaternion,
+        lost=samples.lost,
+    )
+
+
+def discover() -> list[Found]:
+    """What advertises under a name, those with a known profile first. Raises DeviceError."""
+    from mobind_live.ble_link import advertisers
+
+    found = []
+    for device, data in asyncio.run(advertisers()):
+        profile = recognize(device.name, data.service_uuids)
+        if device.name is None and profile is None:
+            continue
+        name = re.sub(r"[^A-Za-z0-9_-]+", "_", device.name or f"{profile}_{device.address[-5:]}")
+        known = PROFILES[profile].about if profile else "no profile: say `notify` and `packet`"
+        section = {"driver": "ble_imu", "address": device.address, "profile": profile} if profile else {}
+        found.append(Found(name, f"{device.address}, {data.rssi} dBm: {known}", section))
+    return sorted(found, key=lambda one: not one.yaml)

@@ -96,7 +96,7 @@ class Answers:
             camera=camera,
             t_ns=now_ns,
             offset_s=found.offset_s,
-            sigma_s=found.sigma_s,
+            sigma_s=engine.calibration.sigma * found.sigma_s,
             p=found.p,
             verdict=verdict,
             reference_ns=reference_ns,

@@ -41,6 +41,10 @@ class Calibration:
 
     ``kin`` shrinks the log-odds between the two segments of one limb, and between chest and pelvis: what
     tells them apart is how keypoints are drawn as much as how people move.
+
+    ``sigma`` is what the width of a peak is multiplied by to be the standard deviation of the offset's error.
+
+    The values that count are fitted by ``mobind-live calibrate`` and come with the weights.
     """
 
     scale: float
@@ -48,6 +52,7 @@ class Calibration:
     background: float = 2.5
     most: float = 20.0
     kin: float = 0.5
+    sigma: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,6 @@ PRIOR_FLOOR = -8.0  # nats: what an ended track taught can be unlearned
 CHANGE_NATS = 10.0
 CHANGE_MOTION_S = 2.5
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
-# Evidence of a window longer than those of training is less sure than its sum: neighbours agree by habit.
-TEMPER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +57,7 @@ class Engine:
         self.specs = {spec.name: spec for spec in imus}
         self.names = tuple(self.specs)
         self.rolling = Rolling(model, device)
-        self.calibration = Calibration(
-            scale=model.log_scale.exp().item() / IMU_STRIDE * TEMPER,
-            nobody=model.nobody.item(),
-        )
+        self.calibration = calibration(model)
         max_lag = round(max_offset_s * TOKEN_HZ)
         self.lags = 2 * max_lag + 1
         self.evidence = Evidence(
@@ -284,6 +279,19 @@ def _tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:
     if not motion_s.size:
         return 0.0
     return float(motion_s[given.wearer.argmax()] if given.p_none < 0.5 else motion_s.min())
+
+
+def calibration(model: Binder) -> Calibration:
+    """How the evidence of ``model`` becomes log-likelihood."""
+    fitted = model.constants
+    return Calibration(
+        scale=model.log_scale.exp().item() / IMU_STRIDE * fitted.temper,
+        nobody=model.nobody.item(),
+        background=fitted.background,
+        most=fitted.most,
+        kin=fitted.kin,
+        sigma=fitted.sigma,
+    )
 
 
 def unbroken(time_ns: np.ndarray) -> list[np.ndarray]:

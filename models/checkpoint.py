@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError
 
@@ -24,12 +25,32 @@ M = TypeVar("M", bound=nn.Module)
 
 def save(path: Path, model: Binder, notes: dict[str, str]) -> None:
     """Write the weights of ``model``, with ``notes`` (command, seed, steps, ...) in the header."""
-    write(path, KIND, model, {"sizes": json.dumps(asdict(model.sizes)), **notes})
+    own = {"sizes": json.dumps(asdict(model.sizes)), "constants": model.constants.text()}
+    write(path, KIND, model, {**own, **notes})
 
 
 def load(path: Path | None = None) -> Binder:
     """The network in evaluation mode. Raises CheckpointError naming the file and what is wrong."""
-    return read(path or DEFAULT, KIND, lambda header: Binder(Sizes(**json.loads(header["sizes"]))))
+    return read(path or DEFAULT, KIND, _binder)
+
+
+def _binder(header: dict[str, str]) -> Binder:
+    model = Binder(Sizes(**json.loads(header["sizes"])))
+    if "constants" in header:
+        model.constants = Constants.of(header["constants"])
+    return model
+
+
+def write_constants(path: Path, constants: Constants, note: str) -> None:
+    """Put other constants into a file of weights, and a ``note`` on how they were found; nothing else of it
+    changes. Raises CheckpointError."""
+    model = load(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = {key: value for key, value in file.metadata().items() if key != "kind"}
+        write(path, KIND, model, {**header, "constants": constants.text(), "calibrated": note})
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def write(path: Path, kind: str, model: nn.Module, header: dict[str, str]) -> None:

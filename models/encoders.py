@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mobind_live.models.constants import Constants
 from mobind_live.models.features import CHAINS, IMU_CHANNELS, PART_OUTPUT, POSE_CHANNELS, STEP_HZ
 
 TOKEN_HZ = STEP_HZ / 2
@@ -117,7 +118,8 @@ class Encoder(nn.Module):
 
 
 class Binder(nn.Module):
-    """Both encoders, the scale of their dot product, and the threshold of ``nobody``."""
+    """Both encoders, the scale of their dot product, the threshold of ``nobody``, and the constants that were
+    fitted to them."""
 
     def __init__(self, sizes: Sizes | None = None) -> None:
         super().__init__()
@@ -128,6 +130,7 @@ class Binder(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(0.0))
         self.log_token_scale = nn.Parameter(torch.tensor(2.5))
         self.nobody = nn.Parameter(torch.tensor(0.0))
+        self.constants = Constants()
 
     def embed_imu(self, features: Tensor) -> Tensor:
         """(R, T, 15) at 50 Hz to (R, T // 2, embedding)."""

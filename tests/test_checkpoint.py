@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from mobind_live.models import checkpoint
+from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError
 
@@ -90,3 +92,26 @@ def test_another_network_s_weights(tmp_path: Path) -> None:
 
     save_file({"a": torch.zeros(2)}, path, metadata={"kind": checkpoint.KIND, "sizes": "wide"})
     assert "not usable weights" in refused(path)
+
+
+def test_constants_travel_with_the_weights_and_can_be_replaced_alone(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    model = Binder(SMALL)
+    model.constants = Constants(temper=0.25)
+    checkpoint.save(path, model, {"seed": "0"})
+    assert checkpoint.load(path).constants == Constants(temper=0.25)
+    checkpoint.write_constants(path, Constants(kin=0.125, most=18.5), "by hand")
+    again = checkpoint.load(path)
+    assert again.constants == Constants(kin=0.125, most=18.5)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value)
+    with safe_open(path, framework="pt") as file:
+        assert file.metadata()["seed"] == "0"
+        assert file.metadata()["calibrated"] == "by hand"
+
+
+def test_constants_that_are_not_numbers_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    checkpoint.save(path, Binder(SMALL), {"constants": '{"temper": "much"}'})
+    with pytest.raises(CheckpointError, match="not usable weights"):
+        checkpoint.load(path)

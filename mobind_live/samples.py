@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import mul
 from typing import Generic, TypeVar
-
-import numpy as np
 
 from mobind_live.frames import Framing
 from mobind_live.lines import ANGLES, MOTION, QUATERNION, BadLine
@@ -27,7 +26,7 @@ class Sample:
 
     received_ns: int
     device_ns: int | None
-    motion: np.ndarray  # (6,) float32: acceleration, gyroscope
+    motion: tuple[float, ...]  # acceleration x, y, z, gyroscope x, y, z
     quaternion: tuple[float, ...] | None
     lost: int = 0
 
@@ -52,7 +51,7 @@ class Convert:
 
     def __init__(self, meaning: Meaning) -> None:
         self._meaning = meaning
-        self._axes = axes_matrix(meaning.axes)
+        self._axes: list[list[float]] = axes_matrix(meaning.axes).tolist()
         self._plain = meaning.axes == ("x", "y", "z")  # a quaternion is of the axes that it came with
         self._wrap = Wrap(meaning.span)
         self._gaps = Gaps(meaning.period_ns)
@@ -69,22 +68,27 @@ class Convert:
         missing = [name for name in self._needed if name not in fields]
         if missing:
             raise BadLine(f"no value for {', '.join(missing)}")
-        acc = np.array([fields[name] for name in MOTION[:3]]) * ACC_M_S2[self._meaning.acc]
-        gyro = np.zeros(3)
+        acc = [fields[name] * ACC_M_S2[self._meaning.acc] for name in MOTION[:3]]
+        gyro = [0.0, 0.0, 0.0]
         if not self._meaning.angles:
-            gyro = np.array([fields[name] for name in MOTION[3:]]) * GYRO_RAD_S[self._meaning.gyro]
-        if np.abs(acc).max() > MOST_M_S2 or np.abs(gyro).max() > MOST_RAD_S:
+            gyro = [fields[name] * GYRO_RAD_S[self._meaning.gyro] for name in MOTION[3:]]
+        if max(map(abs, acc)) > MOST_M_S2 or max(map(abs, gyro)) > MOST_RAD_S:
             raise BadLine("a value is beyond what a sensor can measure")
         device_ns = None if self._meaning.tick_ns is None else self._stamp_ns(fields["t"])
         turned = self._plain and all(name in fields for name in QUATERNION)
         sample = Sample(
             received_ns=received_ns,
             device_ns=device_ns,
-            motion=np.concatenate([self._axes @ acc, self._axes @ gyro]).astype(np.float32),
+            motion=(*self._to_body(acc), *self._to_body(gyro)),
             quaternion=tuple(fields[name] for name in QUATERNION) if turned else None,
             lost=0 if device_ns is None else self._gaps([device_ns]),
         )
         return [sample] if not self._meaning.angles else self._turn(sample, fields)
+
+    def _to_body(self, vector: Sequence[float]) -> tuple[float, ...]:
+        if self._plain:
+            return tuple(vector)
+        return tuple(sum(map(mul, row, vector)) for row in self._axes)
 
     def _stamp_ns(self, tick: float) -> int:
         if abs(tick) * (self._meaning.tick_ns or 1) > 4e18:
@@ -105,8 +109,7 @@ class Convert:
         if done is None:
             return []
         before, turning = done
-        gyro = (self._axes @ turning).astype(np.float32)
-        return [replace(before, motion=np.concatenate([before.motion[:3], gyro]))]
+        return [replace(before, motion=(*before.motion[:3], *self._to_body(turning)))]
 
 
 class Parser(Generic[T]):

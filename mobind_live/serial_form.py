@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, Self
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from mobind_live.driver import DriverConfig
@@ -187,7 +186,7 @@ def unpacked(decode: Decoder, packet: bytes, received_ns: int) -> list[Sample]:
         Sample(
             received_ns=received_ns,
             device_ns=None if found.device_ns is None else int(found.device_ns[i]),
-            motion=np.concatenate([found.acc_m_s2[i], found.gyro_rad_s[i]]),
+            motion=(*found.acc_m_s2[i].tolist(), *found.gyro_rad_s[i].tolist()),
             quaternion=None if found.quaternion is None else tuple(found.quaternion[i].tolist()),
             lost=found.lost if i == 0 else 0,
         )

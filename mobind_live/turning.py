@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import numpy as np
-
 T = TypeVar("T")
 Quaternion = tuple[float, float, float, float]
 
@@ -40,12 +38,13 @@ def from_angles(angles_deg: Sequence[float], axes: Sequence[str]) -> Quaternion:
     return whole
 
 
-def rate(a: Quaternion, b: Quaternion, seconds: float) -> np.ndarray:
-    """The mean angular rate (3,) rad/s, in the device's frame, that turns ``a`` into ``b``."""
-    w, *vector = multiply((a[0], -a[1], -a[2], -a[3]), b)
-    sine = math.hypot(*vector)
+def rate(a: Quaternion, b: Quaternion, seconds: float) -> tuple[float, float, float]:
+    """The mean angular rate x, y, z in rad/s, in the device's frame, that turns ``a`` into ``b``."""
+    w, x, y, z = multiply((a[0], -a[1], -a[2], -a[3]), b)
+    sine = math.hypot(x, y, z)
     angle = 2 * math.atan2(sine, abs(w)) * (1 if w >= 0 else -1)
-    return np.array(vector) * (angle / sine / seconds if sine > 1e-12 else 0.0)
+    each = angle / sine / seconds if sine > 1e-12 else 0.0
+    return x * each, y * each, z * each
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,8 @@ class Turning(Generic[T]):
         self._before: Turned[T] | None = None
         self._held: Turned[T] | None = None
 
-    def __call__(self, new: Turned[T]) -> tuple[T, np.ndarray] | None:
-        """The item before ``new`` and its rate (3,) rad/s; None for one with no other near it."""
+    def __call__(self, new: Turned[T]) -> tuple[T, tuple[float, float, float]] | None:
+        """The item before ``new`` and its rate in rad/s; None for one with no other near it."""
         before, held = self._before, self._held
         self._before, self._held = held, new
         if held is None:

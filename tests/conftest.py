@@ -74,6 +74,16 @@ class Driver:
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-cases", type=int, default=18_000, help="damaged frames for serial parsers")
+
+
+@pytest.fixture(scope="session")
+def fuzz_cases(request: pytest.FixtureRequest) -> int:
+    """How many cases the fuzz tests share."""
+    return request.config.getoption("--fuzz-cases")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

@@ -10,15 +10,14 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mobind_live.ble_profiles import PROFILES, Profile, Write, recognize
+from mobind_live.ble_profiles import profiles, recognize, with_profile
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
     Context,
@@ -30,6 +29,7 @@ from mobind_live.driver import (
     Part,
     StreamSpec,
 )
+from mobind_live.frame_form import Hex
 from mobind_live.lines import BadLine
 from mobind_live.packet_form import PacketForm
 from mobind_live.packets import Decoder, Samples, join
@@ -46,22 +46,60 @@ SAY_S = 5.0  # bad packets are named in the log at most this often
 _UUID = re.compile(r"[0-9a-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
+def _is_uuid(text: str) -> str:
+    if not _UUID.fullmatch(text):
+        raise ValueError(f"{text!r} is no UUID, such as 2a37 or 6e400003-b5a3-f393-e0a9-e50e24dcca9e")
+    return text
+
+
+Uuid = Annotated[str, AfterValidator(_is_uuid)]
+
+
+class Write(BaseModel):
+    """``bytes``, in hex, to write to ``characteristic``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    characteristic: Uuid
+    bytes: Hex
+
+
 class Config(DriverConfig):
-    """The device by ``address`` (or ``name``, as it advertises), and its ``profile`` or else ``notify`` and
-    ``packet``. What is said here goes before the profile. ``start``: what to write once it is listened to.
+    """The device by ``address``, or by the ``name`` that it advertises; its ``profile``, which sets the other
+    keys, any of which may be set anew, or else ``notify`` and ``packet``.
+
+    ``service``: where to look for the characteristics, if several services have them. ``start``: what to
+    write once it is listened to.
     """
 
     address: str | None = None
     name: str | None = None
     adapter: str | None = None
-    profile: Literal["six_samples", "witmotion", "xsens_dot", "movesense"] | None = None
-    service: str | None = None
-    notify: str | tuple[str, ...] = ()
-    start: tuple[Write, ...] | None = None
-    packet: PacketForm | None = None
+    profile: str | None = None
+    service: Uuid | None = None
+    notify: Uuid | tuple[Uuid, ...] = ()
+    start: tuple[Write, ...] = ()
+    packet: PacketForm
     axes: tuple[str, str, str] = ("x", "y", "z")
-    nominal_hz: float | None = Field(default=None, gt=0, le=10_000)
+    nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
     wears: Part | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_top_of_its_profile(cls, section: Any) -> Any:
+        if not isinstance(section, dict):
+            return section
+        whole = with_profile(section)
+        if "packet" not in whole and "profile" not in whole:
+            raise ValueError(f"profile or packet: say one of them; profiles: {', '.join(profiles())}")
+        return whole
+
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, profile: str | None) -> str | None:
+        if profile is not None and profile not in profiles():
+            raise ValueError(f"no profile {profile!r}; there are: {', '.join(profiles())}")
+        return profile
 
     @field_validator("axes")
     @classmethod
@@ -73,43 +111,25 @@ class Config(DriverConfig):
     def _whole(self) -> Self:
         if (self.address is None) == (self.name is None):
             raise ValueError("address or name: say one of them")
-        if self.profile is None and self.packet is None:
-            raise ValueError(f"profile or packet: say one of them (profiles: {', '.join(PROFILES)})")
-        device = self.device
-        if not device.notify:
+        if not self.notify:
             raise ValueError("notify: say which characteristic sends the packets")
-        uuids = [*device.notify, *(write.characteristic for write in device.start), device.service]
-        for uuid in filter(None, uuids):
-            if not _UUID.fullmatch(uuid):
-                raise ValueError(f"{uuid!r} is no UUID, such as 2a37 or 6e400003-b5a3-f393-e0a9-e50e24dcca9e")
         return self
 
     @property
-    def device(self) -> Profile:
-        """The profile, with what the section says itself in place of what the profile says."""
-        said: dict[str, Any] = {"packet": self.packet, "nominal_hz": self.nominal_hz, "start": self.start}
-        if self.notify:
-            said["notify"] = (self.notify,) if isinstance(self.notify, str) else self.notify
-        if self.notify or self.service:
-            # The profile's service is that of the profile's own characteristics.
-            said["service"] = self.service or ""
-        said = {key: value for key, value in said.items() if value is not None}
-        if self.profile is not None:
-            return replace(PROFILES[self.profile], **said)
-        return Profile(about="", **{"nominal_hz": 100.0, **said})
+    def listens_to(self) -> tuple[str, ...]:
+        return (self.notify,) if isinstance(self.notify, str) else self.notify
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
-        clock = "arrival" if self.device.packet.tick_ns is None else "device"
-        rate_hz = self.device.nominal_hz
-        return (StreamSpec(name=name, kind="imu", nominal_hz=rate_hz, clock=clock, wears=self.wears),)
+        clock = "arrival" if self.packet.tick_ns is None else "device"
+        return (StreamSpec(name=name, kind="imu", nominal_hz=self.nominal_hz, clock=clock, wears=self.wears),)
 
 
 class Driver:
     """One device. A lost or silent one is a DeviceError; the next driver finds it anew."""
 
     def __init__(self, config: Config, context: Context) -> None:
-        self._config, self._device, self._name = config, config.device, context.name
-        self._decode = Decoder(self._device.packet, self._device.nominal_hz, config.axes)
+        self._config, self._name = config, context.name
+        self._decode = Decoder(config.packet, config.nominal_hz, config.axes)
         self._runner: asyncio.Runner | None = None
         self._link: Link | None = None
         self._good_ns = self._said_ns = 0
@@ -119,13 +139,13 @@ class Driver:
     def __enter__(self) -> Self:
         from mobind_live.ble_link import Link  # bleak takes its time to import
 
-        config, device = self._config, self._device
-        _announce(self._name, config.profile, device.unverified)
+        config = self._config
+        _announce(self._name, config.profile)
         self._runner = asyncio.Runner()
         self._link = Link(config.address, config.name, config.adapter)
-        writes = [(write.characteristic, bytes.fromhex(write.bytes)) for write in device.start]
+        writes = [(write.characteristic, bytes.fromhex(write.bytes)) for write in config.start]
         try:
-            self._runner.run(self._link.open(device.service, device.notify, writes))
+            self._runner.run(self._link.open(config.service, config.listens_to, writes))
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -165,7 +185,7 @@ class Driver:
             return None
         if samples is None:
             self.counters.add("other_packets")
-            self._last_bad = f"it does not begin with {self._device.packet.begins}: {data.hex(' '):.80}"
+            self._last_bad = f"it does not begin with {self._config.packet.begins}: {data.hex(' '):.80}"
         return samples
 
     def _tell(self) -> None:
@@ -175,7 +195,7 @@ class Driver:
             log.warning("%s: %d bad packets, the last: %s", self._name, bad, self._last_bad)
 
     def _why_silent(self, link: Link) -> str:
-        size = self._device.packet.size or 0
+        size = self._config.packet.size or 0
         hint = ""
         if size > link.carries:
             mtu = link.carries + 3
@@ -186,9 +206,10 @@ class Driver:
 
 
 @cache  # once, and not each time that the device is found again
-def _announce(name: str, profile: str | None, unverified: str | None) -> None:
-    if unverified:
-        log.warning("%s: profile %s is unverified: made from %s, never tried", name, profile, unverified)
+def _announce(name: str, profile: str | None) -> None:
+    source = profiles()[profile].unverified if profile else None
+    if source:
+        log.warning("%s: profile %s is unverified: written from %s, never tried", name, profile, source)
 
 
 def reading(stream: str, arrived: list[tuple[int, Samples]]) -> ImuReading:
@@ -216,7 +237,7 @@ def discover() -> list[Found]:
         if device.name is None and profile is None:
             continue
         name = re.sub(r"[^A-Za-z0-9_-]+", "_", device.name or f"{profile}_{device.address[-5:]}")
-        known = PROFILES[profile].about if profile else "no profile: say `notify` and `packet`"
+        known = profiles()[profile].about if profile else "no profile: say `notify` and `packet`"
         section = {"driver": "ble_imu", "address": device.address, "profile": profile} if profile else {}
         found.append(Found(name, f"{device.address}, {data.rssi} dBm: {known}", section))
     return sorted(found, key=lambda one: not one.yaml)

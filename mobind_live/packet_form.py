@@ -5,24 +5,15 @@ A packet is a header (perhaps), then one or more samples, then a checksum (perha
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
 from typing import Literal, Self
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mobind_live.checksums import CHECKSUMS, Name
 from mobind_live.fields import Record, check_scale, factor, record_name
+from mobind_live.frame_form import Hex
 from mobind_live.lines import MOTION, QUATERNION, time_unit
 from mobind_live.units import TIME_NS, AccUnit, GyroUnit, TimeUnit
-
-# Bytes, and what is computed over all that comes before them. Little endian.
-CHECKSUMS: dict[str | None, tuple[int, Callable[[bytes], int]]] = {
-    None: (0, lambda data: 0),
-    "sum8": (1, lambda data: sum(data) & 0xFF),
-    "xor8": (1, lambda data: int(np.bitwise_xor.reduce(np.frombuffer(data, np.uint8)))),
-    "crc32": (4, zlib.crc32),
-}
 
 
 class RecordForm(BaseModel):
@@ -54,9 +45,9 @@ class PacketForm(BaseModel):
     sample: RecordForm | tuple[RecordForm, ...]
     header: RecordForm | None = None
     samples: int | None = Field(default=None, ge=1)
-    begins: str = ""
+    begins: Hex = ""
     trailing: bool = False
-    checksum: Literal["sum8", "xor8", "crc32"] | None = None
+    checksum: Name | None = None
     order: Literal["oldest_first", "newest_first"] = "oldest_first"
     stamp_of: Literal["oldest", "newest"] = "oldest"
     scale: dict[str, float] = Field(default_factory=dict)
@@ -64,15 +55,6 @@ class PacketForm(BaseModel):
     gyro: GyroUnit = "deg/s"
     time: TimeUnit | None = None
     time_bits: int | None = Field(default=None, ge=8, le=64)
-
-    @field_validator("begins")
-    @classmethod
-    def _hex(cls, begins: str) -> str:
-        try:
-            bytes.fromhex(begins)
-        except ValueError as error:
-            raise ValueError(f"{begins!r} is not hex, such as 55 61") from error
-        return begins
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -119,6 +101,9 @@ class PacketForm(BaseModel):
     def size(self) -> int | None:
         """Bytes of a packet, or of what is read of it; None where the number of samples varies."""
         header, *each = (record.size for record in self.records)
-        return (
-            None if self.samples is None else header + self.samples * sum(each) + CHECKSUMS[self.checksum][0]
-        )
+        return None if self.samples is None else header + self.samples * sum(each) + self.tail
+
+    @property
+    def tail(self) -> int:
+        """Bytes of the checksum: the last ones, little endian."""
+        return CHECKSUMS[self.checksum].size if self.checksum else 0

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mobind_live.checksums import CHECKSUMS
 from mobind_live.lines import MOTION, QUATERNION, BadLine
-from mobind_live.packet_form import CHECKSUMS, PacketForm
+from mobind_live.packet_form import PacketForm
 from mobind_live.ticks import LONGEST_GAP_S, Gaps, Wrap, spread
 from mobind_live.units import ACC_M_S2, GYRO_RAD_S, axes_matrix
 
@@ -84,13 +85,15 @@ class Decoder:
     def _count(self, data: bytes) -> int:
         """How many samples are in ``data``, once its length and checksum are right. Raises BadLine."""
         form, each = self._form, sum(record.size for record in self._records)
-        tail, compute = CHECKSUMS[form.checksum]
+        tail = form.tail
         count, rest = divmod(len(data) - self._header.size - tail, each)
         if form.size is None and (count < 1 or rest):
             raise BadLine(f"{len(data)} bytes, expected {self._header.size + tail} and some times {each}")
         if form.size is not None and (len(data) < form.size or (len(data) > form.size and not form.trailing)):
             raise BadLine(f"{len(data)} bytes, expected {form.size}")
-        if tail and compute(data[:-tail]) != int.from_bytes(data[-tail:], "little"):
+        if form.checksum and CHECKSUMS[form.checksum].of(data[:-tail]) != int.from_bytes(
+            data[-tail:], "little"
+        ):
             raise BadLine("the checksum is wrong")
         return form.samples or count
 

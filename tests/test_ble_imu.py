@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from mobind_live.ble_profiles import PROFILES, recognize
+from mobind_live.ble_profiles import profiles, recognize
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers import ble_imu
 from mobind_live.drivers.ble_imu import Config, Driver, discover
@@ -339,23 +339,20 @@ def test_a_profile_that_nobody_verified_says_so_once(
     bluez: FakeBlueZ, caplog: pytest.LogCaptureFixture
 ) -> None:
     ble_imu._announce.cache_clear()
-    profile = PROFILES["witmotion"]
-    writes = {write.characteristic: ["write"] for write in profile.start}
-    services = {profile.service or "": {profile.notify[0]: ["notify"], **writes}}
-    imu = Peripheral("C0:FF:EE:00:00:01", "WT901BLE68", services)
+    section = profiles()["witmotion"].section
+    notify, writes = section["notify"], [one["characteristic"] for one in section["start"]]
+    imu = Peripheral("C0:FF:EE:00:00:01", "WT901BLE68", {SERVICE: {notify: ["notify"], writes[0]: ["write"]}})
     bluez.peripherals.append(imu)
 
     for _ in range(2):
         with driver(profile="witmotion", notify=None) as opened:
-            bluez.run(bluez.notify, imu, profile.notify[0], b"\x55\x61" + struct.pack("<9h", 2048, *[0] * 8))
+            bluez.run(bluez.notify, imu, notify, b"\x55\x61" + struct.pack("<9h", 2048, *[0] * 8))
             (one,) = read_until(opened, 1)
 
     np.testing.assert_allclose(one.acc_m_s2, [[G, 0, 0]], rtol=1e-6)
     assert one.device_ns is None
-    assert imu.written[:2] == [(profile.start[0].characteristic, bytes.fromhex("ffaa6988b5")), imu.written[1]]
-    assert [record.message.count("profile witmotion is unverified") for record in caplog.records].count(
-        1
-    ) == 1
+    assert imu.written == 2 * [(writes[0], bytes.fromhex(one["bytes"])) for one in section["start"]]
+    assert len([one for one in caplog.messages if "profile witmotion is unverified" in one]) == 1
 
 
 def test_devices_that_advertise_are_listed_ready_to_paste(
@@ -387,9 +384,10 @@ def test_without_an_adapter_there_is_nothing_to_list(bluez: FakeBlueZ) -> None:
         ({"address": None}, "address or name: say one"),
         ({"name": "IMU"}, "address or name: say one"),
         ({"profile": None}, "profile or packet: say one"),
+        ({"profile": "witmotoin"}, "no profile 'witmotoin'; there are: six_samples, witmotion"),
         ({"notify": None}, "say which characteristic"),
         ({"notify": "12"}, "'12' is no UUID"),
-        ({"start": [{"characteristic": WRITE, "bytes": "0x1"}]}, "is not hex"),
+        ({"start": [{"characteristic": WRITE, "bytes": "0x1"}]}, "is not bytes in hex"),
         ({"axes": ["x", "y", "-z"]}, "mirror the frame"),
     ],
 )
@@ -401,11 +399,16 @@ def test_a_wrong_section_is_explained(more: dict[str, Any], says: str) -> None:
 def test_what_the_section_says_goes_before_the_profile() -> None:
     plain = config(profile="xsens_dot", notify=None)
     said = config(profile="xsens_dot", notify=None, nominal_hz=30, start=[])
-    elsewhere = config(profile="xsens_dot", notify=NOTIFY)
 
-    assert plain.device == PROFILES["xsens_dot"]
-    assert (said.device.nominal_hz, said.device.start, said.device.notify) == (30, (), plain.device.notify)
-    assert (elsewhere.device.notify, elsewhere.device.service) == ((NOTIFY,), "")
+    assert (plain.nominal_hz, len(plain.start)) == (60, 1)
+    assert (said.nominal_hz, said.start, said.notify) == (30, (), plain.notify)
+
+
+@pytest.mark.parametrize("name", profiles())
+def test_each_profile_is_a_whole_section(name: str) -> None:
+    own = {} if "notify" in profiles()[name].section else {"notify": NOTIFY}
+
+    assert Config.model_validate({"driver": "ble_imu", "name": "x", "profile": name, **own}).streams("x")
 
 
 def test_a_device_with_stamps_has_its_own_clock_and_one_without_is_dejittered() -> None:
@@ -415,8 +418,8 @@ def test_a_device_with_stamps_has_its_own_clock_and_one_without_is_dejittered() 
 
 
 def test_profiles_are_recognized_by_name_or_service() -> None:
-    movesense = PROFILES["movesense"].service
-    assert recognize("Movesense 1234", ()) == recognize(None, (movesense or "",)) == "movesense"
+    service = profiles()["movesense"].service
+    assert recognize("Movesense 1234", ()) == recognize(None, (service or "",)) == "movesense"
     assert recognize("WT901BLE68", ()) == "witmotion"
     assert recognize("Movella DOT", ()) == "xsens_dot"
     assert recognize("phone", ("180f",)) is None

@@ -8,7 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +22,7 @@ from mobind_live.schema import KEYPOINTS, SKELETON
 log = logging.getLogger(__name__)
 
 MODEL_NAME = re.compile(r"yolo[\w.]*-pose\.pt")  # what ultralytics can fetch
+TRACKERS = ("bytetrack", "botsort")  # or a file in their form
 CACHE = Path("~/.cache/mobind-live")
 SEEN = 0.3  # keypoints with a lower score are not drawn
 COLOURS = ((80, 200, 120), (240, 160, 60), (90, 120, 240), (60, 200, 230), (200, 100, 220), (180, 190, 90))
@@ -47,15 +51,33 @@ class People:
 
 
 class Finder(Protocol):
-    """Finds and tracks people: called with a camera's pictures (H, W, 3) uint8 BGR, one after the other."""
+    """Finds and tracks people: called with the newest pictures of its cameras, each (H, W, 3) uint8 BGR."""
 
-    def __call__(self, image: np.ndarray) -> People: ...
+    def __call__(self, images: Mapping[str, np.ndarray], /) -> dict[str, People]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseOptions:
+    """``tracker``: ``bytetrack``, ``botsort``, or a file in the form of ultralytics' own."""
+
+    model: str
+    device: str = "auto"
+    imgsz: int = 480
+    conf: float = 0.1
+    tracker: str = "bytetrack"
+
+
+@lru_cache(maxsize=1)
+def finder(options: PoseOptions, cameras: tuple[str, ...]) -> Finder:
+    """The pose network for ``cameras``. A process loads it once: a camera that comes back finds it as it was,
+    with trackers that give nobody an id that somebody had before. Raises PoseError."""
+    return YoloPose(options, cameras)
 
 
 class YoloPose:
-    """A pose network and its tracker, for one camera. Raises PoseError when it cannot be loaded."""
+    """A pose network, and a tracker for each camera. Raises PoseError when it cannot be loaded."""
 
-    def __init__(self, model: str, *, device: str, imgsz: int, conf: float, tracker: str) -> None:
+    def __init__(self, options: PoseOptions, cameras: tuple[str, ...]) -> None:
         # The one exception to the rule on environment variables: this must be set before the import, or
         # ultralytics installs packages behind the user's back.
         os.environ["YOLO_AUTOINSTALL"] = "false"
@@ -66,32 +88,67 @@ class YoloPose:
         logging.getLogger("ultralytics").setLevel(logging.WARNING)
         if SETTINGS["sync"]:
             SETTINGS.update({"sync": False})
+        device = options.device
         if device == "auto":
             device = "cuda:0" if torch.cuda.is_available() else "cpu"
         half = {"quantize": 16} if "quantize" in DEFAULT_CFG_DICT else {"half": True}
         self._options: dict[str, Any] = {
-            "persist": True, "verbose": False, "device": device, "imgsz": imgsz, "conf": conf,
-            "tracker": f"{tracker}.yaml", "classes": [0], **(half if device.startswith("cuda") else {}),
+            "verbose": False, "device": device, "imgsz": options.imgsz, "conf": options.conf,
+            "classes": [0], **(half if device.startswith("cuda") else {}),
         }  # fmt: skip
-        path = weights(model)
+        path = weights(options.model)
         try:
             self._model = YOLO(str(path), task="pose")
-            self(np.zeros((imgsz, imgsz, 3), np.uint8))  # loads and warms up, so that errors come here
+            blank = np.zeros((options.imgsz, options.imgsz, 3), np.uint8)
+            # Loads and warms up, so that errors come here.
+            self._model.predict(blank, **self._options)
             _honour_imgsz(self._model)
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-            ImportError,
-            TypeError,
-            AttributeError,
-            AssertionError,
-        ) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise PoseError(f"pose model {path} cannot be loaded: {reason}") from error
+        except _FAILURES as error:
+            raise PoseError(f"pose model {path} cannot be loaded: {_reason(error)}") from error
+        # All at once: in older versions of ultralytics, making one sets the ids of all back to 1.
+        self._trackers = {camera: _tracker(options.tracker) for camera in cameras}
 
-    def __call__(self, image: np.ndarray) -> People:
-        return people(next(iter(self._model.track(image, **self._options))))
+    def __call__(self, images: Mapping[str, np.ndarray], /) -> dict[str, People]:
+        results = self._model.predict(list(images.values()), **self._options)
+        return {camera: self._track(camera, result) for camera, result in zip(images, results, strict=True)}
+
+    def _track(self, camera: str, result: Any) -> People:
+        tracks = self._trackers[camera].update(result.boxes.cpu().numpy(), result.orig_img)
+        return people(tracks, result.keypoints.data.cpu().numpy())
+
+
+# What ultralytics and its backends raise when they cannot have what they want.
+_FAILURES = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    ImportError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    KeyError,
+)
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _tracker(name: str) -> Any:
+    """One of ultralytics' trackers, as its YAML says. Raises PoseError."""
+    from ruamel.yaml import YAML
+    from ultralytics.trackers.track import TRACKER_MAP
+    from ultralytics.utils import ROOT, IterableSimpleNamespace
+
+    path = ROOT / "cfg" / "trackers" / f"{name}.yaml" if name in TRACKERS else Path(name)
+    try:
+        settings = IterableSimpleNamespace(**YAML(typ="safe").load(path))
+        if getattr(settings, "with_reid", False):
+            # It would fetch a network of its own.
+            raise PoseError(f"tracker {name}: with_reid is not supported; set it to False")
+        return TRACKER_MAP[settings.tracker_type](args=settings)
+    except _FAILURES as error:
+        raise PoseError(f"tracker {name} cannot be made: {_reason(error)}") from error
 
 
 def weights(model: str) -> Path:
@@ -110,13 +167,16 @@ def weights(model: str) -> Path:
     kept.parent.mkdir(parents=True, exist_ok=True)
     from ultralytics.utils.downloads import attempt_download_asset
 
-    try:
-        attempt_download_asset(kept)
-    except (OSError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise PoseError(f"model {model} could not be fetched to {kept}: {reason}") from error
-    if not kept.exists():
-        raise PoseError(f"model {model} could not be fetched; put the file at {kept} or name its path")
+    # Elsewhere at first: a second camera may be at it too, and what breaks off is not to be kept.
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        fetched = Path(folder, model)
+        try:
+            attempt_download_asset(fetched)
+        except (OSError, RuntimeError) as error:
+            raise PoseError(f"model {model} could not be fetched to {kept}: {_reason(error)}") from error
+        if not fetched.exists():
+            raise PoseError(f"model {model} could not be fetched; put the file at {kept} or name its path")
+        fetched.replace(kept)
     return kept
 
 
@@ -135,16 +195,18 @@ def _honour_imgsz(model: Any) -> None:
         backend.metadata["dynamic"] = True
 
 
-def people(result: Any) -> People:
-    """What an ultralytics ``Results`` holds; only those people whom the tracker has given an id."""
-    boxes, keypoints = result.boxes, result.keypoints
-    if boxes is None or keypoints is None or boxes.id is None or len(boxes) == 0:
+def people(tracks: np.ndarray, keypoints: np.ndarray) -> People:
+    """Those people whom the tracker has given an id.
+
+    ``tracks`` (P, 8): x1 y1 x2 y2, id, score, class, and the row of the ``keypoints`` (N, 17, 3).
+    """
+    if len(tracks) == 0:
         return People.nobody()
-    points = keypoints.data.cpu().numpy().astype(np.float32)
+    points = keypoints[tracks[:, -1].astype(int)].astype(np.float32)
     points[..., 2] = np.clip(points[..., 2], 0.0, 1.0)
     return People(
-        track_ids=boxes.id.cpu().numpy().astype(np.int32),
-        boxes=boxes.xyxy.cpu().numpy().astype(np.float32),
+        track_ids=tracks[:, 4].astype(np.int32),
+        boxes=tracks[:, :4].astype(np.float32),
         keypoints=points.reshape(-1, len(KEYPOINTS), 3),
     )
 

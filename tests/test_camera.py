@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import socket
+import subprocess
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from mobind_live import pose, video
+from mobind_live import feed, live, pose, video
+from mobind_live.bus import MemoryBus
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import Context, DeviceError, EndOfStream
 from mobind_live.drivers.camera import Config, Driver
 from mobind_live.pose import People, PoseError
-from mobind_live.schema import Message, Pose, Preview
-from mobind_live.video import Frame, FrameQueue
+from mobind_live.schema import Health, Message, Pose, Preview
+from mobind_live.serve import Service
 
 SECOND = 1_000_000_000
 FRAMES, FPS = 20, 40
@@ -48,7 +54,11 @@ def one_person(image: np.ndarray) -> People:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pose network replaced at its border."""
-    monkeypatch.setattr(pose, "YoloPose", lambda *_, **__: one_person)
+
+    def find(images: Mapping[str, np.ndarray]) -> dict[str, People]:
+        return {camera: one_person(image) for camera, image in images.items()}
+
+    monkeypatch.setattr(pose, "finder", lambda options, cameras: find)
 
 
 def config(source: object, **more: object) -> Config:
@@ -128,181 +138,234 @@ def test_previews_are_small_pictures_with_skeletons(clip: Path):
     assert picture.shape == (48, 64, 3)
 
 
-@dataclass
-class FakeCapture:
-    """A capture of given stamps in ms; ``fps`` and stamps as a broken container would say them."""
+def until_lost(driver: Driver) -> list[Message]:
+    """What comes until the driver gives up."""
+    got: list[Message] = []
 
-    stamps_ms: list[float]
-    fps: float = 50.0
-    at: int = -1
-    released: bool = False
-    block: threading.Event | None = field(default=None)
+    def read_on() -> None:
+        while True:
+            got.extend(driver.read())
+
+    with pytest.raises(DeviceError, match=r"ended|sends no frames"):
+        read_on()
+    return got
+
+
+@dataclass
+class FakeCamera:
+    """A camera of a few frames, which then ends, or hangs until ``stuck`` is set."""
+
+    frames: int
+    stuck: threading.Event | None = None
+    at: int = 0
 
     def grab(self) -> bool:
         self.at += 1
-        if self.at >= len(self.stamps_ms) and self.block is not None:
-            self.block.wait()
-        return self.at < len(self.stamps_ms)
+        if self.at > self.frames and self.stuck is not None:
+            self.stuck.wait()
+        return self.at <= self.frames
 
     def retrieve(self) -> tuple[bool, np.ndarray]:
         return True, np.zeros((4, 4, 3), np.uint8)
 
     def get(self, prop: int, /) -> float:
-        if prop == cv2.CAP_PROP_POS_MSEC:
-            return self.stamps_ms[self.at]
-        return self.fps if prop == cv2.CAP_PROP_FPS else 0.0
+        return 0.0
 
     def set(self, prop: int, value: float, /) -> bool:
         return False
 
     def release(self) -> None:
-        self.released = True
-
-
-@pytest.mark.parametrize(
-    ("stamps_ms", "media_ms"),
-    [
-        ([0, 33, 70, 100], [0, 33, 70, 100]),  # a variable rate: the container knows
-        ([0, 0, 0, 0], [0, 20, 40, 60]),  # no stamps: only now the frame rate
-    ],
-)
-def test_stamps_are_the_containers_where_it_has_any(stamps_ms: list[float], media_ms: list[float]):
-    capture = FakeCapture(stamps_ms)
-    playback = video.Playback(epoch_ns=5, rate=None, loop=False)
-    player = video.Player(lambda: capture, playback, threading.Event(), lambda _: None)
-    assert [frame.t_ns - 5 for frame in player.frames()] == [ms * 1_000_000 for ms in media_ms]
-    assert capture.released
-
-
-def frame(t_ns: int) -> Frame:
-    return Frame(image=np.zeros((2, 2, 3), np.uint8), t_ns=t_ns, received_ns=t_ns)
-
-
-def test_the_queue_keeps_the_newest_and_counts_the_rest():
-    queue = FrameQueue(2, wait=False)
-    for t in range(5):
-        queue.put(frame(t))
-    kept = [queue.get(0), queue.get(0)]
-    assert [one.t_ns for one in kept if one is not None] == [3, 4]
-    assert queue.take_dropped() == 3
-    assert queue.take_dropped() == 0
-    assert queue.get(0) is None
-
-
-def test_a_waiting_queue_loses_nothing_and_lets_go_when_closed():
-    queue = FrameQueue(1, wait=True)
-    put = threading.Thread(target=lambda: [queue.put(frame(t)) for t in range(4)])
-    put.start()
-    got = [queue.get(5) for _ in range(4)]
-    put.join(5)
-    assert [one.t_ns for one in got if one is not None] == [0, 1, 2, 3]
-    queue.put(frame(9))
-    stuck = threading.Thread(target=queue.put, args=(frame(10),))
-    stuck.start()
-    queue.close()
-    stuck.join(5)
-    assert not stuck.is_alive()
-
-
-def drain(driver: Driver) -> None:
-    for _ in range(20):
-        list(driver.read())
+        pass
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_a_live_source_is_stamped_at_capture_and_its_end_is_an_error(monkeypatch: pytest.MonkeyPatch):
-    before_ns = host_now_ns()
-    monkeypatch.setattr(video, "open_capture", lambda _: FakeCapture([0.0]))
-    driver = Driver(config(0), at())
-    with driver:
-        (found, *_) = driver.read()
-        assert isinstance(found, Pose)
-        assert before_ns < found.t_ns == found.received_ns <= host_now_ns()
-        with pytest.raises(DeviceError, match="ended"):
-            drain(driver)
+def test_a_camera_is_stamped_as_it_is_captured_less_its_delay_and_its_end_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(live, "open_live", lambda *_: FakeCamera(1))
+    with Driver(config(0, delay_ms=40), at()) as driver:
+        (found, *_) = until_lost(driver)
+    assert isinstance(found, Pose)
+    assert found.received_ns - found.t_ns == 40_000_000
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_a_live_source_that_hangs_is_noticed(monkeypatch: pytest.MonkeyPatch):
+def test_a_camera_that_hangs_is_noticed(monkeypatch: pytest.MonkeyPatch):
     release = threading.Event()
-    monkeypatch.setattr(video, "open_capture", lambda _: FakeCapture([0.0], block=release))
-    monkeypatch.setattr("mobind_live.drivers.camera.STALL_NS", 0)
-    with Driver(config("rtsp://nowhere/cam"), at()) as driver:
-        with pytest.raises(DeviceError, match="no frames"):
-            drain(driver)
+    monkeypatch.setattr(live, "open_live", lambda *_: FakeCamera(1, stuck=release))
+    monkeypatch.setattr(video, "STALL_NS", 0)
+    with Driver(config(0), at()) as driver:
+        until_lost(driver)
         release.set()
 
 
-def test_a_missing_or_unreadable_source_is_named(tmp_path: Path):
-    with (
-        pytest.raises(DeviceError, match=r"none\.mp4 does not exist"),
-        Driver(config(str(tmp_path / "none.mp4")), at()),
-    ):
+@pytest.mark.usefixtures("stand_in")
+def test_one_of_several_cameras_that_is_lost_is_opened_again_while_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, clip: Path, caplog: pytest.LogCaptureFixture
+):
+    opened: list[FakeCamera] = []
+
+    def open_live(source: int | str, request: live.Request) -> FakeCamera:
+        opened.append(FakeCamera(2))
+        return opened[-1]
+
+    monkeypatch.setattr(live, "open_live", open_live)
+    monkeypatch.setattr(feed, "RETRY_NS", 0)
+    several = config(None, sources={"front": 0, "side": {"source": str(clip)}}, loop=True, preview_hz=0)
+    got: dict[str, list[int]] = {"front": [], "side": []}
+    with Driver(several, at()) as driver:
+        while len(got["front"]) < 6 or len(got["side"]) < 3:
+            for message in driver.read():
+                assert isinstance(message, Pose)
+                got[message.stream].append(message.t_ns)
+        assert driver.counters.values["reopened"] >= 2
+    assert len(opened) >= 3
+    assert sorted(got["front"]) == got["front"]
+    assert "front: source 0 ended" in caplog.text
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_several_files_are_each_a_stream_and_end_together(clip: Path):
+    both = {"one": str(clip), "two": {"source": str(clip)}}
+    got, _ = play(config(None, sources=both, rate="max", preview_hz=0), at())
+    for name in both:
+        stamps = [message.t_ns for message in poses(got) if message.stream == name]
+        assert len(stamps) == FRAMES
+        np.testing.assert_allclose(np.diff(stamps), STEP_NS, atol=4)
+
+
+def test_what_is_asked_of_all_cameras_goes_for_those_that_do_not_say_otherwise():
+    both = config(None, sources={"a": 0, "b": {"source": 1, "fps": 60}}, fps=25, size=[1280, 720])
+    assert [spec.nominal_hz for spec in both.streams("rig")] == [25, 60]
+    assert [source.size for source in both.cameras("rig").values()] == [(1280, 720)] * 2
+    with pytest.raises(ValidationError, match="one of source and sources"):
+        config(0, sources={"a": 1})
+    with pytest.raises(ValidationError, match="one of source and sources"):
+        config(None)
+
+
+def test_a_source_that_is_gone_or_is_no_video_is_named(tmp_path: Path):
+    path = tmp_path / "text.mp4"
+    path.write_text("not a video")
+    section = config(str(path))
+    with pytest.raises(DeviceError, match=r"text\.mp4 cannot be opened"), Driver(section, at()):
         pass
-    (tmp_path / "text.mp4").write_text("not a video")
-    with (
-        pytest.raises(DeviceError, match=r"text\.mp4 cannot be opened"),
-        Driver(config(str(tmp_path / "text.mp4")), at()),
-    ):
+    path.unlink()
+    with pytest.raises(DeviceError, match=r"text\.mp4 does not exist"), Driver(section, at()):
         pass
 
 
-def test_a_missing_model_is_named_and_only_known_names_may_be_fetched(tmp_path: Path):
-    with pytest.raises(PoseError, match="does not exist"):
-        pose.weights(str(tmp_path / "yolo11n-pose.pt"))
-    with pytest.raises(PoseError, match="does not exist"):
-        pose.weights("weights.onnx")
-    assert pose.weights(str(tmp_path)) == tmp_path
+def test_a_model_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch, clip: Path):
+    def broken(*_: object) -> None:
+        raise PoseError("pose model x.pt cannot be loaded: torn")
+
+    monkeypatch.setattr(pose, "finder", broken)
+    with pytest.raises(DeviceError, match="torn"), Driver(config(str(clip)), at()):
+        pass
 
 
-def test_paths_count_from_the_yamls_folder_but_names_and_urls_stay(tmp_path: Path):
-    (tmp_path / "yolo8n-pose.pt").touch()
+def test_paths_count_from_the_yamls_folder_and_must_be_there_but_names_and_urls_stay(tmp_path: Path):
+    for name in ("yolo8n-pose.pt", "a.mp4", "mine.yaml"):
+        (tmp_path / name).touch()
 
     def parsed(**section: object) -> Config:
         return Config.model_validate({"driver": "camera", **section}, context={"folder": tmp_path})
 
     assert parsed(source="a.mp4").source == str(tmp_path / "a.mp4")
+    assert parsed(sources={"x": "a.mp4"}).sources["x"].source == str(tmp_path / "a.mp4")
     assert parsed(source="rtsp://host/x").source == "rtsp://host/x"
+    assert parsed(source="/dev/v4l/by-id/usb-cam").source == "/dev/v4l/by-id/usb-cam"
     assert parsed(source=1).source == 1
     assert parsed(source=0, model="yolo11n-pose.pt").model == "yolo11n-pose.pt"
     assert parsed(source=0, model="yolo8n-pose.pt").model == str(tmp_path / "yolo8n-pose.pt")
-    assert parsed(source=0, model="w/x.pt").model == str(tmp_path / "w" / "x.pt")
-    with pytest.raises(ValidationError, match="multiple of 32"):
-        parsed(source=0, imgsz=500)
+    assert parsed(source=0, tracker="mine.yaml").tracker == str(tmp_path / "mine.yaml")
+    for wrong, message in (
+        ({"source": "none.mp4"}, r"none\.mp4 does not exist"),
+        ({"source": 0, "model": "w/x.pt"}, r"x\.pt does not exist"),
+        ({"source": 0, "tracker": "sort"}, "must be bytetrack, botsort, or"),
+        ({"source": 0, "imgsz": 500}, "multiple of 32"),
+        ({"source": 0, "format": "mjpeg"}, "pattern"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            parsed(**wrong)
 
 
-def array(values: object) -> SimpleNamespace:
-    """What is used of a torch tensor."""
-    return SimpleNamespace(cpu=lambda: SimpleNamespace(numpy=lambda: np.array(values)))
+class Server:
+    """A real network stream on loopback, which can be killed and started again."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{free.getsockname()[1]}/live.ts"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        picture = ["-re", "-f", "lavfi", "-i", "testsrc=size=64x48:rate=30"]
+        coded = ["-c:v", "mpeg4", "-g", "5", "-f", "mpegts", "-listen", "1", self.url]
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "quiet", *picture, *coded]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
 
-def test_only_people_with_a_track_are_taken_from_a_result():
-    class Boxes(SimpleNamespace):
-        def __len__(self) -> int:
-            return 2
-
-    points = np.random.default_rng(0).random((2, 17, 3)) * 1.5
-    boxes = Boxes(id=array([4.0, 9.0]), xyxy=array([[0, 0, 1, 1], [1, 1, 2, 2]]))
-    found = pose.people(SimpleNamespace(boxes=boxes, keypoints=SimpleNamespace(data=array(points))))
-    assert found.track_ids.tolist() == [4, 9]
-    assert found.keypoints.shape == (2, 17, 3)
-    assert found.keypoints[..., 2].max() <= 1
-    nobody = pose.people(SimpleNamespace(boxes=Boxes(id=None), keypoints=SimpleNamespace(data=array(points))))
-    assert nobody.keypoints.shape == (0, 17, 3)
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    server.start()
+    yield server
+    server.kill()
 
 
-def test_a_preview_is_reduced_and_shows_the_skeleton():
-    keypoints = np.zeros((1, 17, 3), np.float32)
-    keypoints[0, 5] = (100, 100, 0.9)
-    keypoints[0, 6] = (700, 100, 0.9)
-    keypoints[0, 7] = (100, 500, 0.1)  # hardly seen: not drawn
-    found = People(track_ids=np.array([0], np.int32), boxes=np.zeros((1, 4), np.float32), keypoints=keypoints)
-    jpeg, size = pose.draw(np.zeros((600, 800, 3), np.uint8), found, width=400)
-    picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
-    assert picture is not None
-    assert size == (400, 300)
-    assert picture[50, 200].max() > 120
-    assert picture[150, 50].max() < 30
+@pytest.mark.usefixtures("stand_in")
+def test_a_network_stream_that_ends_is_opened_again_once_it_is_back(server: Server):
+    stop, bus = threading.Event(), MemoryBus()
+    subscriber = bus.subscriber()
+    service = Service(Driver, config(server.url, preview_hz=0), at(), bus.publisher(), stop)  # type: ignore[arg-type]
+    thread = threading.Thread(target=service.run)
+    thread.start()
+    stamps: list[int] = []
+    beats: list[Health] = []
+
+    def more() -> None:
+        """Five poses more than there are."""
+        enough = len(stamps) + 5
+        while len(stamps) < enough:
+            for received in subscriber.poll(100):
+                if isinstance(received.message, Pose):
+                    stamps.append(received.message.t_ns)
+                elif isinstance(received.message, Health):
+                    beats.append(received.message)
+
+    try:
+        more()
+        server.kill()
+        server.start()
+        more()
+        more()
+    finally:
+        stop.set()
+        thread.join()
+    assert (np.diff(stamps) > 0).all()
+    assert any(beat.state == "waiting" and "source http" in beat.detail for beat in beats)
+    service.beat("running")
+    beats += [item.message for item in subscriber.poll(0) if isinstance(item.message, Health)]
+    assert beats[-1].counters["reopened"] == 1
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_network_stream_that_falls_silent_is_given_up(server: Server):
+    driver = Driver(config(server.url), at())
+    while True:
+        with contextlib.suppress(DeviceError):  # the server may not be up yet
+            driver.__enter__()
+            break
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)  # the connection stays, nothing comes
+    until_lost(driver)
+    driver.__exit__(None, None, None)
 
 
 def test_real_people_are_tracked(shared_data: Path):

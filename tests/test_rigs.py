@@ -14,7 +14,7 @@ from mobind_live.config import load
 
 
 def without_recordings(text: str, tmp_path: Path) -> str:
-    """A rig's YAML with a made-up recording in place of the one that the user shall name."""
+    """A rig's YAML with made-up recordings in place of those that the user shall name."""
     folder = tmp_path / "take"
     folder.mkdir()
     rows = "\n".join(f"{i / 50},{100 + i},{200 - i},{110 + i},{190 - i}" for i in range(50))
@@ -23,6 +23,8 @@ def without_recordings(text: str, tmp_path: Path) -> str:
     header = "Millis,AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ"
     for part in ("chest", "left_arm", "right_arm", "left_leg", "right_leg"):
         (folder / f"imu_{part}.csv").write_text(f"{header}\n{samples}\n")
+    (tmp_path / "people.mp4").touch()
+    text = re.sub(r"source: \S+\.mp4", f"source: {tmp_path}/people.mp4", text)
     return re.sub(r"folder: .*", f"folder: {folder}", text)
 
 

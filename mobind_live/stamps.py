@@ -1,0 +1,69 @@
+"""When the frames of a camera or network stream were captured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobind_live.clock import DeviceClock
+
+KERNEL_NS = 1_000_000_000  # a camera's stamp no older than this by our own clock is the kernel's
+TRUST_NS = 5_000_000_000  # a stream's stamps are believed when they have kept time for so long,
+TRUST = 0.02  # to this share
+BACKLOG_NS = 3_000_000_000  # frames are taken for old ones no longer than this
+
+
+class Stamps:
+    """When a live source's frames were captured, in host time: from its own stamps where they are any good.
+
+    A V4L2 camera's are the kernel's, which are host time. A stream's count from anywhere and come late by
+    the network's jitter, so they go through a ``DeviceClock``; where the stream has none, FFmpeg makes them
+    up, at a rate of its own. So they are used only once they have kept time, and meanwhile the arrival is.
+    """
+
+    def __init__(self, nominal_hz: float, delay_ns: int = 0, *, kernel: bool = False) -> None:
+        """``delay_ns``: the known time from exposure to arrival; ``kernel``: the source is a camera here."""
+        self._nominal_hz, self._delay_ns, self._kernel = nominal_hz, delay_ns, kernel
+        self._last_ns = 0
+        self._restart(0, 0)
+
+    def _restart(self, stamp_ns: int, received_ns: int) -> None:
+        self._clock = DeviceClock(self._nominal_hz)
+        self._first = self._previous = (stamp_ns, received_ns)
+
+    def __call__(self, stamp_ns: int, received_ns: int) -> int:
+        """The capture time of the frame that says ``stamp_ns`` and came at ``received_ns``; rising."""
+        t_ns = min(received_ns, self._captured_ns(stamp_ns, received_ns)) - self._delay_ns
+        self._last_ns = max(t_ns, self._last_ns + 1)
+        return self._last_ns
+
+    def _captured_ns(self, stamp_ns: int, received_ns: int) -> int:
+        if self._kernel and 0 <= received_ns - stamp_ns < KERNEL_NS:
+            return stamp_ns
+        if stamp_ns <= self._previous[0] or self._first[1] == 0:
+            self._restart(stamp_ns, received_ns)
+        self._previous = (stamp_ns, received_ns)
+        mapped = self._clock.update(np.array([stamp_ns]), np.array([received_ns]))
+        span_ns = received_ns - self._first[1]
+        gained_ns = abs(stamp_ns - self._first[0] - span_ns)
+        return int(mapped[0]) if span_ns > TRUST_NS and gained_ns < TRUST * span_ns else received_ns
+
+
+class Fresh:
+    """Tells a stream's frames that lay in a buffer when we came: they are there at once, and old."""
+
+    def __init__(self, nominal_hz: float) -> None:
+        self._period_ns = round(1e9 / nominal_hz)
+        self._since_ns = 0
+        self._before = (0, 0)
+        self._caught_up = False
+
+    def __call__(self, stamp_ns: int, received_ns: int) -> bool:
+        """Whether this frame, and so every later one, was captured just now."""
+        (last_stamp_ns, last_ns), self._before = self._before, (stamp_ns, received_ns)
+        if not self._caught_up and self._since_ns:
+            step_ns = stamp_ns - last_stamp_ns if stamp_ns > last_stamp_ns else self._period_ns
+            # Waited for, not found: the buffer is empty.
+            waited = received_ns - last_ns > step_ns / 2
+            self._caught_up = waited or received_ns - self._since_ns > BACKLOG_NS
+        self._since_ns = self._since_ns or received_ns
+        return self._caught_up

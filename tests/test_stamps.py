@@ -1,0 +1,74 @@
+"""When live frames were captured: kernel stamps, stream stamps that keep time, made-up ones, backlogs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobind_live.stamps import Fresh, Stamps
+
+MS = 1_000_000
+SECOND = 1000 * MS
+BEGIN = 1_000_000 * SECOND  # of the host's clock
+
+
+def stamped(stamps: Stamps, stamp_ns: np.ndarray, received_ns: np.ndarray) -> np.ndarray:
+    return np.array([stamps(int(s), int(r)) for s, r in zip(stamp_ns, received_ns, strict=True)])
+
+
+def stream(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Capture times of a 30 fps stream and when its frames came: 20 to 80 ms later."""
+    captured = BEGIN + np.arange(n) * SECOND // 30
+    delay = 20 * MS + np.random.default_rng(seed).integers(0, 60 * MS, n)
+    return captured, np.maximum.accumulate(captured + delay)
+
+
+def test_the_kernels_stamps_of_a_camera_are_taken_as_they_are():
+    captured, received = stream(20)
+    got = stamped(Stamps(30, delay_ns=15 * MS, kernel=True), captured, received)
+    assert (got == captured - 15 * MS).all()
+
+
+def test_a_streams_own_stamps_take_the_networks_jitter_away():
+    captured, received = stream(900)
+    got = stamped(Stamps(30), captured - BEGIN, received)
+    error = got - captured
+    assert (np.diff(got) > 0).all()
+    assert (got <= received + 10).all()  # two that came together still rise
+    assert np.ptp(error[300:]) < 5 * MS
+    assert np.ptp((received - captured)[300:]) > 50 * MS
+
+
+def test_stamps_that_are_made_up_at_another_rate_are_not_believed():
+    _, received = stream(600)
+    got = stamped(Stamps(30), np.arange(600) * 40 * MS, received)  # FFmpeg says 25 fps
+    assert (np.abs(got - received) < 10).all()
+
+
+def test_without_stamps_the_arrival_stands():
+    _, received = stream(300)
+    got = stamped(Stamps(30), np.zeros(300, np.int64), received)
+    assert (np.abs(got - received) < 10).all()
+
+
+def test_a_stream_whose_stamps_begin_anew_is_followed():
+    captured, received = stream(900)
+    stamps = captured - BEGIN
+    stamps[450:] -= stamps[450]
+    got = stamped(Stamps(30), stamps, received)
+    assert (np.diff(got) > 0).all()
+    assert np.ptp((got - captured)[750:]) < 5 * MS
+
+
+def test_what_lay_in_a_buffer_is_thrown_away():
+    fresh = Fresh(30)
+    backlog = [fresh(i * 33 * MS, BEGIN + i * 2 * MS) for i in range(30)]
+    later = [fresh((30 + i) * 33 * MS, BEGIN + 60 * MS + i * 33 * MS) for i in range(1, 10)]
+    assert not any(backlog)
+    assert all(later)
+
+
+def test_a_stream_that_is_always_in_a_hurry_is_taken_after_a_while():
+    fresh = Fresh(30)
+    answers = [fresh(0, BEGIN + i * 10 * MS) for i in range(400)]
+    assert not answers[100]
+    assert answers[-1]

@@ -17,7 +17,7 @@ from mobind_live.health import Heartbeat, State, StreamStats
 from mobind_live.schema import Imu, Message, Pose, StreamHealth
 
 RETRY_FIRST_S = 0.5
-RETRY_LAST_S = 5.0
+RETRY_LAST_S = 1.5  # what was plugged in again is back within 2 s
 _BEAT_S = 0.25
 
 # Makes a driver; what a driver module's ``Driver`` is.
@@ -110,7 +110,7 @@ class Service:
 
     def run(self) -> None:
         """Open, read, publish, until ``stop``. When the device is lost, try again for ever, ever more
-        slowly up to every 5 s."""
+        slowly up to every 1.5 s."""
         retry_s = RETRY_FIRST_S
         self.beat("starting", "opening the device")
         while not self._stop.is_set():

@@ -161,6 +161,10 @@ async def _explained(label: str) -> AsyncIterator[None]:
         raise DeviceError(f"{label}: Bluetooth does not answer") from error
     except EOFError as error:
         raise DeviceError(f"{label}: the connection to D-Bus ended") from error
-    except (BleakError, OSError) as error:
-        where = "no D-Bus to reach Bluetooth by: " if isinstance(error, OSError) else ""
-        raise DeviceError(f"{label}: {where}{error}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise DeviceError(
+            f"{label}: no D-Bus to reach Bluetooth by ({reason}); is BlueZ installed?"
+        ) from error
+    except BleakError as error:
+        raise DeviceError(f"{label}: {error}") from error

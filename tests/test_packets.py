@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -136,6 +136,7 @@ def test_a_clock_wraps_around_at_the_width_of_its_field_or_where_it_is_said() ->
     assert second.device_ns[0] - first.device_ns[0] == 2_000
 
 
+@settings(max_examples=30)
 @given(
     start=st.integers(0, 2**16 - 1),
     steps=st.lists(st.integers(-5, 2**15 - 1), min_size=1, max_size=40),

@@ -26,12 +26,13 @@ from mobind_live.driver import (
     EndOfStream,
     ImuReading,
     Part,
-    RigPath,
+    RigFolder,
     StreamSpec,
 )
 from mobind_live.files import ImuFile, KeypointFile, rate_hz, read_imu, read_keypoints
 from mobind_live.schema import Message, Pose
 
+KEYPOINTS_FILE = "keypoints.csv"
 PACKET_NS = 80_000_000  # IMU samples come in packets this long, as from a real receiver
 READ_S = 0.2
 MOST = 200  # messages for each read, so that catching up leaves room for heartbeats
@@ -47,7 +48,7 @@ class Config(DriverConfig):
     sensor is expected, ``imus`` which ones to play (all), ``skip`` which to leave out.
     """
 
-    folder: RigPath
+    folder: RigFolder
     camera: str = "cam0"
     rate: float = Field(default=1.0, gt=0, le=1000)
     loop: bool = False
@@ -58,7 +59,7 @@ class Config(DriverConfig):
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         """The pose stream and the chosen IMUs. Raises ValueError, naming the folder or file at fault."""
-        keypoints = read_keypoints(_keypoints_path(self.folder), limit=HEAD_ROWS)
+        keypoints = read_keypoints(self.folder / KEYPOINTS_FILE, limit=HEAD_ROWS)
         specs = [StreamSpec(name=self.camera, kind="cam", nominal_hz=round(rate_hz(keypoints.t_ns), 2))]
         for imu, path in self.imu_files().items():
             rate = round(rate_hz(read_imu(path, limit=HEAD_ROWS).t_ns), 2)
@@ -75,12 +76,6 @@ class Config(DriverConfig):
                     raise ValueError(f"{key}: no imu_{wanted}.csv in {self.folder}; it has: {have}")
         chosen = found if self.imus is None else self.imus
         return {imu: found[imu] for imu in chosen if imu not in self.skip}
-
-
-def _keypoints_path(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise ValueError(f"folder: {folder} does not exist or is not a folder")
-    return folder / "keypoints.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +160,7 @@ class Driver:
 
 def compose(config: Config) -> Score:
     """All of the folder as packets. Raises ValueError, naming the folder or file at fault."""
-    keypoints = read_keypoints(_keypoints_path(config.folder))
+    keypoints = read_keypoints(config.folder / KEYPOINTS_FILE)
     imus = {name: read_imu(path) for name, path in config.imu_files().items()}
     packets = list(_poses(keypoints, config))
     for name, imu in imus.items():

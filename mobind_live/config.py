@@ -14,7 +14,7 @@ from pydantic import ValidationError as PydanticError
 from mobind_live import registry
 from mobind_live.bus import PUBLISH_ENDPOINT, SUBSCRIBE_ENDPOINT, is_loopback
 from mobind_live.config_errors import ConfigError, Document, did_you_mean
-from mobind_live.driver import DeviceError, DriverConfig, RigPath, StreamSpec
+from mobind_live.driver import DeviceError, DriverConfig, RigFile, StreamSpec
 
 __all__ = [
     "DEMO_RIG",
@@ -75,7 +75,7 @@ class WorkerConfig(_Section):
     max_offset_s: Annotated[float, Field(ge=1, le=60)] = 10.0
     publish_hz: Annotated[float, Field(gt=0, le=20)] = 2.0
     threads: Annotated[int, Field(ge=1, le=256)] = 1
-    weights: RigPath | None = None
+    weights: RigFile | None = None
 
 
 class Rig(_Section):

@@ -35,6 +35,23 @@ def resolve_path(path: Path, info: ValidationInfo) -> Path:
 RigPath = Annotated[Path, AfterValidator(resolve_path)]
 
 
+def _file(path: Path) -> Path:
+    if path.is_file():
+        return path
+    raise ValueError(f"{path} {'is a folder, not a file' if path.is_dir() else 'does not exist'}")
+
+
+def _folder(path: Path) -> Path:
+    if path.is_dir():
+        return path
+    raise ValueError(f"{path} {'is a file, not a folder' if path.is_file() else 'does not exist'}")
+
+
+# The same, where nothing can run without it: it is looked for when the YAML is read.
+RigFile = Annotated[RigPath, AfterValidator(_file)]
+RigFolder = Annotated[RigPath, AfterValidator(_folder)]
+
+
 class DeviceError(Exception):
     """The device is missing, was lost, or answers nonsense. The loop closes it and tries again.
 

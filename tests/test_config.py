@@ -37,6 +37,7 @@ class TestLoad:
         assert rig.worker.max_offset_s == 10
 
     def test_a_relative_path_counts_from_the_yaml(self, write_rig: WriteRig, tmp_path: Path) -> None:
+        (tmp_path / "w.safetensors").touch()
         rig = load(write_rig(OWN + "    file: data/x.csv\nworker: {weights: w.safetensors}\n"))
 
         assert rig.devices["mine"].model_dump()["file"] == tmp_path / "data/x.csv"
@@ -247,6 +248,33 @@ def test_driver_and_driver_path_exclude_each_other(write_rig: WriteRig, own_driv
 
     assert both.startswith(":2: devices.a: driver and driver_path together; one is needed: driver: ")
     assert neither.startswith(":2: devices.a: driver is missing; one is needed: driver: ")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "name"),
+    [
+        ("  a: {driver: camera, source: gone.mp4}\n", "devices.a.source", "gone.mp4"),
+        ("  a: {driver: camera, sources: {b: gone.mp4}}\n", "devices.a.sources.b", "gone.mp4"),
+        ("  a: {driver: camera, source: 0, model: gone.pt}\n", "devices.a.model", "gone.pt"),
+        ("  a: {driver: replay, folder: gone}\n", "devices.a.folder", "gone"),
+        ("  a: {driver: simulator}\nworker: {weights: gone}\n", "worker.weights", "gone"),
+    ],
+)
+def test_files_that_are_not_there_are_named(
+    tmp_path: Path, write_rig: WriteRig, section: str, key: str, name: str
+) -> None:
+    line = 3 if key.startswith("worker") else 2
+    message = message_of(write_rig(f"devices:\n{section}"))
+
+    assert message.startswith(f":{line}: {key}: {tmp_path / name} does not exist")
+
+
+def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path, write_rig: WriteRig) -> None:
+    file = message_of(write_rig("devices:\n  a: {driver: replay, folder: rig.yaml}\n"))
+    folder = message_of(write_rig("devices:\n  a: {driver: simulator}\nworker: {weights: .}\n"))
+
+    assert file.endswith("rig.yaml is a file, not a folder")
+    assert folder.endswith("is a folder, not a file")
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,8 @@ def test_what_is_commented_out_in_the_template_is_right_too(
     text = (root / "rigs/template.yaml").read_text()
     text = re.sub(r"^( *)# ( *)(?=\w+:( |$))", r"\1\2", text, flags=re.MULTILINE)
 
+    (tmp_path / "my_weights.safetensors").touch()
+
     rig = load(write_rig(without_recordings(text, tmp_path)))
 
     assert {section.driver for section in rig.devices.values()} == {*registry.names(), "my_driver"}

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import os
 import termios
+import threading
 import tty
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from serial_devices import DEVICES, Device, config
 
+from mobind_live.bus import MemoryBus
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers.serial_imu import Config, Driver, reading
 from mobind_live.frames import LINE_BYTES
 from mobind_live.lines import HeaderError, field_name, time_unit
 from mobind_live.samples import Parser, Sample
+from mobind_live.schema import Imu
+from mobind_live.serve import Factory, Service
 
 G = 9.80665
 START = b"cut off here\n"  # the first line is never trusted
-
-
-def config(**more: object) -> Config:
-    return Config.model_validate({"driver": "serial_imu", "port": "/dev/none", **more})
 
 
 def new(config: Config) -> Parser:
@@ -204,52 +206,57 @@ def test_a_wrong_section_is_refused(wrong: dict[str, object], says: str):
 
 
 @dataclass
-class Device:
-    """A pseudo-terminal; what is written to it arrives at ``port``."""
+class Port:
+    """A pseudo-terminal; what is sent arrives at ``port``, which may be a link, such as by-id has."""
 
     master: int = -1
     slave: int = -1
-    port: str = field(default="")
+    port: str = ""
+    link: Path | None = None
 
     def open(self) -> None:
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave, termios.TCSANOW)
         self.port = os.ttyname(self.slave)
+        if self.link:
+            self.link.symlink_to(self.port)
+            self.port = str(self.link)
 
     def send(self, data: bytes) -> None:
         os.write(self.master, data)
 
     def close(self) -> None:
+        if self.master < 0:
+            return
         os.close(self.master)
         os.close(self.slave)
+        self.master = self.slave = -1
+        if self.link:
+            self.link.unlink()
 
 
 @pytest.fixture
-def device() -> Iterator[Device]:
-    device = Device()
+def device() -> Iterator[Port]:
+    device = Port()
     device.open()
     yield device
-    for fd in (device.master, device.slave):
-        try:
-            os.close(fd)
-        except OSError:
-            continue  # the test has closed it
+    device.close()
 
 
-def collect(driver: Driver, count: int) -> list[ImuReading]:
+def collect(driver: Driver, count: int, reads: int = 100) -> list[ImuReading]:
     got: list[ImuReading] = []
-    for _ in range(100):
+    for _ in range(reads):
         got.extend(driver.read())
         if sum(len(one.received_ns) for one in got) >= count:
             break
     return got
 
 
-def open_driver(device: Device) -> Driver:
+def open_driver(device: Port) -> Driver:
     return Driver(config(port=device.port), Context(name="wrist", epoch_ns=0))
 
 
-def test_a_port_from_end_to_end(device: Device):
+def test_a_port_from_end_to_end(device: Port):
     with open_driver(device) as driver:
         device.send(START + line(1) + line(2)[:5])
         first = collect(driver, 1)
@@ -261,7 +268,7 @@ def test_a_port_from_end_to_end(device: Device):
     assert driver.counters.values["bad_lines"] == 1
 
 
-def test_bad_lines_are_named_in_the_log(device: Device, caplog: pytest.LogCaptureFixture):
+def test_bad_lines_are_named_in_the_log(device: Port, caplog: pytest.LogCaptureFixture):
     with open_driver(device) as driver:
         device.send(START + b"oops\n" + b"oops\n" + line(1))
         collect(driver, 1)
@@ -269,12 +276,12 @@ def test_bad_lines_are_named_in_the_log(device: Device, caplog: pytest.LogCaptur
     assert "wrist: 2 bad lines, the last: 1 values, expected 7: b'oops'" in caplog.text
 
 
-def test_a_silent_port_is_not_an_error(device: Device):
+def test_a_silent_port_is_not_an_error(device: Port):
     with open_driver(device) as driver:
         assert list(driver.read()) == []
 
 
-def test_a_port_that_goes_away_is_a_device_error_and_can_be_opened_again(device: Device):
+def test_a_port_that_goes_away_is_a_device_error_and_can_be_opened_again(device: Port):
     with open_driver(device) as driver:
         device.send(START + line(1))
         collect(driver, 1)
@@ -290,7 +297,89 @@ def test_a_port_that_goes_away_is_a_device_error_and_can_be_opened_again(device:
 
 
 def test_a_missing_port_is_named(tmp_path: Path):
-    device = Device(port=str(tmp_path / "ttyNONE"))
+    device = Port(port=str(tmp_path / "ttyNONE"))
     with pytest.raises(DeviceError, match=r"ttyNONE: .*; ports here: ") as error, open_driver(device):
         pass
     assert "\n" not in str(error.value)
+
+
+def test_a_port_that_another_program_reads_is_refused(device: Port):
+    with open_driver(device), pytest.raises(DeviceError, match="exclusively lock"), open_driver(device):
+        pass
+
+
+def test_bytes_without_a_sample_are_told(device: Port, caplog: pytest.LogCaptureFixture, monkeypatch):
+    monkeypatch.setattr("mobind_live.drivers.serial_imu.SAY_S", 0.0)
+    with Driver(config(port=device.port, profile="ximu3_ascii"), Context(name="a", epoch_ns=0)) as driver:
+        device.send(b"\nQ,1,1,0,0,0\nT,1,25\n")
+        collect(driver, 1, reads=2)
+    assert "a: 20 bytes and no sample; seen: b'T,1,25'" in caplog.text
+
+
+@pytest.mark.parametrize("kind", DEVICES, ids=lambda kind: kind.name)
+def test_split_merged_corrupted_truncated_and_flooded(device: Port, kind: Device):
+    """Each of these through the terminal: what is whole comes out, in order, and what is not is counted."""
+    bad = "bad_lines" if kind.config.frame is None else "bad_frames"
+    frames = [kind.frame(i) for i in range(30)]
+    with Driver(
+        kind.config.model_copy(update={"port": device.port}), Context(name="a", epoch_ns=0)
+    ) as driver:
+        got = []
+        for data in (frames[0][3:], *(frames[1][i : i + 1] for i in range(len(frames[1])))):
+            device.send(data)
+            got += [] if len(data) > 1 else list(driver.read())[:1]
+        device.send(b"".join(frames[2:6]))
+        got += collect(driver, 4)
+        assert driver.counters.values[bad] == 0
+        device.send(frames[6][:-4] + b"\x00" * 4 + frames[7][: len(frames[7]) // 2] + b"".join(frames[8:12]))
+        got += collect(driver, 3)
+        damaged = driver.counters.values[bad]
+        for _ in range(40):
+            device.send(b"\x07" * 1000)
+            got += driver.read()
+        assert driver.counters.values["bad_bytes"] >= 38_000
+        device.send(b"".join(frames[12:]))
+        got += collect(driver, 16)
+    numbers = np.concatenate([one.device_ns for one in got if one.device_ns is not None]) // 10_000_000
+    assert damaged >= 1
+    assert {*range(2, 6), *range(9, 11), *range(13, 29)} <= set(numbers.tolist())
+    assert sorted(numbers.tolist()) == numbers.tolist()
+
+
+def test_unplugged_and_plugged_in_again_under_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The serve loop, its waiting replaced: it waits for never more than 2 s, and then samples go on."""
+    port = Port(link=tmp_path / "usb-Example_IMU_0001-if00-port0")
+    port.open()
+    bus, stop = MemoryBus(), threading.Event()
+    reader, section = bus.subscriber(["v1/imu/"]), config(port=port.port)
+    seen: list[int] = []
+    waits: list[tuple[str, float]] = []
+
+    def idle(self: Service, state: str, detail: str, seconds: float) -> None:
+        waits.append((detail, seconds))
+        if len(waits) == 6:
+            port.open()
+
+    def beat(self: Service, state: str, detail: str = "") -> None:
+        """Whenever the loop would say how it is: feed the device, look at what came, pull the plug."""
+        for received in reader.poll(0):
+            if isinstance(received.message, Imu):
+                seen.extend(received.message.device_ns.tolist())
+        if seen and not waits:
+            port.close()
+        elif state == "running":
+            port.send(b"\n" + line(1 + 100 * len(waits)))
+        if seen and waits and seen[-1] > 10_000_000:
+            stop.set()
+
+    monkeypatch.setattr(Service, "idle", idle)
+    monkeypatch.setattr(Service, "beat", beat)
+    monkeypatch.setattr("mobind_live.health.BEAT_EVERY_NS", 0)
+    create = cast(Factory, Driver)
+    Service(create, section, Context(name="wrist", epoch_ns=0), bus.publisher(), stop).run()
+    port.close()
+
+    assert {10_000_000, 6_010_000_000} == set(seen)
+    assert "was lost" in waits[0][0]
+    assert "No such file" in waits[1][0]
+    assert max(seconds for _, seconds in waits) + 0.25 < 2

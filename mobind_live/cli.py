@@ -115,6 +115,19 @@ def check(
 
 
 @app.command()
+def devices(
+    only_yaml: Annotated[bool, typer.Option("--yaml", help="Print nothing but the YAML of a rig.")] = False,
+) -> None:
+    """List what can be used here: serial ports, Bluetooth devices, LSL streams, cameras; as YAML to paste."""
+    from rich.console import Console
+
+    from mobind_live import devices as listing
+
+    errors = Console(stderr=True)
+    raise typer.Exit(listing.run(console=Console(), errors=errors, only_yaml=only_yaml))
+
+
+@app.command()
 def drive(
     name: Annotated[str, typer.Argument(help="A device of CONFIG; without CONFIG, a driver.")],
     config: Annotated[Path | None, typer.Option("--config", help="The rig's YAML file.")] = None,
@@ -170,9 +183,10 @@ def train(
     """Train the network; Ctrl-C saves, and the same command goes on from there."""
     with _user_errors():
         from mobind_live.models import train as training
+        from mobind_live.models.recipe import TrainConfig
 
         try:
-            output = training.train(training.TrainConfig.read(recipe))
+            output = training.train(TrainConfig.read(recipe))
         except training.Interrupted as stopped:
             typer.echo(f"{stopped}; go on with: mobind-live train {recipe}", err=True)
             raise typer.Exit(130) from stopped
@@ -219,13 +233,14 @@ def evaluate(
 
 
 Weights = Annotated[Path | None, typer.Option(help="Weights; without it those that ship.")]
+Seed = Annotated[int, typer.Option(min=0, help="Draws the scenes; the same seed, the same numbers.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Scenes played side by side, one core each.")]
 
 
 @app.command()
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Each scene once, shorter: some minutes.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the scenes; the same seed, the same numbers.")] = 0,
+    seed: Seed = 0,
     json_path: Annotated[
         Path | None, typer.Option("--json", metavar="F", help="Write every figure here too.")
     ] = None,
@@ -241,3 +256,84 @@ def bench(
         from mobind_live.bench.run import run as measure
 
         measure(Request(quick, seed, json_path, only, weights, jobs), Console())
+
+
+@app.command()
+def calibrate(
+    write: Annotated[bool, typer.Option("--write", help="Put the constants into the weights' file.")] = False,
+    weights: Weights = None,
+    fit: Annotated[bool, typer.Option(help="Search for constants, or only check those there are.")] = True,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write the reliability diagram here (.png).")
+    ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="F", help="Write the figures here too.")
+    ] = None,
+    scenes: Annotated[int, typer.Option(min=2, help="Scenes to fit on; half as many to check on.")] = 16,
+    seconds: Annotated[float, typer.Option(min=8, help="Length of each scene.")] = 45.0,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+) -> None:
+    """Fit the constants that turn evidence into probability, and show how often answers are right."""
+    with _user_errors():
+        from rich.console import Console
+
+        from mobind_live.calibrate.run import Request
+        from mobind_live.calibrate.run import run as measure
+
+        measure(Request(weights, seed, scenes, seconds, jobs, fit, write, plot, json_path), Console())
+
+
+@app.command()
+def sync(
+    imu: Annotated[
+        list[str] | None,
+        typer.Option("--imu", metavar="NAME=FILE", help="An IMU's CSV file, by a name of yours; repeat it."),
+    ] = None,
+    video: Annotated[Path | None, typer.Option(help="The video; its poses are kept beside it.")] = None,
+    keypoints: Annotated[
+        Path | None, typer.Option(help="Instead of a video: one person's COCO-17 keypoints (CSV).")
+    ] = None,
+    max_offset: Annotated[
+        float, typer.Option("--max-offset", metavar="S", min=1, max=600, help="Offsets to look for, in s.")
+    ] = 10.0,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="Write the answers.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Draw a picture to check the answers by.")
+    ] = None,
+    pose_model: Annotated[
+        str, typer.Option(help="YOLO-pose weights: a file, a folder, or a name to fetch once.")
+    ] = "yolo11n-pose.pt",
+    imu_columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME:]COLUMNS",
+            help='Which columns to read, by title or number: "time=1 acc=2,3,4 gyro=GyroX,GyroY,GyroZ".',
+        ),
+    ] = None,
+    units: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME:]UNITS", help='What they are measured in: "time=ms acc=g gyro=deg/s".'),
+    ] = None,
+) -> None:
+    """Find each sensor's offset, wearer and body part in recordings made without the daemon."""
+    with _user_errors():
+        from rich.console import Console
+
+        from mobind_live import sync as syncing
+        from mobind_live.pose import PoseOptions
+
+        request = syncing.Request(
+            imus=tuple(imu or ()),
+            video=video,
+            keypoints=keypoints,
+            max_offset_s=max_offset,
+            imu_columns=tuple(imu_columns or ()),
+            units=tuple(units or ()),
+            pose=PoseOptions(model=pose_model),
+            json=json_path,
+            plot=plot,
+        )
+        raise typer.Exit(syncing.run(request, Console(), Console(stderr=True)))

@@ -114,14 +114,12 @@ def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sum(a * b, axis=-1, keepdims=True)
 
 
-def _turned_back(angle: np.ndarray, one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fixed directions ``one`` and ``two`` (rows, 3) in a frame that has turned by ``angle`` (rows, 3) rad:
+def _turned_back(angle: np.ndarray, *fixed: np.ndarray) -> list[np.ndarray]:
+    """Directions (rows, 3) that stay where they are, in a frame that has turned by ``angle`` (rows, 3) rad:
     Rodrigues' formula, so that the result is the same whichever way the sensor is mounted."""
     size = _norm(angle)
     axis, sine, cosine = angle / size, np.sin(size), np.cos(size)
-    return tuple(
-        v * cosine - _cross(axis, v) * sine + axis * _dot(axis, v) * (1 - cosine) for v in (one, two)
-    )
+    return [v * cosine - _cross(axis, v) * sine + axis * _dot(axis, v) * (1 - cosine) for v in fixed]
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 from rich.console import Console
 from rich.progress import track
-from ruamel.yaml import YAML, YAMLError
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +22,7 @@ from mobind_live.models import actions
 from mobind_live.models.actions import DAILY, MODES, OTHER, WINDOW, ActionNet, Logits
 from mobind_live.models.datasets import acts, bvh, utd_mhad
 from mobind_live.models.datasets.acts import Pool
-from mobind_live.models.errors import RecipeError
+from mobind_live.models.recipe import Recipe
 
 _CLIP_STEPS = 288
 _MOST_ACTIVE, _LEAST_ACTIVE = 0.35, 0.03
@@ -31,10 +30,8 @@ _PLACES = (np.arange(len(actions.POSE_PICK)) % 5 < 2).astype(np.float32)
 RIGHT = 0.9  # of the answers that are given, at least so many are to be right
 
 
-class ActionRecipe(BaseModel):
-    """What ``mobind-live train-actions`` reads from its YAML. Unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ActionRecipe(Recipe):
+    """What ``mobind-live train-actions`` reads."""
 
     motion: Path
     utd_mhad: Path
@@ -46,23 +43,11 @@ class ActionRecipe(BaseModel):
     copies: int = 12
     strange: int = 600
     still: int = 300
-    motion_samples: dict[str, int] = {}
-    held_samples: dict[str, int] = {}
+    motion_samples: dict[str, int] = Field(default_factory=dict)
+    held_samples: dict[str, int] = Field(default_factory=dict)
     folds: bool = True
     seed: int = 0
     threads: int = 1
-
-    @classmethod
-    def read(cls, path: Path) -> ActionRecipe:
-        """The recipe in a YAML file; its relative paths count from the file's folder. Raises RecipeError."""
-        try:
-            values = YAML(typ="safe").load(path.read_text())
-            for key in ("motion", "output", "utd_mhad"):
-                values[key] = (path.parent / values[key]).resolve()
-            return cls(**values)
-        except (OSError, UnicodeDecodeError, YAMLError, KeyError, TypeError, ValidationError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise RecipeError(f"{path}: not a recipe for actions ({reason})") from error
 
 
 @dataclass(frozen=True, slots=True)

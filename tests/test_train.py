@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,11 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from mobind_live.cli import app
-from mobind_live.models import checkpoint, pack, train
+from mobind_live.models import checkpoint, pack, run, train
 from mobind_live.models.errors import CheckpointError, DatasetError, RecipeError
-from mobind_live.models.train import Interrupted, TrainConfig
+from mobind_live.models.recipe import TrainConfig
+from mobind_live.models.train import Interrupted
+from mobind_live.models.train_actions import ActionRecipe
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     motion: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = recipe(motion, tmp_path / "two" / "halves.safetensors")
-    update = train._update
+    update = run.update
     steps = []
 
     def interrupted(*given: object) -> object:
@@ -55,7 +59,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
             os.kill(os.getpid(), signal.SIGINT)
         return update(*given)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(train, "_update", interrupted)
+    monkeypatch.setattr(run, "update", interrupted)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(Interrupted) as stopped:
         train.train(config)
@@ -109,6 +113,25 @@ def test_starting_from_weights(motion: Path, uninterrupted: Path, tmp_path: Path
         train.train(recipe(motion, tmp_path / "c.safetensors", width=16, start_from=uninterrupted))
 
 
+def test_two_processes_train_one_network(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    text = "motion: {motion}\noutput: two.safetensors\nsteps: 3\npeople: 2\nworn: 2\nreels: 1\nreel_s: 9.0\n"
+    small = "device: cpu\nthreads: 1\nloaders: 0\nwidth: 8\nembedding: 4\n"
+    (tmp_path / "two.yaml").write_text(text.format(motion=motion) + small)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+    done = subprocess.run(
+        [*torchrun, "-m", "mobind_live", "train", str(tmp_path / "two.yaml")],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stderr
+    two, one = weights(tmp_path / "two.safetensors"), weights(uninterrupted)
+    assert all(bool(torch.isfinite(value).all()) for value in two.values())
+    assert any(not torch.equal(two[name], one[name]) for name in two)
+
+
 def test_missing_data_are_named(motion: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="mobind-live pack"):
         train.train(recipe(tmp_path / "none.npz", tmp_path / "d.safetensors"))
@@ -157,12 +180,10 @@ def test_a_device_that_is_not_there(motion: Path, tmp_path: Path, device: str) -
 
 
 def test_the_recipes_that_ship_can_be_read(root: Path) -> None:
-    names = [
-        path.name for path in (root / "models" / "recipes").glob("*.yaml") if path.name != "actions.yaml"
-    ]
-    for name in names:
-        TrainConfig.read(root / "models" / "recipes" / name)
-    assert "virtual.yaml" in names
+    recipes = root / "models" / "recipes"
+    for name in ("virtual.yaml", "mixed.yaml"):
+        TrainConfig.read(recipes / name)
+    ActionRecipe.read(recipes / "actions.yaml")
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,122 @@
+"""The state of a training run: made, updated, saved and found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import distributed
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mobind_live.models import checkpoint
+from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.models.errors import CheckpointError
+from mobind_live.models.losses import Batch, Losses, binding_loss
+from mobind_live.models.recipe import TrainConfig
+
+_AVERAGE = 0.995
+_RECENT = 0.98
+
+
+@dataclass
+class Run:
+    """Everything that a resumed run needs."""
+
+    model: Binder
+    average: AveragedModel
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    step: int = 0
+    seconds: float = 0.0
+    recent: dict[str, float] = field(default_factory=dict)
+
+
+def prepare(config: TrainConfig, device: torch.device) -> Run:
+    """A run at its first step. Raises CheckpointError if ``start_from`` cannot be used."""
+    model = Binder(Sizes(config.width, config.embedding))
+    if config.start_from:
+        start = checkpoint.load(config.start_from)
+        if start.sizes != model.sizes:
+            raise CheckpointError(f"{config.start_from}: is {start.sizes}, the recipe wants {model.sizes}")
+        model.load_state_dict(start.state_dict())
+    model.to(device).train()
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_AVERAGE), use_buffers=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=config.rate, total_steps=config.steps + 1, pct_start=0.15
+    )
+    return Run(model, average, optimizer, schedule)
+
+
+def update(run: Run, batch: Batch, device: torch.device) -> Losses:
+    """One step. With several processes, each has its own batch and all take the mean gradient."""
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        losses = binding_loss(run.model, batch)
+    run.optimizer.zero_grad(set_to_none=True)
+    losses.total.backward()
+    if distributed.is_initialized():
+        for parameter in run.model.parameters():
+            if parameter.grad is not None:
+                distributed.all_reduce(parameter.grad)
+                parameter.grad /= distributed.get_world_size()
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    run.optimizer.step()
+    run.schedule.step()
+    run.average.update_parameters(run.model)
+    run.step += 1
+    return losses
+
+
+def remember(run: Run, losses: Losses) -> None:
+    """Take the losses into the running means that are shown."""
+    for item in fields(losses):
+        value = float(getattr(losses, item.name).item())
+        run.recent[item.name] = _RECENT * run.recent.get(item.name, value) + (1 - _RECENT) * value
+
+
+def figures(run: Run) -> str:
+    """The running means in one line."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in run.recent.items())
+
+
+def save(run: Run, config: TrainConfig, state: Path) -> None:
+    """Write the state and the averaged weights; either file is whole or the one before."""
+    temporary = state.with_suffix(".state.part")
+    torch.save(
+        {
+            "recipe": config.fixed(),
+            "model": run.model.state_dict(),
+            "average": run.average.state_dict(),
+            "optimizer": run.optimizer.state_dict(),
+            "schedule": run.schedule.state_dict(),
+            "step": run.step,
+            "seconds": run.seconds,
+            "recent": run.recent,
+        },
+        temporary,
+    )
+    temporary.replace(state)
+    notes = {"steps": str(run.step), "seconds": f"{run.seconds:.0f}", "config": config.published()}
+    averaged = run.average.module
+    assert isinstance(averaged, Binder)
+    checkpoint.save(config.output, averaged, notes)
+
+
+def restore(run: Run, state: Path, recipe: str, device: torch.device) -> None:
+    """Go back to what ``save`` wrote. Raises CheckpointError where it is not of this recipe."""
+    try:
+        saved = torch.load(state, map_location=device, weights_only=True)
+        if saved.get("recipe", recipe) != recipe:
+            raise CheckpointError(f"{state}: of another recipe; remove it to train from the start")
+        run.model.load_state_dict(saved["model"])
+        run.average.load_state_dict(saved["average"])
+        run.optimizer.load_state_dict(saved["optimizer"])
+        run.schedule.load_state_dict(saved["schedule"])
+        run.step, run.seconds, run.recent = saved["step"], saved["seconds"], saved["recent"]
+    except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
+        raise CheckpointError(
+            f"{state}: not the state of this recipe ({str(error).splitlines()[0]}); "
+            "remove it to train from the start"
+        ) from error

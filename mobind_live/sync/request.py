@@ -1,0 +1,79 @@
+"""What is asked of ``mobind-live sync``, and the files that it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mobind_live.columns import HintError, Hints, parse_columns, parse_units
+from mobind_live.files import FileError, ImuFile, rate_hz, read_imu
+from mobind_live.pose import PoseOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """``imus`` are ``NAME=FILE``; ``imu_columns`` and ``units`` are as ``columns`` parses them, each for all
+    IMUs or, with ``NAME:`` before it, for one."""
+
+    imus: tuple[str, ...]
+    video: Path | None = None
+    keypoints: Path | None = None
+    max_offset_s: float = 10.0
+    imu_columns: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    pose: PoseOptions
+    json: Path | None = None
+    plot: Path | None = None
+
+    def files(self) -> dict[str, tuple[Path, Hints]]:
+        """Each IMU's file, and what is said of it. Raises HintError."""
+        if (self.video is None) == (self.keypoints is None):
+            raise HintError("give either --video or --keypoints")
+        paths: dict[str, Path] = {}
+        for text in self.imus:
+            name, _, path = text.partition("=")
+            if not name or not path:
+                raise HintError(f"--imu {text}: expected NAME=FILE, such as --imu left_arm=left_arm.csv")
+            if name in paths:
+                raise HintError(f"--imu {text}: there is already an IMU named {name}")
+            paths[name] = Path(path)
+        if not paths:
+            raise HintError("no IMU: give at least one --imu NAME=FILE")
+        hints = self._hints(set(paths))
+        everywhere = hints.get("", Hints())
+        return {name: (path, hints.get(name, Hints()).over(everywhere)) for name, path in paths.items()}
+
+    def _hints(self, names: set[str]) -> dict[str, Hints]:
+        hints: dict[str, Hints] = {}
+        for parse, given in ((parse_columns, self.imu_columns), (parse_units, self.units)):
+            for text in given:
+                name, colon, rest = text.partition(":")
+                own = name if colon and name in names else ""
+                hints[own] = parse(rest if own else text).over(hints.get(own, Hints()))
+        return hints
+
+
+def read_imus(files: dict[str, tuple[Path, Hints]]) -> dict[str, ImuFile]:
+    """All IMU files. Raises FileError, with one line for each that cannot be used."""
+    found, faults = {}, []
+    for name, (path, hints) in files.items():
+        try:
+            found[name] = read_imu(path, hints=hints)
+        except FileError as error:
+            faults.append(f"imu {name}: {error}")
+    if faults:
+        raise FileError("\n".join(faults))
+    return found
+
+
+def length_s(file: ImuFile) -> float:
+    return float(file.t_ns[-1] - file.t_ns[0]) * 1e-9
+
+
+def about(path: Path, t_ns: np.ndarray, bad_rows: int, found: str) -> str:
+    """One line of what was read."""
+    left_out = f", {bad_rows} rows left out" if bad_rows else ""
+    span_s = float(t_ns[-1] - t_ns[0]) * 1e-9
+    return f"{path}: {len(t_ns)} samples{left_out}, {rate_hz(t_ns):.1f} Hz, {span_s:.1f} s; {found}"

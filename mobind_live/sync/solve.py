@@ -1,0 +1,177 @@
+"""The engine over a whole recording: nothing is forgotten, and the answers are those at its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from mobind_live.answers import Answers
+from mobind_live.driver import StreamSpec
+from mobind_live.engine import TOKEN_S, CameraView, Engine
+from mobind_live.files import ImuFile
+from mobind_live.models.encoders import Binder
+from mobind_live.schema import PARTS, Binding, Imu, Offset, Verdict
+from mobind_live.sync import drift
+from mobind_live.sync.recording import CAMERA, Recording
+
+BLOCK = 24  # steps (0.48 s) encoded together
+CHUNK_NS = 960_000_000  # fed between two advances
+STRETCHES = 24  # at most, for the drift
+STRETCH_S = 12.0  # at least
+_MEMORY_BYTES = 400_000_000  # for the evidence at the stretches' ends
+_DONE_NS = 0  # host time of everything: a recording is never stale
+
+Tick = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What there is to say of one IMU. ``offset_s`` is that at the middle of the camera's recording; None:
+    nothing can be said. ``lags_s`` and ``weights`` (L,) are the histogram; ``points`` the offsets along the
+    way; ``note`` says what is special."""
+
+    offset_s: float | None = None
+    sigma_s: float | None = None
+    drift_ppm: float = 0.0
+    verdict: Verdict = Verdict.NO_MOTION
+    track: int | None = None
+    part: str = ""
+    p_part: float = 0.0
+    part_verdict: Verdict = Verdict.NO_MOTION
+    evidence_s: float = 0.0
+    lags_s: np.ndarray
+    weights: np.ndarray
+    points: drift.Points
+    note: str = ""
+
+    @property
+    def answered(self) -> bool:
+        return self.verdict is Verdict.OK or self.part_verdict is Verdict.OK
+
+
+def nothing(note: str) -> Found:
+    """Of an IMU that was left out, for the reason ``note``."""
+    none = np.empty(0)
+    return Found(lags_s=none, weights=none, points=drift.Points(none, none, none), note=note)
+
+
+def solve(
+    people: Recording, imus: dict[str, ImuFile], model: Binder, max_offset_s: float, tick: Tick
+) -> dict[str, Found]:
+    """The answers for ``imus`` against ``people``, everybody's time counted from its own first sample.
+    ``tick`` is told the share that is done."""
+    specs = tuple(StreamSpec(name=name, kind="imu", nominal_hz=50.0) for name in imus)
+    engine = Engine(
+        specs,
+        model,
+        max_offset_s,
+        torch.device("cpu"),
+        memories_s=(math.inf, STRETCH_S),
+        keep_tracks=True,
+        block=BLOCK,
+    )
+    borders = _borders(people.length_s, len(imus), len(people.tracks), engine.lags)
+    views: list[CameraView] = []
+    for until_ns, share in _feed(engine, people, imus):
+        engine.advance()
+        tick(share)
+        if len(views) < len(borders) and until_ns * 1e-9 >= borders[len(views)]:
+            views.append(engine.view(CAMERA))
+    views.append(engine.view(CAMERA))
+    messages = Answers(engine).messages(_DONE_NS)
+    offsets = {m.stream: m for m in messages if isinstance(m, Offset)}
+    bindings = {m.stream: m for m in messages if isinstance(m, Binding)}
+    stretches = _Stretches([0.0, *borders, people.length_s], views, engine.calibration.scale)
+    return {
+        name: _found(offsets[name], bindings[name], stretches, index, people.length_s / 2)
+        for index, name in enumerate(imus)
+    }
+
+
+def _borders(length_s: float, imus: int, tracks: int, lags: int) -> list[float]:
+    """The inner borders, in seconds, of the stretches that the drift is told from."""
+    each = 4 * imus * max(1, tracks) * len(PARTS) * lags
+    most = min(STRETCHES, max(1, _MEMORY_BYTES // each))
+    count = max(1, min(most, int(length_s / STRETCH_S)))
+    return [length_s * n / count for n in range(1, count)]
+
+
+def _feed(engine: Engine, people: Recording, imus: dict[str, ImuFile]) -> Iterator[tuple[int, float]]:
+    """Give the engine everything, a chunk at a time; after each: its end, and the share that is done."""
+    poses = people.poses()
+    stamps = {name: file.t_ns - file.start_ns for name, file in imus.items()}
+    end_ns = max(int(people.t_ns[-1]), *(int(own[-1]) for own in stamps.values())) + 1
+    waiting = next(poses, None)
+    for start_ns in range(0, end_ns, CHUNK_NS):
+        until_ns = start_ns + CHUNK_NS
+        for name, own in stamps.items():
+            rows = slice(*np.searchsorted(own, (start_ns, until_ns)).tolist())
+            if rows.stop > rows.start:
+                engine.take(_message(name, own[rows], imus[name], rows), _DONE_NS)
+        while waiting is not None and waiting.t_ns < until_ns:
+            engine.take(waiting, _DONE_NS)
+            waiting = next(poses, None)
+        yield until_ns, min(1.0, until_ns / end_ns)
+
+
+def _message(name: str, t_ns: np.ndarray, file: ImuFile, rows: slice) -> Imu:
+    return Imu(
+        stream=name,
+        t_ns=t_ns,
+        received_ns=t_ns,
+        device_ns=np.empty(0, np.int64),
+        acc_m_s2=file.acc_m_s2[rows],
+        gyro_rad_s=file.gyro_rad_s[rows],
+        quaternion=np.empty((0, 4), np.float32),
+    )
+
+
+class _Stretches:
+    """What each stretch of the recording added to the evidence."""
+
+    def __init__(self, borders_s: list[float], views: list[CameraView], scale: float) -> None:
+        self.middles_s = np.array([(a + b) / 2 for a, b in pairwise(borders_s)])
+        self._tracks = [view.posteriors[0].tracks for view in views]
+        self._sums = [view.evidence.astype(np.float32) for view in views]
+        self._scale = scale
+
+    def curves(self, imu: int, part: int, peak: int) -> np.ndarray:
+        """The evidence (K, L), in nats, that ``imu`` is on ``part`` of somebody, in each stretch: of whoever
+        fits best there at the lag ``peak``, since a tracker may give one person several ids."""
+        lags = self._sums[-1].shape[3]
+        everybody = self._tracks[-1]
+        totals = np.zeros((len(self._sums) + 1, len(everybody), lags), np.float32)
+        for n, (tracks, sums) in enumerate(zip(self._tracks, self._sums, strict=True), start=1):
+            for row, track in enumerate(tracks):
+                totals[n, everybody.index(track)] = sums[imu, row, part]
+        added = self._scale * np.diff(totals, axis=0)
+        near = added[:, :, max(0, peak - 3) : peak + 4].max(axis=2)
+        return added[np.arange(len(added)), near.argmax(axis=1)]
+
+
+def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, middle_s: float) -> Found:
+    peak = round(offset.offset_s / TOKEN_S) + len(offset.lags_s) // 2
+    part = PARTS.index(binding.part) if binding.part else 0
+    points = drift.points(stretches.curves(imu, part, peak), stretches.middles_s, peak, TOKEN_S)
+    line = drift.line(points)
+    shift_s = line.drift_ppm * 1e-6 * (middle_s - line.middle_s) if math.isfinite(line.sigma_s) else 0.0
+    own = line.sigma_s if math.isfinite(line.sigma_s) else 0.0
+    return Found(
+        offset_s=offset.offset_s + shift_s,
+        sigma_s=max(offset.sigma_s, own),
+        drift_ppm=line.drift_ppm,
+        verdict=offset.verdict,
+        track=binding.tracks.get(CAMERA),
+        part=binding.part,
+        p_part=binding.p_part,
+        part_verdict=binding.part_verdict,
+        evidence_s=offset.evidence_s,
+        lags_s=offset.lags_s,
+        weights=offset.weights,
+        points=points,
+    )

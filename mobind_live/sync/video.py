@@ -1,0 +1,121 @@
+"""A video file to the people in it, by YOLO-pose; kept beside the video, so that it is done once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from mobind_live import video
+from mobind_live.files import FileError
+from mobind_live.playback import Playback, Player
+from mobind_live.pose import Finder, PoseOptions, YoloPose
+from mobind_live.schema import KEYPOINTS
+from mobind_live.sync.recording import CAMERA, Recording
+
+_log = logging.getLogger(__name__)
+_FORM = 1  # of the cache file; another one is not read
+_ARRAYS = ("t_ns", "frame", "track_ids", "keypoints")
+
+
+def cache_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.poses.npz")
+
+
+def read(path: Path, options: PoseOptions, progress: Progress) -> tuple[Recording, bool]:
+    """The people in the video ``path``, and whether they come from its cache. Raises FileError, VideoError or
+    PoseError."""
+    if not path.is_file():
+        raise FileError(f"{path}: no such file")
+    key = cache_key(path, options)
+    kept = load(cache_path(path), key)
+    if kept is not None:
+        return kept, True
+    frames = _count(path)  # a file that is no video is refused before the network loads
+    found = _watch(path, YoloPose(options, (CAMERA,)), progress, frames)
+    save(cache_path(path), key, found)
+    return found, False
+
+
+def cache_key(path: Path, options: PoseOptions) -> str:
+    """What the keypoints depend on: the video and the settings, as text."""
+    seen, model = path.stat(), Path(options.model)
+    return json.dumps(
+        {
+            "form": _FORM,
+            "video": [seen.st_size, seen.st_mtime_ns],
+            "model": [model.name, model.stat().st_mtime_ns if model.exists() else 0],
+            "settings": [options.imgsz, options.conf, options.tracker],
+        }
+    )
+
+
+def load(path: Path, key: str) -> Recording | None:
+    """What ``path`` holds, if it is a cache made under ``key``."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["key"]) != key:
+                return None
+            width, height = (int(side) for side in file["image_size"])
+            return Recording(image_size=(width, height), **{name: file[name] for name in _ARRAYS})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def save(path: Path, key: str, found: Recording) -> None:
+    """Write the cache, whole or not at all. A folder that cannot be written costs time, not the answer."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            arrays = {name: getattr(found, name) for name in _ARRAYS}
+            np.savez_compressed(file, key=np.array(key), image_size=np.array(found.image_size), **arrays)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        _log.warning("%s: the poses cannot be kept: %s", path, error.strerror)
+
+
+def _count(path: Path) -> int | None:
+    """How many frames the container says it has; None if it does not say."""
+    import cv2
+
+    capture = video.open_file(str(path))
+    try:
+        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+    finally:
+        capture.release()
+
+
+def _watch(path: Path, finder: Finder, progress: Progress, frames: int | None) -> Recording:
+    task = progress.add_task(f"poses in {path.name}", total=frames)
+    stamps: list[int] = []
+    rows: list[tuple[int, np.ndarray, np.ndarray]] = []
+    size = (0, 0)
+    for frame in _frames(path):
+        people = finder({CAMERA: frame.image})[CAMERA]
+        size = (frame.image.shape[1], frame.image.shape[0])
+        rows.append((len(stamps), people.track_ids, people.keypoints))
+        stamps.append(frame.t_ns)
+        progress.advance(task)
+    if not stamps:
+        raise FileError(f"{path}: not one frame can be read; is it a video?")
+    empty = np.empty((0, len(KEYPOINTS), 3), np.float32)
+    return Recording(
+        t_ns=np.array(stamps, np.int64) - stamps[0],
+        image_size=size,
+        frame=np.concatenate([np.full(len(ids), n, np.int32) for n, ids, _ in rows]),
+        track_ids=np.concatenate([ids for _, ids, _ in rows]).astype(np.int32),
+        keypoints=np.concatenate([empty, *(points for _, _, points in rows)]).astype(np.float32),
+    )
+
+
+def _frames(path: Path) -> Iterator[video.Frame]:
+    playback = Playback(epoch_ns=0, rate=None, loop=False)
+    player = Player(lambda: video.open_file(str(path)), playback, threading.Event(), lambda _: None)
+    return player.frames()

@@ -286,7 +286,7 @@ def calibration(model: Binder) -> Calibration:
     fitted = model.constants
     return Calibration(
         scale=model.log_scale.exp().item() / IMU_STRIDE * fitted.temper,
-        nobody=model.nobody.item(),
+        nobody=model.nobody.item() + fitted.nobody,
         background=fitted.background,
         most=fitted.most,
         kin=fitted.kin,

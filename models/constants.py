@@ -14,9 +14,10 @@ from typing import Self
 @dataclass(frozen=True, slots=True)
 class Constants:
     """``temper`` shrinks the learned scale: evidence of a window longer than those of training is less sure
-    than its sum, since neighbours agree by habit."""
+    than its sum, since neighbours agree by habit. ``nobody`` is added to the learned level of that name."""
 
     temper: float = 0.5
+    nobody: float = 0.0
     background: float = 2.5
     most: float = 20.0
     kin: float = 0.5

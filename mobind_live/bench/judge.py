@@ -42,13 +42,15 @@ class SaidOffset(Said):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """All that was said of one IMU at one moment. ``seen``: its wearer is in some picture."""
+    """All that was said of one IMU at one moment. ``seen``: its wearer is in some picture. ``likely_wearer``
+    is about the most probable wearer, sure or not."""
 
     imu: str
     moving: bool
     seen: bool
     offsets: list[SaidOffset]
     wearer: Said
+    likely_wearer: Said
     part: Said
     wearer_name: str
 
@@ -82,6 +84,7 @@ class Judge:
                 seen=any(worn.person in people.values() for people in truth.tracks.values()),
                 offsets=[self._offset(o, truth, worn.delay_s) for o in offsets if o.stream == worn.imu],
                 wearer=self._wearer(bindings[worn.imu], worn.person),
+                likely_wearer=self._likely(bindings[worn.imu], worn.person),
                 part=_part(bindings[worn.imu], worn.part),
                 wearer_name=bindings[worn.imu].wearer,
             )
@@ -106,6 +109,11 @@ class Judge:
         """Right if every track that is named is the wearer's; an answer without tracks is not."""
         named = [self._people.get(seat, "") for seat in said.tracks.items()]
         right = bool(named) and all(who == person for who in named)
+        return Said(said.p_wearer, said.wearer_verdict, right)
+
+    def _likely(self, said: Binding, person: str) -> Said:
+        best = said.candidates[0] if said.candidates else None
+        right = best is not None and self._people.get((best.camera, best.track), "") == person
         return Said(said.p_wearer, said.wearer_verdict, right)
 
     def actions(self, moment: Moment, judged: list[Judged]) -> list[Said]:

@@ -1,0 +1,135 @@
+"""The command: gather evidence, fit, check on other scenes, show, and write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mobind_live import engine
+from mobind_live.bench.errors import BenchError
+from mobind_live.bench.pool import in_parallel
+from mobind_live.bench.scenes import drawn
+from mobind_live.calibrate import fit, reliability
+from mobind_live.calibrate.outcomes import Outcomes, outcomes
+from mobind_live.calibrate.reliability import Curve
+from mobind_live.calibrate.snapshots import Snapshot, gathered
+from mobind_live.models import checkpoint
+from mobind_live.models.constants import Constants
+from mobind_live.models.encoders import Binder
+
+_CHECK_SEED = 500_000  # scenes to check on lie so far from those to fit on
+_TRIALS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for. ``fit``: search for constants, rather than check those there are."""
+
+    weights: Path | None
+    seed: int
+    scenes: int
+    seconds: float
+    jobs: int
+    fit: bool
+    write: bool
+    plot: Path | None
+    json_path: Path | None
+
+
+def run(request: Request, console: Console) -> None:
+    """Raises BenchError and CheckpointError for what the user can cause."""
+    model = checkpoint.load(request.weights)
+    before = model.constants
+    constants, report = (_fitted(request, model, console)) if request.fit else (before, {})
+    checks = max(1, request.scenes // 2)
+    given = [
+        (case, request.weights, constants)
+        for case in drawn(_CHECK_SEED + request.seed, checks, request.seconds)
+    ]
+    found = reliability.merged(
+        in_parallel(reliability.pairs, given, request.jobs, "scenes to check on", console)
+    )
+    curves = {kind: reliability.curve(found[kind]) for kind in reliability.KINDS}
+    console.print(reliability.table(curves))
+    if request.plot is not None:
+        with _writing(request.plot):
+            reliability.draw(curves, request.plot)
+    if request.json_path is not None:
+        _write_json(request.json_path, constants, report, curves)
+    if request.write:
+        note = f"{request.scenes} simulated scenes, seed {request.seed}"
+        checkpoint.write_constants(request.weights or checkpoint.DEFAULT, constants, note)
+        console.print(f"{request.weights or checkpoint.DEFAULT}: {fit.text(constants)}", highlight=False)
+
+
+def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constants, dict[str, float]]:
+    """The fitted constants, and what they and the old ones make of the evidence."""
+    cases = drawn(request.seed, request.scenes, request.seconds)
+    given = [(case, request.weights) for case in cases]
+    gotten = in_parallel(gathered, given, request.jobs, "scenes to fit on", console)
+    snapshots = thinned([snapshot for scene in gotten for snapshot in scene])
+    if not snapshots:
+        raise BenchError("the scenes are too short: give more --seconds")
+
+    def evaluate(constants: Constants) -> Outcomes:
+        model.constants = constants
+        return outcomes(snapshots, engine.calibration(model))
+
+    before = model.constants
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console, transient=True,
+    ) as progress:  # fmt: skip
+        bar = progress.add_task("constants tried", total=_TRIALS)
+        after = fit.search(evaluate, before, _TRIALS, lambda: progress.advance(bar))
+    report = {}
+    for name, constants in (("before", before), ("after", after)):
+        got = evaluate(constants)
+        report |= {f"{name}/{key}": value for key, value in _summary(got).items()}
+        console.print(
+            f"{name}: {fit.text(constants)}\n  the truth costs {got.mean_nats:.3f} nats; ok and right "
+            f"{got.right_share:.1f} %; of all ok {got.false_share:.2f} % false",
+            highlight=False,
+        )
+    return after, report
+
+
+def thinned(snapshots: list[Snapshot]) -> list[Snapshot]:
+    """Every third snapshot without somebody, so that being on nobody is learned, too."""
+    return [
+        snapshot.without(n) if n % 3 == 2 and len(snapshot.views[0].tracks) > 1 else snapshot
+        for n, snapshot in enumerate(snapshots)
+    ]
+
+
+def _summary(found: Outcomes) -> dict[str, float]:
+    return {
+        "loss": fit.loss(found),
+        "nats": found.mean_nats,
+        "right_ok": found.right_share,
+        "false_ok": found.false_share,
+    }
+
+
+def _write_json(path: Path, constants: Constants, report: dict[str, float], curves: dict[str, Curve]) -> None:
+    document = {f"constants/{name}": value for name, value in asdict(constants).items()} | report
+    for kind, c in curves.items():
+        document |= {f"{kind}/answers": int(c.count.sum()), f"{kind}/gap": c.gap}
+        document |= {f"{kind}/sure": c.sure, f"{kind}/sure_right": c.sure_right}
+    with _writing(path):
+        path.write_text(json.dumps({k: round(v, 5) for k, v in document.items()}, indent=2) + "\n")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise BenchError(f"{path}: cannot be written: {reason}") from error

@@ -168,9 +168,9 @@ class Driver:
                 continue
             end = f"/{stream}" if self._several else ""
             self.counters.values |= {
-                f"clock_correction_ms{end}": opened.correction.offset_s * 1e3,
-                f"clock_uncertainty_ms{end}": opened.correction.uncertainty_s * 1e3,
-                f"stamp_jitter_ms{end}": opened.jitter_s * 1e3,
+                f"clock_correction_ms{end}": round(opened.correction.offset_s * 1e3, 3),
+                f"clock_uncertainty_ms{end}": round(opened.correction.uncertainty_s * 1e3, 3),
+                f"stamp_jitter_ms{end}": round(opened.jitter_s * 1e3, 3),
                 f"bad_samples{end}": opened.bad,
             }
             self._warn_of_jitter(stream, opened)
@@ -190,15 +190,18 @@ class Driver:
 def discover() -> list[Found]:
     """The LSL streams that are offered now; those that are no IMU say why. Takes about 2 s."""
     adverts = [one for one in lsl.resolve() if not one.source_id.startswith(lsl.SOURCE_ID)]
-    return [_found(advert, adverts) for advert in adverts]
+    names = [re.sub(r"[^A-Za-z0-9_-]+", "_", advert.name).strip("_") or "lsl" for advert in adverts]
+    return [
+        _found(f"{name}_{i + 1}" if name in names[:i] else name, advert, adverts)
+        for i, (name, advert) in enumerate(zip(names, adverts, strict=True))
+    ]
 
 
-def _found(advert: Advert, others: list[Advert]) -> Found:
+def _found(name: str, advert: Advert, others: list[Advert]) -> Found:
     rate = f"{advert.rate_hz:g} Hz" if advert.rate_hz else "irregular rate"
     about = (
         f"LSL stream {advert.name!r} of {advert.host}, {advert.type!r}, {rate}, {advert.channels} channels"
     )
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", advert.name).strip("_") or "lsl"
     section = {"driver": "lsl_imu", **_apart(advert, others)}
     if advert.rate_hz:
         section["nominal_hz"] = round(advert.rate_hz, 3)

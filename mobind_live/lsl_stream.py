@@ -87,7 +87,7 @@ class Opened:
         self._dejitter = Dejitter(advert.rate_hz) if source.stamps == "arrival" else None
         self._axes = axes_matrix(source.axes)
         self._heard_ns = host_now_ns()
-        self._last_s = 0.0
+        self._last_s: float | None = None
         self._lost = 0
         self._seen = 0
         self.bad = 0
@@ -160,9 +160,9 @@ class Opened:
 
     def _watch(self, stamps_s: np.ndarray) -> None:
         """Keep a running mean of how far apart neighbouring stamps are from where they should be."""
-        if self._last_s and self._advert.rate_hz:
-            steps = np.diff(stamps_s, prepend=self._last_s) - 1 / self._advert.rate_hz
-            share = 0.005 * len(steps)
-            self.jitter_s += min(1.0, share) * (float(np.abs(steps).mean()) - self.jitter_s)
+        known_s = stamps_s if self._last_s is None else np.concatenate([[self._last_s], stamps_s])
+        if self._advert.rate_hz and len(known_s) > 1:
+            jitter_s = float(np.abs(np.diff(known_s) - 1 / self._advert.rate_hz).mean())
+            self.jitter_s += min(1.0, len(known_s) / 200) * (jitter_s - self.jitter_s)
         self._last_s = float(stamps_s[-1])
         self._seen += len(stamps_s)

@@ -20,6 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Before anything loads liblsl: streams of this machine only, and without multicast.
+os.environ["LSLAPICFG"] = str(ROOT / "tests" / "lsl_api.cfg")
+
 OWN_DRIVER = """
 from typing import Literal
 

@@ -1,0 +1,110 @@
+"""LSL streams for the tests: real outlets of this process, and a sender whose clock is another one."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mobind_live import lsl
+from mobind_live.clock import host_now_ns
+
+LABELS = ("AccX", "AccY", "AccZ", "GyroX", "GyroY", "GyroZ")
+UNITS = ("g", "g", "g", "deg/s", "deg/s", "deg/s")
+ROW = (0.0, 0.0, 1.0, 0.0, 90.0, 0.0)
+LIMIT_S = 20.0
+
+_numbers = itertools.count()
+
+
+def unique(name: str = "imu") -> str:
+    """A name that no other stream on this machine has."""
+    return f"{name}-{os.getpid()}-{next(_numbers)}"
+
+
+def until(ready: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
+    """What ``ready`` says once that is something."""
+    end_ns = host_now_ns() + int(limit_s * 1e9)
+    while not (answer := ready()):
+        assert host_now_ns() < end_ns, "nothing came"
+        threading.Event().wait(0.01)
+    return answer
+
+
+class Outlet:
+    """An LSL stream of six channels, offered until ``close``."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        type: str = "IMU",
+        source_id: str = "",
+        rate_hz: float = 100.0,
+        labels: Sequence[str] = LABELS,
+        units: Sequence[str] = UNITS,
+        format: str = "double64",
+    ) -> None:
+        self.pylsl = lsl.library()
+        info = self.pylsl.StreamInfo(name, type, max(1, len(labels)), rate_hz, format, source_id)
+        channels = info.desc().append_child("channels")
+        for label, unit in zip(labels, units, strict=False):
+            channel = channels.append_child("channel")
+            channel.append_child_value("label", label)
+            channel.append_child_value("unit", unit)
+        self._outlet = self.pylsl.StreamOutlet(info)
+
+    def push(self, stamps_s: Sequence[float], row: Sequence[float] = ROW) -> None:
+        """A sample for each stamp, all with the values of ``row``."""
+        self._outlet.push_chunk(np.tile(row, (len(stamps_s), 1)), list(stamps_s))
+
+    def now_s(self) -> float:
+        return self.pylsl.local_clock()
+
+    def listened_to(self) -> bool:
+        return self._outlet.have_consumers()
+
+    def close(self) -> None:
+        del self._outlet
+
+
+@contextmanager
+def elsewhere(advert: lsl.Advert, ahead_s: float) -> Iterator[lsl.Advert]:
+    """``advert`` as if its sender's clock were ``ahead_s`` ahead: another answers LSL's time probes."""
+    pylsl = lsl.library()
+    pylsl.lib.lib.lsl_streaminfo_from_xml.restype = ctypes.c_void_p
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        udp.settimeout(0.1)
+        done = threading.Event()
+
+        def answer() -> None:
+            while not done.is_set():
+                try:
+                    probe, asker = udp.recvfrom(2048)
+                except TimeoutError:
+                    continue
+                here_s = pylsl.local_clock() + ahead_s
+                wave, sent_s = probe.decode().split("\r\n")[1].split()
+                udp.sendto(f" {wave} {sent_s} {here_s:.9f} {here_s:.9f}".encode(), asker)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        xml = advert.info.as_xml().replace("<v4address />", "<v4address>127.0.0.1</v4address>")
+        port = f"<v4service_port>{udp.getsockname()[1]}<"
+        xml = re.sub("<v4service_port>[0-9]*<", port, xml)
+        info = pylsl.StreamInfo(handle=pylsl.lib.lib.lsl_streaminfo_from_xml(xml.encode()))
+        try:
+            yield replace(advert, info=info)
+        finally:
+            done.set()
+            thread.join()

@@ -120,7 +120,7 @@ class Config(DriverConfig):
         return (self.notify,) if isinstance(self.notify, str) else self.notify
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
-        clock = "arrival" if self.packet.tick_ns is None else "device"
+        clock = "device" if self.packet.clocked else "arrival"
         return (StreamSpec(name=name, kind="imu", nominal_hz=self.nominal_hz, clock=clock, wears=self.wears),)
 
 
@@ -223,7 +223,6 @@ def reading(stream: str, arrived: list[tuple[int, Samples]]) -> ImuReading:
         acc_m_s2=samples.acc_m_s2,
         gyro_rad_s=samples.gyro_rad_s,
         quaternion=samples.quaternion,
-        lost=samples.lost,
     )
 
 

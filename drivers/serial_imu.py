@@ -36,7 +36,7 @@ class Config(SerialForm):
     wears: Part | None = None
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
-        clock = "arrival" if self.tick_ns is None else "device"
+        clock = "device" if self.clocked else "arrival"
         return (StreamSpec(name=name, kind="imu", nominal_hz=self.nominal_hz, clock=clock, wears=self.wears),)
 
 
@@ -128,5 +128,4 @@ def reading(stream: str, samples: list[Sample]) -> ImuReading:
         acc_m_s2=motion[:, :3],
         gyro_rad_s=motion[:, 3:],
         quaternion=np.array(turns, dtype=np.float32).reshape(-1, 4) if whole else None,
-        lost=sum(sample.lost for sample in samples),
     )

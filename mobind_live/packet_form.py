@@ -35,9 +35,9 @@ class PacketForm(BaseModel):
     list, all of the first kind come before all of the second (three accelerations, three rates).
 
     ``begins``: the first bytes, in hex, of packets that hold samples; others are passed over. A stamp ``t``
-    in the header is that of the ``stamp_of`` sample. ``seq`` counts packets, or samples if it is theirs.
-    ``time_bits``: where the device's clock wraps around, if not at the width of its field. ``trailing``:
-    other bytes follow.
+    in the header is that of the ``stamp_of`` sample. ``seq`` counts packets, or samples if it is theirs; it
+    stands in for stamps where there are none. ``time_bits``: where the device's clock wraps around, if not at
+    the width of its field. ``trailing``: other bytes follow.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,6 +96,11 @@ class PacketForm(BaseModel):
         stamps = (name for part in self.parts for name in part.fields if record_name(name) == "t")
         name = next(stamps, None)
         return None if name is None else TIME_NS[self.time or time_unit(name)]
+
+    @property
+    def clocked(self) -> bool:
+        """Whether the device says when its samples were taken, be it only by counting them."""
+        return self.tick_ns is not None or any("seq" in record.names for record in self.records)
 
     @property
     def size(self) -> int | None:

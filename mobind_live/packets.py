@@ -10,7 +10,7 @@ import numpy as np
 from mobind_live.checksums import CHECKSUMS
 from mobind_live.lines import MOTION, QUATERNION, BadLine
 from mobind_live.packet_form import PacketForm
-from mobind_live.ticks import LONGEST_GAP_S, Gaps, Wrap, spread
+from mobind_live.ticks import LONGEST_GAP_S, Places, Wrap, spread
 from mobind_live.units import ACC_M_S2, GYRO_RAD_S, axes_matrix
 
 MOST_M_S2, MOST_RAD_S = 5000.0, 500.0  # beyond what any worn sensor can measure: a corrupted number
@@ -19,13 +19,12 @@ MOST_M_S2, MOST_RAD_S = 5000.0, 500.0  # beyond what any worn sensor can measure
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
     """N samples of one packet, oldest first: ``device_ns`` (N,) int64 or None, ``acc_m_s2`` and
-    ``gyro_rad_s`` (N, 3) float32, ``quaternion`` (N, 4) float32 or None; ``lost`` before them."""
+    ``gyro_rad_s`` (N, 3) float32, ``quaternion`` (N, 4) float32 or None."""
 
     device_ns: np.ndarray | None
     acc_m_s2: np.ndarray
     gyro_rad_s: np.ndarray
     quaternion: np.ndarray | None
-    lost: int
 
 
 def join(packets: Sequence[Samples]) -> Samples:
@@ -37,7 +36,6 @@ def join(packets: Sequence[Samples]) -> Samples:
         acc_m_s2=np.concatenate([one.acc_m_s2 for one in packets]),
         gyro_rad_s=np.concatenate([one.gyro_rad_s for one in packets]),
         quaternion=np.concatenate(turns) if turns else None,
-        lost=sum(one.lost for one in packets),
     )
 
 
@@ -54,10 +52,9 @@ class Decoder:
         self._period_ns = 1e9 / nominal_hz
         self._turn = axes_matrix(axes).T
         self._turned = axes != ("x", "y", "z")  # a quaternion is of the axes that it came with
-        self._clock, self._seq = Wrap(form.spans.get("t", 0)), Wrap(form.spans.get("seq", 0))
-        self._gaps = Gaps(self._period_ns)
+        self._clock = Wrap(form.spans.get("t", 0))
+        self._places = Places(form.spans.get("seq", 0), LONGEST_GAP_S * nominal_hz)
         self._packet_ns: int | None = None
-        self._last_seq: float | None = None
 
     def __call__(self, data: bytes) -> Samples | None:
         """The samples in one packet; None for a packet of another kind. Raises BadLine."""
@@ -71,15 +68,12 @@ class Decoder:
         gyro = motion[:, 3:] * GYRO_RAD_S[self._form.gyro] @ self._turn
         if np.abs(acc).max() > MOST_M_S2 or np.abs(gyro).max() > MOST_RAD_S:
             raise BadLine("a value is beyond what a sensor can measure")
-        by_seq = self._lost_by_seq(header, rows)
-        stamps = self._stamps(header, rows)
-        by_stamps = 0 if stamps is None else self._gaps(stamps.tolist())
+        places = self._count_places(header, rows)
         return Samples(
-            device_ns=stamps,
+            device_ns=self._stamps(header, rows, places),
             acc_m_s2=acc.astype(np.float32),
             gyro_rad_s=gyro.astype(np.float32),
             quaternion=self._quaternion(rows),
-            lost=by_stamps if by_seq is None else by_seq,
         )
 
     def _count(self, data: bytes) -> int:
@@ -112,30 +106,26 @@ class Decoder:
             return None
         return np.array([[row[name] for name in QUATERNION] for row in rows], dtype=np.float32)
 
-    def _lost_by_seq(self, header: Row, rows: list[Row]) -> int | None:
-        """Samples missing by the counter; None where there is none. Raises BadLine for a repeat."""
-        counters = (
-            [row["seq"] for row in rows] if "seq" in rows[0] else [header["seq"]] if "seq" in header else []
-        )
-        missing = 0
-        each = len(rows) // max(1, len(counters))
-        for counter in counters:
-            seq, last = self._seq(counter), self._last_seq
-            self._last_seq = seq
-            if last is None:
-                continue
-            if seq == last:
-                raise BadLine("it came before: its counter is the same")
-            between = (seq - last - 1) * each
-            if 0 < between * self._period_ns < LONGEST_GAP_S * 1e9:
-                missing += int(between)
-        return missing if counters else None
+    def _count_places(self, header: Row, rows: list[Row]) -> np.ndarray | None:
+        """The samples' places in the device's count, (N,) int64; None where it does not count. Raises BadLine
+        for a packet that came before."""
+        if "seq" in rows[0]:
+            places = [self._places(row["seq"], 1) for row in rows]
+        elif "seq" in header:
+            first = self._places(header["seq"], len(rows))
+            places = [None if first is None else first + i for i in range(len(rows))]
+        else:
+            return None
+        if None in places:
+            raise BadLine("it came before: its counter is the same")
+        return np.array(places, dtype=np.int64)
 
-    def _stamps(self, header: Row, rows: list[Row]) -> np.ndarray | None:
-        """The samples' stamps, (N,) int64 ns. Raises BadLine."""
+    def _stamps(self, header: Row, rows: list[Row], places: np.ndarray | None) -> np.ndarray | None:
+        """The samples' stamps, (N,) int64 ns: the device's, or else its count at the nominal rate. Raises
+        BadLine."""
         form = self._form
         if form.tick_ns is None:
-            return None
+            return None if places is None else np.round(places * self._period_ns).astype(np.int64)
         if "t" in header:
             before, self._packet_ns = self._packet_ns, _ns(self._clock(header["t"]), form.tick_ns)
             newest = form.stamp_of == "newest"

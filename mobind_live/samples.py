@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from mobind_live.frames import Framing
 from mobind_live.lines import ANGLES, MOTION, QUATERNION, BadLine
-from mobind_live.ticks import Gaps, Wrap
+from mobind_live.ticks import Wrap
 from mobind_live.turning import Turned, Turning, from_angles
 from mobind_live.units import ACC_M_S2, GYRO_RAD_S, AccUnit, GyroUnit, axes_matrix
 
@@ -21,14 +21,12 @@ Fields = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One sample in SI units and the body's axes; ``quaternion`` is as the device gives it. ``lost`` of them
-    went missing before it."""
+    """One sample in SI units and the body's axes; ``quaternion`` is as the device gives it."""
 
     received_ns: int
     device_ns: int | None
     motion: tuple[float, ...]  # acceleration x, y, z, gyroscope x, y, z
     quaternion: tuple[float, ...] | None
-    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +52,6 @@ class Convert:
         self._axes: list[list[float]] = axes_matrix(meaning.axes).tolist()
         self._plain = meaning.axes == ("x", "y", "z")  # a quaternion is of the axes that it came with
         self._wrap = Wrap(meaning.span)
-        self._gaps = Gaps(meaning.period_ns)
         self._turning: Turning[Sample] = Turning(meaning.period_ns)
         self._count = 0
         self._needed = (
@@ -81,7 +78,6 @@ class Convert:
             device_ns=device_ns,
             motion=(*self._to_body(acc), *self._to_body(gyro)),
             quaternion=tuple(fields[name] for name in QUATERNION) if turned else None,
-            lost=0 if device_ns is None else self._gaps([device_ns]),
         )
         return [sample] if not self._meaning.angles else self._turn(sample, fields)
 

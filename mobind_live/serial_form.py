@@ -54,7 +54,10 @@ class SerialForm(DriverConfig):
     @model_validator(mode="before")
     @classmethod
     def _on_top_of_its_profile(cls, section: Any) -> Any:
-        return with_profile(section) if isinstance(section, dict) else section
+        if not isinstance(section, dict):
+            return section
+        section = with_profile(section)
+        return {"format": "binary", **section} if section.get("frame") else section
 
     @field_validator("profile")
     @classmethod
@@ -84,11 +87,12 @@ class SerialForm(DriverConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        binary = self.format == "binary"
-        if binary != (self.frame is not None):
-            raise ValueError("frame (and record or packet) goes with format: binary, and it with them")
-        if binary != ((self.record is None) != (self.packet is None)) or (self.record and self.packet):
-            raise ValueError("format: binary needs record or packet, one of the two; text has neither")
+        if self.format != "binary" and (self.frame or self.record or self.packet):
+            raise ValueError(f"frame, record and packet are for format: binary, not {self.format}")
+        if self.format == "binary" and self.frame is None:
+            raise ValueError("frame is missing: how binary frames are told apart")
+        if self.format == "binary" and (self.record is None) == (self.packet is None):
+            raise ValueError("record (one sample in a frame) or packet (several) is needed, one of the two")
         if self.tag is not None and self.format != "csv":
             raise ValueError("tag is for format: csv")
         if self.packet is None:
@@ -127,6 +131,11 @@ class SerialForm(DriverConfig):
             return self.packet.tick_ns
         stamp = next((name for name in self.names if record_name(name) == "t"), None)
         return None if stamp is None else TIME_NS[self.time or time_unit(stamp)]
+
+    @property
+    def clocked(self) -> bool:
+        """Whether the device says when its samples were taken, be it only by counting them."""
+        return self.packet.clocked if self.packet else self.tick_ns is not None
 
     def parser(self) -> Parser[Any]:
         """A parser that has seen nothing yet."""
@@ -188,7 +197,6 @@ def unpacked(decode: Decoder, packet: bytes, received_ns: int) -> list[Sample]:
             device_ns=None if found.device_ns is None else int(found.device_ns[i]),
             motion=(*found.acc_m_s2[i].tolist(), *found.gyro_rad_s[i].tolist()),
             quaternion=None if found.quaternion is None else tuple(found.quaternion[i].tolist()),
-            lost=found.lost if i == 0 else 0,
         )
         for i in range(count)
     ]

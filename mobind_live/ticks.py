@@ -1,15 +1,11 @@
-"""Counters that devices stamp samples and packets with: carried on over wrap-arounds; what is missing."""
+"""Counters that devices stamp packets and samples with: over wrap-arounds, and to each sample its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
-GAP = 1.6  # periods between two stamps from which on a sample is missing between them
-LONGEST_GAP_S = 10.0  # a longer one is a clock that was set, or a device that slept or restarted
+LONGEST_GAP_S = 10.0  # a longer one is a device that slept, or a counter that began anew
 SPREAD = 0.2  # how far from the expected period that of a packet's stamps may be and still be believed
-_LEARN = 0.05
 
 
 class Wrap:
@@ -31,24 +27,27 @@ class Wrap:
         return self._total
 
 
-class Gaps:
-    """Counts the samples that must be missing between stamps, at a rate near ``period_ns`` that it learns."""
+class Places:
+    """Each sample's place in the device's own count, from a counter of its packets: a clock that ticks once a
+    sample. What never came leaves its place free; a counter that begins anew goes on where it was."""
 
-    def __init__(self, period_ns: float) -> None:
-        self._period_ns = period_ns
-        self._last_ns: int | None = None
+    def __init__(self, span: float, longest: float) -> None:
+        """``span``: of the counter; ``longest``: a gap of more samples than this is none."""
+        self._wrap = Wrap(span)
+        self._longest = longest
+        self._last: float | None = None
+        self._next = 0
 
-    def __call__(self, stamps_ns: Iterable[int]) -> int:
-        """How many are missing before and between these."""
-        missing = 0
-        for stamp in stamps_ns:
-            gap = 0 if self._last_ns is None else stamp - self._last_ns
-            self._last_ns = stamp
-            if 0 < gap <= GAP * self._period_ns:
-                self._period_ns += _LEARN * (gap - self._period_ns)
-            elif 0 < gap <= LONGEST_GAP_S * 1e9:
-                missing += round(gap / self._period_ns) - 1
-        return missing
+    def __call__(self, counter: float, samples: int) -> int | None:
+        """The place of the first of a packet's ``samples``; None for a packet that came before."""
+        at, last = self._wrap(counter), self._last
+        self._last = at
+        if at == last:
+            return None
+        missing = 0.0 if last is None else (at - last - 1) * samples
+        place = self._next + (int(missing) if 0 < missing < self._longest else 0)
+        self._next = place + samples
+        return place
 
 
 def spread(stamp_ns: int, before_ns: int | None, count: int, period_ns: float, *, newest: bool) -> np.ndarray:

@@ -58,7 +58,7 @@ def test_counts_become_si_units_by_their_factors() -> None:
 
     np.testing.assert_allclose(one.acc_m_s2, [[G, 0, 0]], rtol=1e-6)
     np.testing.assert_allclose(one.gyro_rad_s, [[0, 0, np.deg2rad(-1000)]], rtol=1e-6)
-    assert (one.device_ns, one.quaternion, one.lost) == (None, None, 0)
+    assert (one.device_ns, one.quaternion) == (None, None)
 
 
 def test_axes_are_turned_for_both_sensors() -> None:
@@ -153,37 +153,30 @@ def test_wrapped_stamps_are_the_unwrapped_ones(start: int, steps: list[int], fac
     np.testing.assert_allclose(stamps, true * factor * 1000, atol=1)
 
 
-def test_gaps_between_stamps_are_counted_and_a_set_clock_is_none() -> None:
-    decode = decoder(sample=STAMPED)
-
-    lost = [
-        read(decode, stamped(*ticks)).lost for ticks in ((0, 10, 20), (50, 60), (71, 80), (30_000_000,), (5,))
-    ]
-
-    assert lost == [0, 2, 0, 0, 0]
-
-
-def test_the_rate_of_gaps_is_learned() -> None:
-    """Said to be 100 Hz, 70 in truth: its usual steps are no losses, and one left out is one."""
-    decode = decoder(sample=STAMPED)
-    steady = [round(1000 * i / 70) for i in range(200)]
-
-    assert read(decode, stamped(*steady)).lost == 0
-    assert read(decode, stamped(steady[-1] + 29, steady[-1] + 43)).lost == 1
-
-
-@pytest.mark.parametrize("where", ["header", "sample"])
-def test_a_counter_tells_what_is_missing(where: str) -> None:
+@pytest.mark.parametrize(("where", "seqs"), [("header", (254, 255, 1)), ("sample", (126, 127, 129))])
+def test_a_counter_stands_for_stamps_where_there_are_none(where: str, seqs: tuple[int, ...]) -> None:
     if where == "header":
         decode = decoder(header={"format": "B", "fields": ["seq"]})
-        packets = [bytes([seq]) + sample() * 2 for seq in (254, 255, 1, 2)]
+        packets = [bytes([seq]) + sample() * 2 for seq in seqs]
     else:
         decode = decoder(sample={"format": "<B6h", "fields": ["seq", *MOTION]})
-        packets = [
-            b"".join(bytes([n % 256]) + sample() for n in (2 * seq, 2 * seq + 1)) for seq in (126, 127, 129)
-        ]
+        packets = [b"".join(bytes([n % 256]) + sample() for n in (2 * seq, 2 * seq + 1)) for seq in seqs]
 
-    assert [read(decode, packet).lost for packet in packets] == [0, 0, 2, 0][: len(packets)]
+    assert [milliseconds(read(decode, packet)) for packet in packets] == [[0, 10], [20, 30], [60, 70]]
+
+
+def test_a_stamp_goes_before_a_counter() -> None:
+    decode = decoder(header={"format": "<BI", "fields": ["seq", "t_ms"]})
+
+    assert milliseconds(read(decode, struct.pack("<BI", 9, 77) + sample())) == [77]
+
+
+@pytest.mark.parametrize(
+    ("fields", "clocked"),
+    [(["t_ms", "seq"], True), (["t_ms", "-"], True), (["-", "seq"], True), (["-", "-"], False)],
+)
+def test_whether_the_device_says_when(fields: list[str], clocked: bool) -> None:
+    assert form(header={"format": "<IH", "fields": fields}).clocked == clocked
 
 
 def test_a_packet_that_comes_twice_counts_once() -> None:
@@ -192,12 +185,6 @@ def test_a_packet_that_comes_twice_counts_once() -> None:
 
     with pytest.raises(BadLine, match="its counter is the same"):
         decode(b"\x01" + sample())
-
-
-def test_a_counter_that_begins_anew_is_no_loss() -> None:
-    decode = decoder(header={"format": "<I", "fields": ["seq"]})
-
-    assert [read(decode, struct.pack("<I", seq) + sample()).lost for seq in (70_000, 0, 1)] == [0, 0, 0]
 
 
 def test_a_quaternion_comes_along_unless_the_axes_are_turned() -> None:
@@ -305,4 +292,4 @@ def test_joined_packets_are_one() -> None:
     whole = join(parts)
 
     assert milliseconds(whole) == [0, 10, 40]
-    assert (len(whole.acc_m_s2), len(whole.gyro_rad_s), whole.quaternion, whole.lost) == (3, 3, None, 2)
+    assert (len(whole.acc_m_s2), len(whole.gyro_rad_s), whole.quaternion) == (3, 3, None)

@@ -1,16 +1,11 @@
-"""Counters of devices: what they mean beyond a wrap-around, and what they say is missing."""
+"""Counters of devices: what they mean beyond a wrap-around, and where each sample belongs."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mobind_live.ticks import Gaps, Wrap, spread
+from mobind_live.ticks import Places, Wrap, spread
 
 MS = 1_000_000
 
@@ -27,24 +22,22 @@ def test_a_counter_that_never_wraps_may_jump_back() -> None:
     assert [wrap(value) for value in (2**32, 5)] == [2**32, 5]
 
 
-@settings(max_examples=30)
-@given(
-    period=st.integers(5, 50),
-    seed=st.integers(0, 2**32 - 1),
-    gone=st.sets(st.integers(100, 298), max_size=30),
-)
-def test_each_sample_left_out_counts_once(period: int, seed: int, gone: set[int]) -> None:
-    """Steps of ``period`` +- 2 ms at most, some of 300 samples left out after the first 100."""
-    jitter = np.random.default_rng(seed).integers(-1, 2, 300) * (period >= 15)
-    stamps = [int(i * period + jitter[i]) * MS for i in range(300) if i not in gone]
+def test_the_count_goes_on_over_what_is_missing() -> None:
+    places = Places(256, 1000)
 
-    assert Gaps(period * MS)(stamps) == len(gone)
+    assert [places(seq, 6) for seq in (254, 255, 0, 3, 4)] == [0, 6, 12, 30, 36]
 
 
-def test_a_clock_that_is_set_or_begins_anew_loses_nothing() -> None:
-    gaps = Gaps(10 * MS)
+def test_a_packet_that_comes_twice_has_no_place_of_its_own() -> None:
+    places = Places(256, 1000)
 
-    assert [gaps([at * MS]) for at in (0, 10, 60_000, 60_010, 5, 15)] == [0, 0, 0, 0, 0, 0]
+    assert [places(seq, 6) for seq in (1, 2, 2, 3)] == [0, 6, None, 12]
+
+
+def test_a_counter_that_begins_anew_goes_on_where_it_was() -> None:
+    places = Places(2**32, 1000)
+
+    assert [places(seq, 6) for seq in (70_000, 0, 1, 3)] == [0, 6, 12, 24]
 
 
 @pytest.mark.parametrize(("newest", "first"), [(False, 100), (True, 70)])
@@ -57,17 +50,3 @@ def test_a_packets_stamp_is_spread_by_the_true_period_if_it_is_near_the_expected
 
     assert plain.tolist() == after_a_loss.tolist() == [(first + 10 * i) * MS for i in range(4)]
     assert np.diff(slower).tolist() == [10.5 * MS] * 3
-
-
-@pytest.mark.parametrize(
-    ("take", "imu", "least", "most"), [("take_8", "left_arm", 0.2, 0.28), ("take_8", "chest", 0, 0)]
-)
-def test_what_real_recordings_lost(shared_data: Path, take: str, imu: str, least: float, most: float) -> None:
-    """One sensor of this take lost a quarter of its packets, the others none; the period is 20.6 ms, in steps
-    of 20 to 26, and is said to be 20."""
-    rows = (shared_data / "bench5" / take / f"imu_{imu}.csv").read_text().splitlines()[1:]
-    stamps = [int(re.split(r"[\t,;]", row)[0]) * MS for row in rows]
-
-    lost = Gaps(20 * MS)(stamps)
-
-    assert least <= lost / (lost + len(stamps)) <= most

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from mobind_live import registry
+from mobind_live.aside import NoAnswer, Question
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
-from mobind_live.process import one_line
 from mobind_live.schema import Imu, Message, Pose
 
 # A pose network takes a while to load; after its first item a device is watched for WATCH_S.
@@ -76,35 +72,11 @@ def run(rig: Rig, *, console: Console, limit_s: float = LIMIT_S, watch_s: float 
 
 def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) -> Report:
     """Opens one device in a process of its own, which is killed if it has not answered after ``limit_s``."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(name, config, watch_s, theirs), daemon=True)
-    process.start()
-    theirs.close()
     try:
-        if not ours.poll(limit_s + watch_s):
-            return Report(name, f"no answer in {limit_s:g} s")
-        return ours.recv()
-    except EOFError:
-        process.join(5)
-        return Report(
-            name, f"its process ended with code {process.exitcode}; mobind-live drive {name} shows why"
-        )
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
-
-
-def _child(name: str, config: DriverConfig, watch_s: float, pipe: Connection) -> None:
-    # C libraries print what they like; the report is the line that the user gets.
-    with Path(os.devnull).open("wb") as sink:
-        os.dup2(sink.fileno(), 2)
-    try:
-        report = observe(name, config, watch_s)
-    except Exception as error:  # the process border: a bug in a driver is not the end of the probe
-        report = Report(name, one_line(error))
-    pipe.send(report)
+        with Question(observe, name, config, watch_s, limit_s=limit_s + watch_s) as question:
+            return question.answer()
+    except NoAnswer as error:
+        return Report(name, f"{error}; `mobind-live drive {name}` shows more")
 
 
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:

@@ -12,7 +12,6 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,7 +36,7 @@ def named(name: str) -> type[DriverConfig]:
     """The ``Config`` of the driver ``name``. Raises DriverNotFound."""
     if name not in names():
         raise DriverNotFound(f"no driver {name!r}")
-    return _config_of(importlib.import_module(f"{_PACKAGE}.{name}"), name)
+    return _config_of(_module(name), name)
 
 
 def from_file(path: Path) -> type[DriverConfig]:
@@ -45,16 +44,24 @@ def from_file(path: Path) -> type[DriverConfig]:
     return _config_of(_load_file(path), str(path))
 
 
-def discoverers() -> dict[str, Callable[[], list[Found]]]:
-    """The ``discover`` functions of the drivers that have one, by the driver's name."""
-    modules = {name: importlib.import_module(f"{_PACKAGE}.{name}") for name in names()}
-    return {name: module.discover for name, module in modules.items() if hasattr(module, "discover")}
+def discoverers() -> tuple[str, ...]:
+    """The drivers that can search for their kind of device."""
+    return tuple(name for name in names() if hasattr(_module(name), "discover"))
+
+
+def discover(name: str) -> list[Found]:
+    """The devices that the driver ``name`` finds, one of ``discoverers()``. Raises DeviceError."""
+    return _module(name).discover()
 
 
 def create(config: DriverConfig, context: Context) -> Driver:
     """The ``Driver`` that stands beside ``config``'s class in its file; not yet open."""
     module = sys.modules[type(config).__module__]
     return module.Driver(config, context)
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{_PACKAGE}.{name}")
 
 
 def _config_of(module: ModuleType, where: str) -> type[DriverConfig]:

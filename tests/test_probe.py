@@ -53,7 +53,10 @@ def test_a_device_that_is_missing_says_so_and_the_next_is_asked(
     [
         ("while True: pass", "mine: no answer in 0.5 s"),
         ("1 / 0", "mine: ZeroDivisionError: division by zero (my_driver.py:"),
-        ("import os; os._exit(3)", "mine: its process ended with code 3; mobind-live drive mine shows why"),
+        (
+            "import os; os._exit(3)",
+            "mine: its process ended with code 3; `mobind-live drive mine` shows more",
+        ),
     ],
 )
 def test_a_device_that_hangs_or_dies(

@@ -32,7 +32,7 @@ OFFSET_CHANNELS = (
     ("rate", "ppm"),
     ("reference", "seconds"),
 )
-_LEFT_OUT = ("t_ns", "candidates", "simulated")
+_LEFT_OUT = ("t_ns", "candidates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

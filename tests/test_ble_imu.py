@@ -6,6 +6,7 @@ import contextlib
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,10 +16,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from mobind_live import serve
 from mobind_live.ble_profiles import profiles, recognize
+from mobind_live.bus import MemoryBus, MemorySubscriber
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers import ble_imu
 from mobind_live.drivers.ble_imu import Config, Driver, discover
+from mobind_live.schema import Health, Imu, Message
 
 if sys.platform != "linux":
     pytest.skip("BlueZ is Linux's", allow_module_level=True)
@@ -37,7 +41,6 @@ G = 9.80665
 @pytest.fixture
 def bluez(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBlueZ]:
     """A BlueZ with one adapter, which bleak takes for the system's."""
-    monkeypatch.setattr(ble_link, "FIND_S", 0.4)
     with FakeBlueZ(tmp_path) as fake:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", fake.address)
         fake.run(fake.add_adapter)
@@ -86,6 +89,13 @@ def read_until(open_driver: Driver, samples: int) -> list[ImuReading]:
     while sum(len(reading.received_ns) for reading in readings) < samples:
         readings += open_driver.read()
     return readings
+
+
+def heard(subscriber: MemorySubscriber) -> Iterator[Message]:
+    """What was sent, for as long as somebody asks."""
+    while True:
+        yield from (received.message for received in subscriber.poll(0))
+        time.sleep(0.005)
 
 
 def stamps_ms(readings: list[ImuReading]) -> list[int]:
@@ -156,6 +166,36 @@ def test_what_came_before_the_loss_is_not_lost(bluez: FakeBlueZ) -> None:
         assert len(stamps_ms(read_until(opened, 6))) == 6
         with pytest.raises(DeviceError, match="was lost"):
             read_until(opened, 1)
+
+
+def test_the_loop_finds_a_device_again_for_as_long_as_it_takes(
+    bluez: FakeBlueZ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ble_link, "FIND_S", 0.3)
+    monkeypatch.setattr(serve, "RETRY_FIRST_S", 0.01)
+    monkeypatch.setattr(serve, "RETRY_LAST_S", 0.01)
+    imu = add(bluez, in_range=False)
+    bus, stop = MemoryBus(), threading.Event()
+    messages = heard(bus.subscriber())
+    service = serve.Service(Driver, config(), Context(name="wrist", epoch_ns=0), bus.publisher(), stop)
+    loop = threading.Thread(target=service.run)
+    loop.start()
+
+    def wait_for(what: Callable[[Message], bool]) -> Message:
+        return next(one for one in messages if what(one))
+
+    wait_for(lambda one: isinstance(one, Health) and "not in range" in one.detail)
+    imu.in_range = True
+    for again in range(3):
+        wait_for(lambda one: isinstance(one, Health) and one.state == "running")
+        bluez.run(bluez.notify, imu, NOTIFY, packet(6 * again))
+        samples = wait_for(lambda one: isinstance(one, Imu))
+        assert isinstance(samples, Imu)
+        assert (samples.device_ns // 20_000_000).tolist() == list(range(6 * again, 6 * again + 6))
+        bluez.run(bluez.drop, imu)
+        wait_for(lambda one: isinstance(one, Health) and "was lost" in one.detail)
+    stop.set()
+    loop.join()
 
 
 def test_two_devices_at_once(bluez: FakeBlueZ) -> None:
@@ -230,14 +270,57 @@ def test_an_adapter_that_goes_without_a_word_is_noticed_by_the_silence(
     ],
 )
 def test_what_is_not_there_is_one_line(
-    bluez: FakeBlueZ, break_it: Callable[[FakeBlueZ], object], says: str
+    bluez: FakeBlueZ,
+    monkeypatch: pytest.MonkeyPatch,
+    break_it: Callable[[FakeBlueZ], object],
+    says: str,
 ) -> None:
+    monkeypatch.setattr(ble_link, "FIND_S", 0.3)
     break_it(bluez)
 
     with pytest.raises(DeviceError, match=says) as caught, driver():
         pass
 
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "then"),
+    [
+        ("StartDiscovery", "remove_adapter"),
+        ("StopDiscovery", "remove_adapter"),
+        ("Connect", "drop"),
+        ("Connect", "remove_adapter"),
+        ("StartNotify", "drop"),
+        ("StartNotify", "remove_adapter"),
+        ("StartNotify", "cut"),
+        ("WriteValue", "drop"),
+        ("Connect", "cut"),
+        ("StartDiscovery", "cut"),
+    ],
+)
+def test_what_goes_away_while_it_is_opened_is_one_line_and_the_next_time_is_right(
+    bluez: FakeBlueZ, asked: str, then: str
+) -> None:
+    imu = add(bluez)
+    start = [{"characteristic": WRITE, "bytes": "01"}]
+    plain = getattr(bluez, f"_do_{asked}")
+
+    def gone(client: str, message: Any) -> None:
+        setattr(bluez, f"_do_{asked}", plain)
+        plain(client, message)
+        getattr(bluez, then)(*([imu] if then == "drop" else []))
+
+    setattr(bluez, f"_do_{asked}", gone)
+
+    with pytest.raises(DeviceError) as caught, driver(start=start) as opened:
+        read_until(opened, 1)
+    assert "\n" not in str(caught.value)
+    if then == "remove_adapter":
+        bluez.run(bluez.add_adapter)
+    with driver(start=start) as opened:
+        bluez.run(bluez.notify, imu, NOTIFY, packet(0))
+        assert len(stamps_ms(read_until(opened, 6))) == 6
 
 
 def test_an_adapter_that_is_switched_off_is_named(bluez: FakeBlueZ) -> None:
@@ -358,7 +441,7 @@ def test_a_profile_that_nobody_verified_says_so_once(
 def test_devices_that_advertise_are_listed_ready_to_paste(
     bluez: FakeBlueZ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ble_link, "LISTEN_S", 0.2)
+    monkeypatch.setattr(ble_link, "LISTEN_S", 0.5)
     add(bluez, 1, "A board")
     add(bluez, 2, None)
     bluez.peripherals.append(Peripheral("C0:FF:EE:00:00:03", "Xsens DOT", {}))

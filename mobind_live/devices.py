@@ -77,7 +77,7 @@ def _answer(driver: str, question: Question) -> Search:
 
 
 def _renamed(found: Found, taken: set[str]) -> Found:
-    """``found`` with a name that the YAML takes and nobody else has: devices call themselves what they like."""
+    """``found`` with a name that the YAML takes and nobody else has: devices are called anything."""
     name = plain = re.sub(r"[^A-Za-z0-9_-]", "_", found.name) or "device"
     count = 1
     while name in taken:

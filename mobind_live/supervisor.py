@@ -27,8 +27,9 @@ from mobind_live.schema import Health, Received
 _log = logging.getLogger(__name__)
 
 STALL_NS = 10_000_000_000
-# Importing a network, opening a radio or a camera: no heartbeat can come meanwhile.
-STARTING_STALL_NS = 60_000_000_000
+# Importing a network, opening a radio or a camera: no heartbeat can come meanwhile, and a small or busy
+# machine takes minutes.
+STARTING_STALL_NS = 180_000_000_000
 GO_AFTER_NS = 20_000_000_000
 STOP_GRACE_S = 3.5
 KILLED_WITHIN_S = 1.0

@@ -300,8 +300,9 @@ def test_what_is_not_there_is_one_line(
     ],
 )
 def test_what_goes_away_while_it_is_opened_is_one_line_and_the_next_time_is_right(
-    bluez: FakeBlueZ, asked: str, then: str
+    bluez: FakeBlueZ, monkeypatch: pytest.MonkeyPatch, asked: str, then: str
 ) -> None:
+    monkeypatch.setattr(ble_link, "FIND_S", 1.0)
     imu = add(bluez)
     start = [{"characteristic": WRITE, "bytes": "01"}]
     plain = getattr(bluez, f"_do_{asked}")

@@ -15,9 +15,12 @@ from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
 from mobind_live.schema import Imu, Message, Pose
 
-# A pose network takes a while to load; after its first item a device is watched for WATCH_S.
+# A pose network takes a while to load; after its first item a device is watched for WATCH_S, and for
+# PATIENCE_S if some of its streams are still silent.
 LIMIT_S = 60.0
 WATCH_S = 2.0
+PATIENCE_S = 10.0
+USUAL = 0.1  # a rate that is off by more than this share is pointed out
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class Seen:
     """One stream while it was watched, by its own stamps: what is played may come in a burst at first."""
 
     stream: str
+    nominal_hz: float = 0.0
     latest: str = ""
     samples: int = 0
     first_ns: int = 0
@@ -62,7 +66,8 @@ def run(rig: Rig, *, console: Console, limit_s: float = LIMIT_S, watch_s: float 
     """Probes every device of ``rig``, one after the other; 0 only if all of them answered."""
     reports = []
     for name, config in rig.devices.items():
-        report = probe(name, config, limit_s=limit_s, watch_s=watch_s)
+        with console.status(Text(f"{name}: opening, and waiting for data")):
+            report = probe(name, config, limit_s=limit_s, watch_s=watch_s)
         reports.append(report)
         for line in _lines(report):
             # Text, not markup: a device's name or message may hold square brackets.
@@ -73,7 +78,7 @@ def run(rig: Rig, *, console: Console, limit_s: float = LIMIT_S, watch_s: float 
 def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) -> Report:
     """Opens one device in a process of its own, which is killed if it has not answered after ``limit_s``."""
     try:
-        with Question(observe, name, config, watch_s, limit_s=limit_s + watch_s) as question:
+        with Question(observe, name, config, watch_s, limit_s=limit_s) as question:
             return question.answer()
     except NoAnswer as error:
         return Report(name, f"{error}; `mobind-live drive {name}` shows more")
@@ -81,14 +86,14 @@ def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) ->
 
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
     """Reads one device until ``watch_s`` after its first item; a silent one is the parent's to end."""
-    seen = {spec.name: Seen(spec.name) for spec in config.streams(name)}
+    seen = {spec.name: Seen(spec.name, spec.nominal_hz) for spec in config.streams(name)}
     try:
         with registry.create(config, Context(name=name, epoch_ns=host_now_ns())) as driver:
-            until_ns = None
-            while until_ns is None or host_now_ns() < until_ns:
+            began_ns = None
+            while began_ns is None or host_now_ns() - began_ns < _needed_s(seen, watch_s) * 1e9:
                 _take(driver.read(), seen)
-                if until_ns is None and any(item.latest for item in seen.values()):
-                    until_ns = host_now_ns() + int(watch_s * 1e9)
+                if began_ns is None and any(item.latest for item in seen.values()):
+                    began_ns = host_now_ns()
     except DeviceError as error:
         return Report(name, str(error), tuple(seen.values()))
     except EndOfStream:
@@ -96,6 +101,11 @@ def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
     silent = [item.stream for item in seen.values() if not item.latest]
     error = f"nothing came from {', '.join(silent)}" if silent else ""
     return Report(name, error, tuple(seen.values()))
+
+
+def _needed_s(seen: dict[str, Seen], watch_s: float) -> float:
+    """How long to watch, from the first item on."""
+    return watch_s if all(item.latest for item in seen.values()) else max(watch_s, PATIENCE_S)
 
 
 def _take(items: Iterable[Message | ImuReading], seen: dict[str, Seen]) -> None:
@@ -125,5 +135,12 @@ def _describe(item: Pose | Imu | ImuReading) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield f"{report.device}: {report.error or 'ok'}"
     for item in report.seen:
-        rate = f"{item.rate_hz:.1f} Hz, latest: {item.latest}" if item.latest else "nothing"
-        yield f"  {item.stream}: {rate}"
+        yield f"  {item.stream}: {f'{_rate(item)}, latest: {item.latest}' if item.latest else 'nothing'}"
+
+
+def _rate(item: Seen) -> str:
+    if item.samples < 2:
+        return "one sample"
+    odd = item.nominal_hz and abs(item.rate_hz / item.nominal_hz - 1) > USUAL
+    expected = f" ({item.nominal_hz:g} Hz expected)" if odd else ""
+    return f"{item.rate_hz:.1f} Hz{expected}"

@@ -15,6 +15,11 @@ from mobind_live.config import load
 RIG = "devices:\n  mine: {driver_path: my_driver.py}\n"
 
 
+# The second stream begins with the third read.
+LATE = """        streams = self._config.streams(self._context.name)
+        for spec in streams[: 1 if self._left > 2 else 2]:"""
+
+
 def change(own_driver: Path, old: str, new: str) -> None:
     text = own_driver.read_text()
     assert old in text
@@ -91,3 +96,22 @@ def test_the_rate_is_that_of_the_stamps() -> None:
     assert seen.latest == "b"
     assert seen.rate_hz == pytest.approx(50.0)
     assert probe.Seen("silent").rate_hz == 0
+
+
+@pytest.mark.parametrize(
+    ("nominal_hz", "text"), [(50, "50.0 Hz, latest: b"), (100, "50.0 Hz (100 Hz expected), latest: b")]
+)
+def test_a_rate_that_is_not_as_expected_is_pointed_out(nominal_hz: float, text: str) -> None:
+    seen = probe.Seen("imu", nominal_hz)
+    seen.add([0, 20_000_000, 40_000_000], "b")
+
+    assert list(probe._lines(probe.Report("dev", seen=(seen,)))) == ["dev: ok", f"  imu: {text}"]
+
+
+def test_a_stream_that_begins_late_is_waited_for(own_driver: Path, write_rig: Callable[[str], Path]) -> None:
+    change(own_driver, "        for spec in self._config.streams(self._context.name):", LATE)
+
+    code, text = probed(write_rig("devices:\n  mine: {driver_path: my_driver.py, emit: [a, b]}\n"))
+
+    assert code == 0
+    assert "  b: " in text

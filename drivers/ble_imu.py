@@ -236,7 +236,8 @@ def discover() -> list[Found]:
         if device.name is None and profile is None:
             continue
         name = re.sub(r"[^A-Za-z0-9_-]+", "_", device.name or f"{profile}_{device.address[-5:]}")
-        known = profiles()[profile].about if profile else "no profile: say `notify` and `packet`"
+        offers = f"; services: {', '.join(data.service_uuids)}" if data.service_uuids else ""
+        known = profiles()[profile].about if profile else f"no profile: say `notify` and `packet`{offers}"
         section = {"driver": "ble_imu", "address": device.address, "profile": profile} if profile else {}
         found.append(Found(name, f"{device.address}, {data.rssi} dBm: {known}", section))
     return sorted(found, key=lambda one: not one.yaml)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from mobind_live import serve
 from mobind_live.ble_profiles import profiles, recognize
@@ -493,6 +495,18 @@ def test_each_profile_is_a_whole_section(name: str) -> None:
     own = {} if "notify" in profiles()[name].section else {"notify": NOTIFY}
 
     assert Config.model_validate({"driver": "ble_imu", "name": "x", "profile": name, **own}).streams("x")
+
+
+def test_the_sections_in_the_docs_are_right(root: Path) -> None:
+    blocks = re.findall(
+        r"^```yaml\n(.*?)^```", (root / "docs/devices.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    sections = [
+        one for block in blocks for one in YAML(typ="safe").load(block).values() if isinstance(one, dict)
+    ]
+    own = [Config.model_validate(one) for one in sections if one.get("driver") == "ble_imu"]
+
+    assert [one.packet.clocked for one in own] == [False, True]
 
 
 def test_a_device_with_stamps_has_its_own_clock_and_one_without_is_dejittered() -> None:

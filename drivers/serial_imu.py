@@ -6,7 +6,9 @@ What the bytes mean is in ``serial_form.py`` and what that uses, all of it pure;
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,8 +18,9 @@ from pydantic import Field
 from serial.tools import list_ports
 
 from mobind_live.clock import host_now_ns
-from mobind_live.driver import Context, Counters, DeviceError, ImuReading, Part, StreamSpec
+from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading, Part, StreamSpec
 from mobind_live.lines import HeaderError
+from mobind_live.profiles import profiles
 from mobind_live.samples import Sample
 from mobind_live.serial_form import SerialForm
 
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 
 GATHER_S = 0.04  # samples that arrive within this time go out together
 READ_BYTES = 65536
+BY_ID = Path("/dev/serial/by-id")  # names that stay the same, on Linux
 SAY_S = 5.0  # what is wrong with the bytes is said in the log at most this often
 
 
@@ -38,6 +42,21 @@ class Config(SerialForm):
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         clock = "device" if self.clocked else "arrival"
         return (StreamSpec(name=name, kind="imu", nominal_hz=self.nominal_hz, clock=clock, wears=self.wears),)
+
+
+def discover() -> list[Found]:
+    """The serial ports of this machine. What is behind them cannot be told without opening them."""
+    steady = {link.resolve(): str(link) for link in BY_ID.glob("*")}
+    found, known = [], ", ".join(profiles())
+    for port in sorted(list_ports.comports()):
+        profile = "ximu3" if "x-imu3" in f"{port.product} {port.description}".lower() else "arduino_csv"
+        maker = "" if port.vid is None else f" ({port.vid:04x}:{port.pid:04x})"
+        about = f"{port.device}: {port.description or 'a port'}{maker}; say what it sends: {known}"
+        if os.name == "posix" and not os.access(port.device, os.R_OK | os.W_OK):
+            about += "; no permission: join the group `dialout`, and log in again"
+        path = steady.get(Path(port.device).resolve(), port.device)
+        found.append(Found(port.name, about, {"driver": "serial_imu", "port": path, "profile": profile}))
+    return found
 
 
 class Driver:

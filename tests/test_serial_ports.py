@@ -1,0 +1,50 @@
+"""Which serial ports ``mobind-live devices`` lists, and under which names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from serial.tools.list_ports_common import ListPortInfo
+
+from mobind_live.drivers import serial_imu
+from mobind_live.drivers.serial_imu import Config, discover
+
+
+def port(path: Path, description: str, product: str | None = None, vid: int | None = 0x1A86) -> ListPortInfo:
+    info = ListPortInfo(str(path))
+    info.description, info.product, info.vid, info.pid = description, product, vid, 0x7523
+    return info
+
+
+@pytest.fixture
+def ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[ListPortInfo]:
+    nodes = [tmp_path / "ttyUSB0", tmp_path / "ttyACM0"]
+    for node in nodes:
+        node.touch()
+    by_id = tmp_path / "by-id"
+    by_id.mkdir()
+    (by_id / "usb-1a86_USB_Serial-if00-port0").symlink_to(nodes[0])
+    listed = [port(nodes[0], "USB Serial"), port(nodes[1], "x-IMU3", "x-IMU3", vid=None)]
+    monkeypatch.setattr(serial_imu, "BY_ID", by_id)
+    monkeypatch.setattr(serial_imu.list_ports, "comports", lambda: listed)
+    return listed
+
+
+@pytest.mark.usefixtures("ports")
+def test_ports_are_listed_by_the_name_that_stays_and_a_device_that_says_so_by_its_profile():
+    acm, usb = discover()
+    assert (acm.name, usb.name) == ("ttyACM0", "ttyUSB0")
+    assert usb.yaml["port"].endswith("by-id/usb-1a86_USB_Serial-if00-port0")
+    assert acm.yaml["port"].endswith("/ttyACM0")
+    assert (acm.yaml["profile"], usb.yaml["profile"]) == ("ximu3", "arduino_csv")
+    assert "USB Serial (1a86:7523); say what it sends: " in usb.about
+    for found in (acm, usb):
+        assert Config.model_validate(found.yaml).port == found.yaml["port"]
+
+
+def test_a_port_without_permission_says_what_to_do(
+    ports: list[ListPortInfo], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(serial_imu.os, "access", lambda *_: False)
+    assert all("join the group `dialout`" in found.about for found in discover())

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -112,6 +112,20 @@ def check(
             from mobind_live.probe import run as run_probe
 
             raise typer.Exit(run_probe(rig, console=Console()))
+
+
+@app.command()
+def preflight(
+    config: Config = None,
+    overrides: Set = None,
+    seconds: Annotated[float, typer.Option(min=5, help="Give up after so long.")] = 90.0,
+) -> None:
+    """Before a session: pass or fail each sensor and camera, in plain words. Exit code 0 if all pass."""
+    with _user_errors():
+        from mobind_live import launch
+        from mobind_live.config import load
+
+        raise typer.Exit(launch.preflight(load(_rig_file(config), overrides or ()), seconds))
 
 
 @app.command()
@@ -247,6 +261,7 @@ def bench(
     only: Annotated[str | None, typer.Option(metavar="FACTOR", help="Vary this factor alone.")] = None,
     weights: Weights = None,
     jobs: Jobs = 2,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the network computes.")] = "cpu",
 ) -> None:
     """Measure the answers on simulated scenes whose truth is known: how soon, how right, at what cost."""
     with _user_errors():
@@ -255,7 +270,7 @@ def bench(
         from mobind_live.bench.run import Request
         from mobind_live.bench.run import run as measure
 
-        measure(Request(quick, seed, json_path, only, weights, jobs), Console())
+        measure(Request(quick, seed, json_path, only, weights, jobs, device), Console())
 
 
 @app.command()

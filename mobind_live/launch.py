@@ -12,11 +12,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich import console as rich_console
+
 from mobind_live import console, registry
 from mobind_live.bus import Proxy, Publisher, Subscriber
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DriverConfig
 from mobind_live.models.errors import ModelError
+from mobind_live.preflight import Preflight
 from mobind_live.process import Hopeless, Link, Target
 from mobind_live.serve import serve
 from mobind_live.supervisor import ProcessSpec, Supervisor
@@ -94,23 +97,44 @@ def drive(rig: Rig, name: str, title: str, *, table: bool | None = None, log: Pa
     return _supervise(rig.only(name), title, None, table=table, log=log)
 
 
+def preflight(rig: Rig, limit_s: float) -> int:
+    """Run the rig until every stream passes, or for ``limit_s``. Returns 0 if all passed. Raises BusError."""
+    terminal = rich_console.Console()
+    with (
+        stop_signals() as stop,
+        Proxy(rig.bus.publish, rig.bus.subscribe) as proxy,
+        Preflight(rig.streams(), limit_s, stop, terminal) as output,
+    ):
+        _run_processes(specs(rig), proxy, stop, output, default_log())
+    return 0 if output.passed else 1
+
+
 def _supervise(
     rig: Rig, title: str, worker_target: Target | None, *, table: bool | None, log: Path | None
 ) -> int:
-    bus = rig.bus
     wants_table = sys.stdout.isatty() if table is None else table
+    with stop_signals() as stop, Proxy(rig.bus.publish, rig.bus.subscribe) as proxy:
+        # Not before the ports are ours: a second rig must not put the log of the first one aside.
+        output = (log or default_log()) if wants_table else log
+        with console.output(rig.streams(), title, table=wants_table, log=output) as terminal:
+            return _run_processes(specs(rig, worker_target), proxy, stop, terminal, output)
+
+
+def _run_processes(
+    processes: tuple[ProcessSpec, ...],
+    proxy: Proxy,
+    stop: threading.Event,
+    terminal: console.Output,
+    log: Path | None,
+) -> int:
+    """Supervise ``processes`` until ``stop``, showing what happens on ``terminal``. Returns the exit code."""
     with (
-        stop_signals() as stop,
-        Proxy(bus.publish, bus.subscribe) as proxy,
         Subscriber(_WATCHED, proxy.subscribe_endpoint) as receiver,
         Publisher(proxy.publish_endpoint) as sender,
     ):
-        # Not before the ports are ours: a second rig must not put the log of the first one aside.
-        output = (log or default_log()) if wants_table else log
         endpoints = (proxy.publish_endpoint, proxy.subscribe_endpoint)
-        supervisor = Supervisor(specs(rig, worker_target), sender, receiver, endpoints, output)
-        with console.output(rig.streams(), title, table=wants_table, log=output) as terminal:
-            supervisor.run(stop, terminal.feed)
+        supervisor = Supervisor(processes, sender, receiver, endpoints, log)
+        supervisor.run(stop, terminal.feed)
     return 1 if supervisor.all_failed else 0
 
 

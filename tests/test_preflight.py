@@ -1,0 +1,153 @@
+"""Preflight: each stream passes or fails for the reason there is, in words a technician can act on."""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+from test_wire import binding, health, offset
+
+from mobind_live import preflight
+from mobind_live.bus import MemoryBus
+from mobind_live.driver import StreamSpec
+from mobind_live.preflight import Preflight, State, judge
+from mobind_live.schema import Binding, Health, Message, Offset, Received, StreamHealth, Verdict
+from mobind_live.view import RigView
+
+IMU = StreamSpec(name="left", kind="imu", nominal_hz=50, clock="device", wears="left_forearm")
+CAM = StreamSpec(name="front", kind="cam", nominal_hz=30)
+LINE = StreamHealth(
+    stream="left", kind="imu", rate_hz=49.6, nominal_hz=50, age_s=0.04, received=990, lost=10, shed=0
+)
+PICTURES = replace(LINE, stream="front", kind="cam", rate_hz=29.9, nominal_hz=30, lost=0)
+BOUND = replace(binding(), alarm="", wearer_verdict=Verdict.OK, expected_part="left_forearm")
+
+
+def heard(imu: StreamHealth = LINE, camera: StreamHealth = PICTURES) -> Health:
+    return replace(health(), streams=(imu, camera))
+
+
+def received(*messages: Message) -> list[Received]:
+    bus = MemoryBus()
+    subscriber, publisher = bus.subscriber(), bus.publisher()
+    for message in messages:
+        publisher.send(message)
+    return subscriber.poll(0)
+
+
+def findings(
+    state: Health | None = None,
+    bound: Binding | None = BOUND,
+    found: Offset | None = None,
+    now_s: float = 0.5,
+) -> dict[str, tuple[State, str]]:
+    view = RigView(title="", streams=(IMU, CAM), started_ns=0)
+    messages: list[Message] = [found or offset()]
+    view.feed(received(*messages, *[m for m in (state or heard(), bound) if m is not None]), 0)
+    return {item.stream: (item.state, item.text) for item in judge(view, int(now_s * 1e9))}
+
+
+def test_a_rig_that_is_right_passes() -> None:
+    said = findings()
+
+    assert {state for state, _ in said.values()} == {State.PASS}
+    for piece in ("left forearm, as it should", "-0.250 ±0.010 s to front", "49.6 Hz, 1.0 % lost"):
+        assert piece in said["left"][1]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (replace(LINE, received=0, age_s=-1), "nothing arrives: is it switched on"),
+        (replace(LINE, age_s=7.5), "silent for 7.50 s"),
+        (replace(LINE, rate_hz=30.0), "slow: 30.0 Hz of 50"),
+        (replace(LINE, lost=110), "10.0 % lost"),
+    ],
+)
+def test_a_stream_that_is_not_well_waits(line: StreamHealth, words: str) -> None:
+    state, text = findings(heard(line))["left"]
+
+    assert state is State.WAIT
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    ("bound", "state", "words"),
+    [
+        (replace(BOUND, alarm="left and right are swapped"), State.FAIL, "left and right are swapped"),
+        (replace(BOUND, wearer_verdict=Verdict.UNBOUND), State.FAIL, "on nobody in view"),
+        (replace(BOUND, part_verdict=Verdict.NO_MOTION), State.WAIT, "has not moved enough"),
+        (replace(BOUND, wearer_verdict=Verdict.AMBIGUOUS), State.WAIT, "one person at a time"),
+        (replace(BOUND, part_verdict=Verdict.AMBIGUOUS), State.WAIT, "perhaps on the left forearm (80 %)"),
+        (None, State.WAIT, "no answer about it yet"),
+    ],
+)
+def test_where_it_sits_decides(bound: Binding | None, state: State, words: str) -> None:
+    said = findings(bound=bound)["left"]
+
+    assert said[0] is state
+    assert words in said[1]
+
+
+def test_without_an_offset_it_waits() -> None:
+    state, text = findings(found=replace(offset(), verdict=Verdict.AMBIGUOUS))["left"]
+
+    assert state is State.WAIT
+    assert "offset not known yet" in text
+
+
+def test_a_camera_that_sees_nobody_waits() -> None:
+    state, text = findings(found=replace(offset(), evidence_s=0.0))["front"]
+
+    assert state is State.WAIT
+    assert "sees nobody" in text
+
+
+def session(limit_s: float = 60.0) -> tuple[Preflight, threading.Event, io.StringIO]:
+    stop, out = threading.Event(), io.StringIO()
+    console = Console(file=out, width=120, force_terminal=False)
+    return Preflight((IMU, CAM), limit_s, stop, console), stop, out
+
+
+def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(preflight, "host_now_ns", lambda: int(seconds * 1e9))
+
+
+def test_it_ends_once_all_has_passed_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 1.0)
+    watch, stop, out = session()
+    with watch:
+        ended = []
+        for seconds in (1.5, 2.5, 4.0, 5.0):
+            at(monkeypatch, seconds)
+            watch.feed(received(heard(), offset(), BOUND))
+            ended.append(stop.is_set())
+
+    assert ended == [False, False, False, True]
+    assert watch.passed
+    assert "ready: all 2 streams pass" in out.getvalue()
+
+
+def test_it_gives_up_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 0.0)
+    watch, stop, out = session(limit_s=10.0)
+    with watch:
+        at(monkeypatch, 11.0)
+        watch.feed(received(heard(replace(LINE, rate_hz=20.0)), offset(), BOUND))
+
+    assert stop.is_set()
+    assert not watch.passed
+    assert "not ready: left" in out.getvalue()
+    assert "fail  left" in out.getvalue()
+
+
+def test_ctrl_c_at_once_is_not_ready() -> None:
+    watch, _, out = session()
+    with watch:
+        pass
+
+    assert not watch.passed
+    assert "not ready: nothing came" in out.getvalue()

@@ -45,10 +45,6 @@ class Feed:
         return playback.Player(lambda: video.open_file(str(source)), options.play, stop, queue.drop).frames()
 
     @property
-    def source(self) -> int | str:
-        return self._options.source
-
-    @property
     def playing(self) -> bool:
         """Whether frames have come since it was started."""
         return self._grabber.live
@@ -74,9 +70,9 @@ class Feed:
         if self._grabber.error:
             return self._grabber.error
         if self._grabber.ended and self._is_live:
-            return f"source {self.source} ended; was it unplugged, or the sender stopped?"
+            return f"{live.shown(self._options.source)} ended; was it unplugged, or the sender stopped?"
         if self._is_live and self._grabber.silent:
-            return f"source {self.source} sends no frames"
+            return f"{live.shown(self._options.source)} sends no frames"
         return ""
 
     def restart(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ def open_live(source: int | str, request: Request) -> Capture:
         problem = "does another program use it? `mobind-live devices` lists the cameras"
     if not capture.isOpened():
         capture.release()
-        raise VideoError(f"{_name(source)} cannot be opened: {problem}")
+        raise VideoError(f"{shown(source)} cannot be opened: {problem}")
     if is_device(source):
         for prop, value in _settings(request):
             capture.set(prop, value)
@@ -75,13 +76,14 @@ def _check_node(source: int | str) -> None:
     if sys.platform != "linux":
         return
     if not path.exists():
-        raise VideoError(f"{_name(source)} is not there; `mobind-live devices` lists those that are")
+        raise VideoError(f"{shown(source)} is not there; `mobind-live devices` lists those that are")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise VideoError(f"{_name(source)}: no permission; join the group `video`, and log in again")
+        raise VideoError(f"{shown(source)}: no permission; join the group `video`, and log in again")
 
 
-def _name(source: int | str) -> str:
-    return f"camera {source}" if is_device(source) else f"source {source}"
+def shown(source: int | str) -> str:
+    """``source`` for messages, which others may read: without a user's name and password."""
+    return f"camera {source}" if is_device(source) else f"source {re.sub('//[^/]*@', '//', str(source))}"
 
 
 def _settings(request: Request) -> Iterator[tuple[int, float]]:
@@ -128,7 +130,7 @@ def live_frames(
     capture = open_live(source, request)
     try:
         if missed := shortfall(capture, request):
-            text = f"{_name(source)}: asked for {missed}; `mobind-live devices` lists what it can"
+            text = f"{shown(source)}: asked for {missed}; `mobind-live devices` lists what it can"
             if request.strict:
                 raise VideoError(text)
             log.warning("%s", text)

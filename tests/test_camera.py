@@ -221,7 +221,7 @@ def test_one_of_several_cameras_that_is_lost_is_opened_again_while_the_others_go
         assert driver.counters.values["reopened"] >= 2
     assert len(opened) >= 3
     assert sorted(got["front"]) == got["front"]
-    assert "front: source 0 ended" in caplog.text
+    assert "front: camera 0 ended" in caplog.text
 
 
 @pytest.mark.usefixtures("stand_in")

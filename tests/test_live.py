@@ -101,5 +101,11 @@ def test_cameras_and_streams_that_are_not_there_are_named():
         live.open_live("http://127.0.0.1:1/x", Request())
 
 
+def test_passwords_stay_out_of_messages():
+    assert live.shown("rtsp://me:p@ss@host:554/x@y") == "source rtsp://host:554/x@y"
+    assert live.shown("http://host/x") == "source http://host/x"
+    assert live.shown(0) == "camera 0"
+
+
 def test_what_is_live_and_what_is_a_file():
     assert [live.is_live(source) for source in (0, "/dev/video2", "rtsp://x/y", "clip.mp4")] == [1, 1, 1, 0]

@@ -42,19 +42,13 @@ class Moment:
     ages_s: list[float]
 
 
-@dataclass(slots=True)
-class Spent:
-    """CPU seconds that the engine and its answers took."""
-
-    cpu_s: float = 0.0
-
-
 class Player:
-    """One case being played. ``engine`` may be looked at between moments."""
+    """One case being played. ``engine`` may be looked at between moments; ``cpu_s`` is what it and its
+    answers have taken."""
 
     def __init__(self, case: Case, model: Binder, max_offset_s: float, device: torch.device) -> None:
         self.case = case
-        self.spent = Spent()
+        self.cpu_s = 0.0
         clock = "host" if case.stamped else "device"
         specs = tuple(
             StreamSpec(name=i.name, kind="imu", nominal_hz=i.rate_hz, clock=clock) for i in case.config.imus
@@ -87,7 +81,7 @@ class Player:
 
     def _count(self, began: float) -> float:
         took = time.process_time() - began
-        self.spent.cpu_s += took
+        self.cpu_s += took
         return took
 
     def _moment(self, t_s: float, felt: dict[str, list[Imu]], tick_s: float) -> Moment:

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from mobind_live.bench import cost, scenes, score, table
-from mobind_live.bench.errors import BenchError
+from mobind_live.bench.errors import BenchError, must_be_writable
 from mobind_live.bench.play import Player
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import Case
@@ -20,6 +20,7 @@ from mobind_live.bench.score import Scorer, Tally
 from mobind_live.models import checkpoint
 
 _FULL_REPEATS = 4
+_MAX_OFFSET_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Request:
     only: str | None
     weights: Path | None
     jobs: int
-    seconds: float | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +53,26 @@ def run(request: Request, console: Console) -> None:
     """Play, print the tables, and write the JSON. Raises BenchError, CheckpointError."""
     if request.only is not None and request.only not in scenes.FACTORS:
         raise BenchError(f"--only {request.only}: no such factor; one of {', '.join(scenes.FACTORS)}")
-    seconds = request.seconds or (scenes.QUICK_S if request.quick else scenes.FULL_S)
+    must_be_writable(request.json_path)
+    if request.device == "cuda" and not torch.cuda.is_available():
+        raise BenchError("--device cuda: there is none")
+    seconds = scenes.QUICK_S if request.quick else scenes.FULL_S
     repeats = 1 if request.quick else _FULL_REPEATS
     cases = scenes.cases(request.seed, seconds, repeats, request.only)
     checkpoint.load(request.weights)  # an error now is better than one in each process
-    given = [(case, request.weights) for case in cases]
+    given = [(case, request.weights, request.device) for case in cases]
     results = in_parallel(played, given, request.jobs, "scenes", console)
     console.print(table.answers(results, score.figures(overall(results))), table.costs(results))
     if request.json_path is not None:
         _write(request.json_path, {"seed": float(request.seed), "seconds": seconds, **flat(results)})
 
 
-def played(case: Case, weights: Path | None) -> Result:
+def played(case: Case, weights: Path | None, device: str = "cpu") -> Result:
     """Play and score one case, in a process of its own: memory is measured, too."""
     torch.set_num_threads(1)
     model = checkpoint.load(weights)
     before_mb = cost.peak_mb()
-    player, scorer = Player(case, model, 10.0, torch.device("cpu")), Scorer(case)
+    player, scorer = Player(case, model, _MAX_OFFSET_S, torch.device(device)), Scorer(case)
     ages: list[float] = []
     with cost.stages() as seen:
         for moment in player.moments():
@@ -78,10 +82,12 @@ def played(case: Case, weights: Path | None) -> Result:
     spent = {
         "age_p50_s": float(p50),
         "age_p95_s": float(p95),
-        "cpu_of_real_time": player.spent.cpu_s / case.seconds,
+        "cpu_of_real_time": player.cpu_s / case.seconds,
         "memory_mb": cost.peak_mb() - before_mb,
         **{f"cpu_{stage}": share for stage, share in cost.shares(seen).items()},
     }
+    if device == "cuda":
+        spent["gpu_mb"] = torch.cuda.max_memory_allocated() / 1e6
     return Result(case, scorer.finish(), spent)
 
 
@@ -104,7 +110,4 @@ def flat(results: list[Result]) -> dict[str, float]:
 def _write(path: Path, found: dict[str, float]) -> None:
     """JSON knows no infinity: what never happened is null."""
     document = {name: round(value, 4) if math.isfinite(value) else None for name, value in found.items()}
-    try:
-        path.write_text(json.dumps(document, indent=2) + "\n")
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be written: {error.strerror}") from error
+    path.write_text(json.dumps(document, indent=2) + "\n")

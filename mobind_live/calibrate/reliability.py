@@ -89,8 +89,8 @@ def table(curves: dict[str, Curve]) -> Table:
     out = Table(title="probability and share right", title_justify="left")
     out.add_column("p", no_wrap=True)
     for kind in curves:
-        out.add_column(f"{kind}: right", justify="right")
-        out.add_column("answers", justify="right")
+        out.add_column(kind, justify="right")
+        out.add_column("of", justify="right")
     for n, (low, high) in enumerate(pairwise(EDGES)):
         cells = [(f"{c.right[n]:.3f}" if c.count[n] else "", str(c.count[n])) for c in curves.values()]
         out.add_row(f"{low:.2f} to {high:.2f}", *(cell for pair in cells for cell in pair))

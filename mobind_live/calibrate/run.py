@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mobind_live import engine
-from mobind_live.bench.errors import BenchError
+from mobind_live.bench.errors import BenchError, must_be_writable
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import drawn
 from mobind_live.calibrate import fit, reliability
@@ -45,6 +43,10 @@ class Request:
 def run(request: Request, console: Console) -> None:
     """Raises BenchError and CheckpointError for what the user can cause."""
     model = checkpoint.load(request.weights)
+    file = request.weights or checkpoint.DEFAULT
+    if request.plot is not None and request.plot.suffix.lower() != ".png":
+        raise BenchError(f"--plot {request.plot}: a name that ends in .png")
+    must_be_writable(request.plot, request.json_path, file if request.write else None)
     before = model.constants
     constants, report = (_fitted(request, model, console)) if request.fit else (before, {})
     checks = max(1, request.scenes // 2)
@@ -58,14 +60,13 @@ def run(request: Request, console: Console) -> None:
     curves = {kind: reliability.curve(found[kind]) for kind in reliability.KINDS}
     console.print(reliability.table(curves))
     if request.plot is not None:
-        with _writing(request.plot):
-            reliability.draw(curves, request.plot)
+        reliability.draw(curves, request.plot)
     if request.json_path is not None:
         _write_json(request.json_path, constants, report, curves)
     if request.write:
         note = f"{request.scenes} simulated scenes, seed {request.seed}"
-        checkpoint.write_constants(request.weights or checkpoint.DEFAULT, constants, note)
-        console.print(f"{request.weights or checkpoint.DEFAULT}: {fit.text(constants)}", highlight=False)
+        checkpoint.write_constants(file, constants, note)
+        console.print(f"{file}: {fit.text(constants)}", highlight=False)
 
 
 def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constants, dict[str, float]]:
@@ -122,14 +123,4 @@ def _write_json(path: Path, constants: Constants, report: dict[str, float], curv
     for kind, c in curves.items():
         document |= {f"{kind}/answers": int(c.count.sum()), f"{kind}/gap": c.gap}
         document |= {f"{kind}/sure": c.sure, f"{kind}/sure_right": c.sure_right}
-    with _writing(path):
-        path.write_text(json.dumps({k: round(v, 5) for k, v in document.items()}, indent=2) + "\n")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
-        raise BenchError(f"{path}: cannot be written: {reason}") from error
+    path.write_text(json.dumps({k: round(v, 5) for k, v in document.items()}, indent=2) + "\n")

@@ -15,9 +15,10 @@ from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
 from mobind_live.schema import Imu, Message, Pose
 
-# A pose network takes a while to load; after its first item a device is watched for WATCH_S, and for
-# PATIENCE_S if some of its streams are still silent.
-LIMIT_S = 60.0
+# A pose network takes minutes to load on a small machine. Once open, a device may be silent for SILENT_S; after
+# its first item it is watched for WATCH_S, and for PATIENCE_S if some of its streams have not begun.
+LIMIT_S = 180.0
+SILENT_S = 15.0
 WATCH_S = 2.0
 PATIENCE_S = 10.0
 USUAL = 0.1  # a rate that is off by more than this share is pointed out
@@ -85,26 +86,29 @@ def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) ->
 
 
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
-    """Reads one device until ``watch_s`` after its first item; a silent one is the parent's to end."""
+    """Reads one device until ``watch_s`` after its first item; one that hangs is the parent's to end."""
     seen = {spec.name: Seen(spec.name, spec.nominal_hz) for spec in config.streams(name)}
+    ended = ""
     try:
         with registry.create(config, Context(name=name, epoch_ns=host_now_ns())) as driver:
-            began_ns = None
-            while began_ns is None or host_now_ns() - began_ns < _needed_s(seen, watch_s) * 1e9:
+            since_ns, began = host_now_ns(), False
+            while host_now_ns() - since_ns < _needed_s(seen, watch_s) * 1e9:
                 _take(driver.read(), seen)
-                if began_ns is None and any(item.latest for item in seen.values()):
-                    began_ns = host_now_ns()
+                if not began and any(item.latest for item in seen.values()):
+                    since_ns, began = host_now_ns(), True
     except DeviceError as error:
         return Report(name, str(error), tuple(seen.values()))
     except EndOfStream:
-        pass  # a short file: what was seen is the answer
+        ended = "; it came to its end first"
     silent = [item.stream for item in seen.values() if not item.latest]
-    error = f"nothing came from {', '.join(silent)}" if silent else ""
+    error = f"nothing came from {', '.join(silent)}{ended}" if silent else ""
     return Report(name, error, tuple(seen.values()))
 
 
 def _needed_s(seen: dict[str, Seen], watch_s: float) -> float:
-    """How long to watch, from the first item on."""
+    """How long to read: from the first item on, or from the beginning while there is none."""
+    if not any(item.latest for item in seen.values()):
+        return SILENT_S
     return watch_s if all(item.latest for item in seen.values()) else max(watch_s, PATIENCE_S)
 
 
@@ -126,7 +130,8 @@ def _stamps_ns(item: Pose | Imu | ImuReading) -> list[int]:
 
 def _describe(item: Pose | Imu | ImuReading) -> str:
     if isinstance(item, Pose):
-        return f"{len(item.track_ids)} people in {item.image_size[0]} x {item.image_size[1]} px"
+        people = "1 person" if len(item.track_ids) == 1 else f"{len(item.track_ids)} people"
+        return f"{people} in {item.image_size[0]} x {item.image_size[1]} px"
     acc = ", ".join(f"{value:.2f}" for value in item.acc_m_s2[0])
     gyro = ", ".join(f"{value:.2f}" for value in item.gyro_rad_s[0])
     return f"acc ({acc}) m/s^2, gyro ({gyro}) rad/s"

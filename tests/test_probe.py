@@ -84,7 +84,7 @@ def test_a_stream_that_stays_silent_is_named(own_driver: Path, write_rig: Callab
     code, text = probed(write_rig("devices:\n  mine: {driver_path: my_driver.py, emit: [a, b]}\n"))
 
     assert code == 1
-    assert text.startswith("mine: nothing came from b\n  a: ")
+    assert text.startswith("mine: nothing came from b; it came to its end first\n  a: ")
     assert "  b: nothing\n" in text
 
 
@@ -115,3 +115,12 @@ def test_a_stream_that_begins_late_is_waited_for(own_driver: Path, write_rig: Ca
 
     assert code == 0
     assert "  b: " in text
+
+
+def test_a_device_that_says_nothing_at_all_is_not_waited_for_until_the_limit(
+    own_driver: Path, write_rig: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "SILENT_S", 0.0)
+    rig = load(write_rig(RIG))
+
+    assert probe.observe("mine", rig.devices["mine"], 2.0).error == "nothing came from mine"

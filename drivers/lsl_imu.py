@@ -93,8 +93,8 @@ class Driver:
                 found_ns = host_now_ns()
             if found_ns is not None and host_now_ns() - found_ns > SETTLE_S * 1e9:
                 self._seek_now_and_then()
-                for stream in self._sources:
-                    self._step(stream)
+                for stream in [name for name, opened in self._opened.items() if not opened.ready]:
+                    self._step(stream)  # not yet ready, it has no samples
             time.sleep(GATHER_S / 2)
         self._seek()
         self._refuse_if_none()

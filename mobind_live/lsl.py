@@ -194,6 +194,8 @@ class Inlet:
             return None
         except util.LostError as error:
             raise LslError("it has ended, or its sender is gone") from error
+        except RuntimeError as error:
+            raise LslError(f"liblsl cannot read it: {error}") from error
 
 
 def host_minus_lsl_ns(tries: int = 8, host: Callable[[], int] = host_now_ns, lsl: Any = None) -> int:

@@ -109,11 +109,12 @@ class Opened:
     def poll(self) -> ImuReading | None:
         """What has come, if anything has. Raises LslError when the stream is gone, LayoutError."""
         now_ns = host_now_ns()
+        was_ready = self.ready
         if self._layout is None and (xml := self._inlet.description()) is not None:
             self._layout = layout(channels_of(xml, self._advert.channels), self._source.channels)
         if (measured := self._inlet.correction()) is not None and self._corrections.add(measured):
             self._heard_ns = now_ns
-        samples, stamps_s = self._inlet.pull() if self.ready else (np.empty((0, 0)), np.empty(0))
+        samples, stamps_s = self._inlet.pull() if was_ready else (np.empty((0, 0)), np.empty(0))
         if len(stamps_s):
             self._heard_ns = now_ns
             return self._reading(samples, stamps_s)

@@ -11,12 +11,13 @@ import pytest
 from lsl_world import LABELS, ROW, Outlet, elsewhere, unique, until
 from pydantic import ValidationError
 
-from mobind_live import lsl
+from mobind_live import lsl, lsl_stream
 from mobind_live.bus import MemoryBus
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import Context, DeviceError, ImuReading, StreamSpec
 from mobind_live.drivers import lsl_imu
 from mobind_live.drivers.lsl_imu import Config, Driver
+from mobind_live.lsl import LslError
 from mobind_live.lsl_channels import LayoutError
 from mobind_live.lsl_stream import Opened, Source
 from mobind_live.schema import Health, Imu
@@ -168,6 +169,26 @@ def test_a_clock_of_the_devices_own_is_left_to_the_loop() -> None:
         outlet.push([1_700_000_000.0, 1_700_000_000.01])
         found = stamps(samples(opened.poll, 2))
     assert found.tolist() == pytest.approx([1_700_000_000_000_000_000, 1_700_000_000_010_000_000], abs=1e3)
+
+
+def test_a_sender_that_says_nothing_any_more_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cable was pulled: nothing ends, but no samples come, nor answers to what time it is."""
+    name = unique()
+    outlet = Outlet(name)
+    here = next(one for one in lsl.resolve(0.5) if one.name == name)
+    with elsewhere(here, ahead_s=0.0) as there:
+        opened = ready(Opened("wrist", Source(name=name), there))
+    monkeypatch.setattr(lsl_stream, "SILENT_S", 0.5)
+
+    def gone() -> bool:
+        try:
+            opened.poll()
+        except LslError as error:
+            return "does not answer" in str(error)
+        return False
+
+    until(gone)
+    outlet.close()
 
 
 def error_of(**keys: object) -> str:

@@ -92,13 +92,13 @@ def _row(axes: list[Axes], name: str, one: Found, people: Recording, file: ImuFi
     sensor = traces.sensor_turning(file)
     limb = traces.limb_turning(people, track, one.part or "chest")
     window = traces.busiest_s(sensor, limb, one.offset_s)
-    where = f"{words.plain(one.part)} of track {track}" + (
-        "" if one.track is not None else " (no sure wearer)"
-    )
+    text = f"{words.plain(one.part) or 'chest'} of track {track}: {words.plain(one.part_verdict.value)}"
+    text += f", p {one.p_part:.2f}"
+    before.text(0, _ABOVE, text, transform=before.transAxes, size=11, color=_VERDICT[one.part_verdict])
     for panel, offset_s, label in ((before, 0.0, "as recorded"), (after, one.offset_s, "aligned")):
         r = traces.likeness(sensor, limb, offset_s)
-        panel.set_title(f"{label}", loc="left", size=10, color=_INK)
-        panel.set_title(f"{where}   r = {r:.2f} over all", loc="right", size=9, color=_FAINT)
+        panel.set_title(label, loc="left", size=10, color=_INK)
+        panel.set_title(f"r = {r:.2f} over the whole recording", loc="right", size=9, color=_FAINT)
         _overlay(panel, sensor, limb, offset_s, window)
 
 

@@ -15,12 +15,13 @@ from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
 from mobind_live.schema import Imu, Message, Pose
 
-# A pose network takes minutes to load on a small machine. Once open, a device may be silent for SILENT_S; after
-# its first item it is watched for WATCH_S, and for PATIENCE_S if some of its streams have not begun.
+# A pose network takes minutes to load on a small machine. Once open, a device may be silent for SILENT_S;
+# after its first item it is watched for WATCH_S, and for PATIENCE_S if some of its streams have not begun.
 LIMIT_S = 180.0
 SILENT_S = 15.0
 WATCH_S = 2.0
 PATIENCE_S = 10.0
+GAP_NS = 1_000_000_000
 USUAL = 0.1  # a rate that is off by more than this share is pointed out
 
 
@@ -32,22 +33,23 @@ class Seen:
     nominal_hz: float = 0.0
     latest: str = ""
     samples: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
+    _last_ns: int = 0
+    _steps: int = 0
+    _span_ns: int = 0
 
     def add(self, stamps_ns: list[int], text: str) -> None:
         """Count the samples with these stamps, oldest first; ``text`` describes what came with them."""
-        if not self.samples:
-            self.first_ns = stamps_ns[0]
+        for t_ns in stamps_ns:
+            # What went on while a network was loading was passed over, and is no part of the rate.
+            if self.samples and t_ns - self._last_ns < GAP_NS:
+                self._steps, self._span_ns = self._steps + 1, self._span_ns + t_ns - self._last_ns
+            self.samples, self._last_ns = self.samples + 1, t_ns
         self.latest = text
-        self.samples += len(stamps_ns)
-        self.last_ns = stamps_ns[-1]
 
     @property
     def rate_hz(self) -> float:
         """Samples a second; 0 where there were fewer than two."""
-        span_ns = self.last_ns - self.first_ns
-        return (self.samples - 1) * 1e9 / span_ns if span_ns > 0 else 0.0
+        return self._steps * 1e9 / self._span_ns if self._span_ns > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,8 @@ def test_the_rate_is_that_of_the_stamps() -> None:
     assert seen.latest == "b"
     assert seen.rate_hz == pytest.approx(50.0)
     assert probe.Seen("silent").rate_hz == 0
+    seen.add([90_000_000_000, 90_020_000_000], "after a long pause")
+    assert seen.rate_hz == pytest.approx(50.0)
 
 
 @pytest.mark.parametrize(

@@ -59,12 +59,12 @@ def cache_key(path: Path, options: PoseOptions) -> str:
 def load(path: Path, key: str) -> Recording | None:
     """What ``path`` holds, if it is a cache made under ``key``."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as kept, np.load(kept, allow_pickle=False) as file:
             if str(file["key"]) != key:
                 return None
             width, height = (int(side) for side in file["image_size"])
             return Recording(image_size=(width, height), **{name: file[name] for name in _ARRAYS})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
 
 

@@ -1,0 +1,259 @@
+"""``mobind-live sync`` from files to answers, and everything that can be wrong with the files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from takes import IMU_HEADER, Take, imu_text, take
+from typer.testing import CliRunner, Result
+
+from mobind_live.cli import app
+from mobind_live.schema import PARTS, Verdict
+
+SECONDS = 40.0
+KEYS = ["offset_s", "sigma_s", "drift_ppm", "verdict", "track", "part", "p_part", "part_verdict"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def made() -> Take:
+    return take({"arm": ("left_forearm", 1.3), "leg": ("right_shank", -2.1)}, SECONDS)
+
+
+@pytest.fixture(scope="module")
+def folder(made: Take, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The take's files; nobody changes them."""
+    path = tmp_path_factory.mktemp("take")
+    made.write(path)
+    return path
+
+
+def sync(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, ["sync", *(str(word) for word in words)])
+
+
+def one_line(result: Result) -> str:
+    """What a failed call says on stderr: one line, and no traceback."""
+    assert result.exit_code in (1, 2), result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    (line,) = result.stderr.strip().splitlines()
+    return line
+
+
+@pytest.fixture(scope="module")
+def answered(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    out = tmp_path_factory.mktemp("out")
+    result = sync(
+        "--keypoints", folder / "keypoints.csv", "--imu", f"arm={folder / 'imu_arm.csv'}",
+        "--imu", f"leg={folder / 'imu_leg.csv'}", "--max-offset", "5",
+        "--json", out / "answers.json", "--plot", out / "picture.png",
+    )  # fmt: skip
+    return result, out
+
+
+def test_offsets_are_found_and_true(answered: tuple[Result, Path], made: Take) -> None:
+    result, out = answered
+    assert result.exit_code == 0, result.output
+    imus = json.loads((out / "answers.json").read_text())["imus"]
+    assert list(imus) == ["arm", "leg"]
+    sure = {name: one for name, one in imus.items() if one["verdict"] == Verdict.OK}
+    assert sure
+    for name, one in sure.items():
+        error_s = abs(one["offset_s"] - made.offsets_s[name])
+        assert error_s < max(0.05, 3 * one["sigma_s"]), name
+
+
+def test_the_json_has_the_agreed_form(answered: tuple[Result, Path]) -> None:
+    _, out = answered
+    answers = json.loads((out / "answers.json").read_text())
+    assert list(answers) == ["imus"]
+    for one in answers["imus"].values():
+        assert list(one) == KEYS
+        assert one["part"] in PARTS
+        assert 0 <= one["p_part"] <= 1
+        assert one["verdict"] in set(Verdict)
+        assert one["part_verdict"] in set(Verdict)
+    assert not list(out.glob("*.part"))
+
+
+def test_the_screen_says_what_was_recognized_and_found(answered: tuple[Result, Path], folder: Path) -> None:
+    lines = answered[0].stdout.splitlines()
+    about = next(line for line in lines if line.startswith("arm ") and "imu_arm.csv" in line)
+    assert str(folder / "imu_arm.csv") in about
+    assert "time Millis (ms), acc AccelX AccelY AccelZ (g), gyro GyroX GyroY GyroZ (deg/s)" in about
+    assert any("17 of 17 keypoints with scores" in line for line in lines)
+    assert any(line.startswith("arm ") and "ok" in line for line in lines if "csv" not in line)
+    assert max(len(line) for line in lines if "csv" not in line) <= 80
+
+
+def test_the_picture_is_a_png_with_a_row_for_each_imu(answered: tuple[Result, Path]) -> None:
+    import cv2
+
+    picture = cv2.imread(str(answered[1] / "picture.png"))
+    assert picture is not None
+    assert picture.shape[1] > 1000
+    assert picture.shape[0] > 500
+    assert picture.std() > 5  # something is drawn
+
+
+Spoil = Callable[[np.ndarray], str]
+
+
+SPOILT: dict[str, tuple[Spoil, str]] = {
+    "empty": (lambda _: "", "the file is empty"),
+    "header only": (lambda _: IMU_HEADER + "\n", "fewer than two rows"),
+    "not a csv": (lambda _: "To whom it may concern,\nthis is a letter.\n", "no header found"),
+    "swapped": (lambda rows: imu_text(rows[:, [0, 4, 5, 6, 1, 2, 3]]), "are swapped"),
+    "acceleration's unit": (
+        lambda rows: imu_text(rows, IMU_HEADER.replace("AccelX", "AccelX (m/s^2)")), "--units acc=g"
+    ),
+    "gyroscope's unit": (
+        lambda rows: imu_text(rows, IMU_HEADER.replace("GyroX", "GyroX (rad/s)")), "--units gyro=deg/s"
+    ),
+    "time's unit": (lambda rows: imu_text(rows, IMU_HEADER.replace("Millis", "time_us")), "per second"),
+    "no gravity": (lambda rows: imu_text(rows * [1, 0.01, 0.01, 0.01, 1, 1, 1]), "gravity in no unit"),
+    "gyroscope off": (lambda rows: imu_text(rows * [1, 1, 1, 1, 0, 0, 0]), "gyroscope never changes"),
+    "backwards": (lambda rows: imu_text(rows[::-1]), "run backwards"),
+    "restarted": (
+        lambda rows: imu_text(rows - (np.arange(len(rows)) >= 1500)[:, None] * ([20_000] + [0] * 6)),
+        "run backwards at row 1501",
+    ),
+    "not numbers": (
+        lambda rows: imu_text(np.where(np.arange(len(rows))[:, None] % 3 > 0, np.nan, rows)), "lack a number"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", SPOILT)
+def test_an_imu_file_that_cannot_be_used_is_one_line(
+    fault: str, made: Take, folder: Path, tmp_path: Path
+) -> None:
+    spoil, says = SPOILT[fault]
+    path = tmp_path / "imu.csv"
+    path.write_text(spoil(made.imus["arm"]))
+
+    line = one_line(sync("--keypoints", folder / "keypoints.csv", "--imu", f"arm={path}"))
+
+    assert line.startswith(f"mobind-live: imu arm: {path}: ")
+    assert says in line
+
+
+def test_each_bad_file_has_its_line(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    result = sync(
+        "--keypoints", folder / "keypoints.csv", "--imu", f"a={tmp_path / 'empty.csv'}",
+        "--imu", f"b={tmp_path / 'none.csv'}", "--imu", f"c={folder / 'imu_arm.csv'}",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    first, second = result.stderr.strip().splitlines()
+    assert "imu a" in first
+    assert "empty" in first
+    assert "imu b" in second
+    assert "no such file" in second
+
+
+def test_an_imu_that_is_too_short_is_not_asked(made: Take, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "imu.csv").write_text(imu_text(made.imus["arm"][:200]))
+    out = tmp_path / "answers.json"
+    result = sync(
+        "--keypoints", folder / "keypoints.csv", "--imu", f"arm={tmp_path / 'imu.csv'}", "--json", out,
+        "--plot", tmp_path / "picture.png",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "only 3.3 s long" in result.stdout
+    assert json.loads(out.read_text())["imus"]["arm"] == {
+        "offset_s": None, "sigma_s": None, "drift_ppm": None, "verdict": "no_motion", "track": None,
+        "part": None, "p_part": 0.0, "part_verdict": "no_motion",
+    }  # fmt: skip
+
+
+def test_a_sensor_at_rest_gets_no_answer(folder: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rest = np.column_stack(
+        [np.arange(0, 30_000, 20), np.tile([0, 0, 1], (1500, 1)) + rng.normal(0, 0.003, (1500, 3)),
+         rng.normal(0, 0.05, (1500, 3))]
+    )  # fmt: skip
+    (tmp_path / "imu.csv").write_text(imu_text(rest))
+    out = tmp_path / "answers.json"
+    result = sync(
+        "--keypoints", folder / "keypoints.csv", "--imu", f"box={tmp_path / 'imu.csv'}", "--json", out
+    )
+    assert result.exit_code == 1
+    one = json.loads(out.read_text())["imus"]["box"]
+    assert (one["verdict"], one["part_verdict"], one["track"]) == ("no_motion", "no_motion", None)
+
+
+def test_nobody_in_the_keypoints_is_said(folder: Path, tmp_path: Path) -> None:
+    header, *rows = (folder / "keypoints.csv").read_text().splitlines()
+    path = tmp_path / "keypoints.csv"
+    empty = "," * header.count(",")
+    path.write_text("\n".join([header, *(row.split(",")[0] + empty for row in rows)]) + "\n")
+    assert "nobody is seen" in one_line(sync("--keypoints", path, "--imu", f"arm={folder / 'imu_arm.csv'}"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda _: "", "the file is empty"),
+        (lambda lines: "\n".join(lines[:60]), "at least 5 s are needed"),
+        (lambda lines: "\n".join([lines[0], *lines[:0:-1]]), "run backwards"),
+        (
+            lambda lines: "\n".join([lines[0], *(re.sub(",[^,]*", ",0.5", line) for line in lines[1:])]),
+            "shares of the picture",
+        ),
+    ],
+    ids=["empty", "short", "backwards", "shares"],
+)
+def test_keypoints_that_cannot_be_used_are_one_line(
+    change: Callable[[list[str]], str], says: str, folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "keypoints.csv"
+    path.write_text(change((folder / "keypoints.csv").read_text().splitlines()))
+    line = one_line(sync("--keypoints", path, "--imu", f"arm={folder / 'imu_arm.csv'}"))
+    assert str(path) in line
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "--video or --keypoints"),
+        (["--keypoints", "k.csv"], "at least one --imu"),
+        (["--keypoints", "k.csv", "--video", "v.mp4", "--imu", "a=b"], "--video or --keypoints"),
+        (["--keypoints", "k.csv", "--imu", "arm.csv"], "NAME=FILE"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--imu", "a=c"], "already an IMU named a"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--units", "acc=stones"], "acc=stones is none of"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--imu-columns", "acc=1,2"], "needs three columns"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--imu-columns", "time"], "time=..."),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_one_line(words: list[str], says: str) -> None:
+    result = sync(*words)
+    assert says in one_line(result)
+    assert result.exit_code == 2
+
+
+def test_columns_and_units_can_be_said(made: Take, folder: Path, tmp_path: Path) -> None:
+    """The columns of an unknown logger: read as told, for the one IMU that is named."""
+    rows = made.imus["arm"] * [1, 9.80665, 9.80665, 9.80665, 1, 1, 1]
+    path = tmp_path / "imu.csv"
+    path.write_text(imu_text(rows, "when,p,q,r,u,v,w"))
+    base = ["--keypoints", folder / "keypoints.csv", "--imu", f"arm={path}"]
+
+    assert "no header" in one_line(sync(*base))
+    wrong = one_line(sync(*base, "--imu-columns", "arm:time=1 acc=p,q,zz gyro=5,6,7"))
+    assert "no column 'zz'; there are: when, p, q" in wrong
+
+    result = sync(*base, "--imu-columns", "arm:time=1 acc=p,q,r gyro=5,6,7", "--units", "time=ms acc=m/s2")
+    assert "time when (ms), acc p q r (m/s2), gyro u v w (deg/s)" in result.stdout, result.output
+    assert result.stderr == ""

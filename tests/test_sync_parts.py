@@ -1,0 +1,232 @@
+"""What ``sync`` is made of: recordings, the drift's line, traces, and the cache of a video's poses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.progress import Progress
+
+from mobind_live.files import FileError, ImuFile
+from mobind_live.pose import People, PoseOptions
+from mobind_live.sync import drift, traces, video
+from mobind_live.sync.recording import Recording
+from mobind_live.video import VideoError
+
+FPS = 30
+OPTIONS = PoseOptions(model="none-pose.pt")
+
+
+def recording(seconds: float, seen: dict[int, tuple[float, float]]) -> Recording:
+    """Tracks that are seen from one second to another, each at a place of its own."""
+    t_s = np.arange(round(seconds * FPS)) / FPS
+    rows = [(n, track) for n, t in enumerate(t_s) for track, (a, b) in seen.items() if a <= t < b]
+    frame, ids = (np.array(column, np.int32) for column in zip(*rows, strict=True))
+    keypoints = np.ones((len(rows), 17, 3), np.float32) * ids[:, None, None]
+    return Recording(
+        t_ns=np.round(t_s * 1e9).astype(np.int64),
+        image_size=(640, 480),
+        frame=frame,
+        track_ids=ids,
+        keypoints=keypoints,
+    )
+
+
+def test_those_who_only_pass_by_are_left_out() -> None:
+    people = recording(20, {1: (0, 20), 2: (5, 6), 3: (2, 9)})
+    assert people.tracks == (1, 3, 2)
+    assert people.without_passers_by().tracks == (1, 3)
+
+
+def test_a_person_who_comes_back_was_there_unseen() -> None:
+    people = recording(6, {7: (0, 2), 8: (1, 5)})
+    hidden = Recording(
+        t_ns=people.t_ns,
+        image_size=people.image_size,
+        frame=np.append(people.frame, np.int32(5 * FPS)),
+        track_ids=np.append(people.track_ids, np.int32(7)),
+        keypoints=np.concatenate([people.keypoints, np.full((1, 17, 3), 7, np.float32)]),
+    )
+    poses = list(hidden.poses())
+    assert len(poses) == 6 * FPS
+    assert poses[0].track_ids.tolist() == [7]
+    away = poses[3 * FPS]
+    assert away.track_ids.tolist() == [7, 8]
+    assert not away.keypoints[0].any()
+    assert (away.keypoints[1] == 8).all()
+    assert poses[5 * FPS].track_ids.tolist() == [7]
+    assert (poses[5 * FPS].keypoints == 7).all()
+
+
+def hills(peaks_tokens: np.ndarray, lags: int = 251) -> np.ndarray:
+    """Evidence (K, lags) with one hill each, ``peaks_tokens`` from the middle."""
+    at = np.arange(lags) - lags // 2
+    return 20 * np.exp(-(((at - peaks_tokens[:, None]) / 4) ** 2))
+
+
+@given(ppm=st.floats(-300, 300), start_s=st.floats(-3, 3), noise_s=st.just(0.002), seed=st.integers(0, 1000))
+def test_drift_is_the_slope_of_the_stretches_offsets(
+    ppm: float, start_s: float, noise_s: float, seed: int
+) -> None:
+    at_s = np.linspace(10, 290, 20)
+    noise = np.random.default_rng(seed).normal(0, noise_s, 20)
+    offsets = start_s + ppm * 1e-6 * at_s + noise
+    peak = round(float(np.median(offsets)) / 0.04) + 125
+    line = drift.line(drift.points(hills(offsets / 0.04), at_s, peak, 0.04))
+    assert abs(line.drift_ppm - ppm) < 25
+    assert abs(line.offset_s - (start_s + ppm * 1e-6 * line.middle_s)) < max(0.003, 4 * line.sigma_s)
+
+
+def test_one_wild_stretch_turns_no_line() -> None:
+    at_s = np.linspace(10, 290, 12)
+    offsets = np.full(12, 0.5)
+    offsets[-1] += 0.25
+    line = drift.line(drift.points(hills(offsets / 0.04), at_s, round(0.5 / 0.04) + 125, 0.04))
+    assert abs(line.drift_ppm) < 60
+    assert abs(line.offset_s - 0.5) < 0.01
+
+
+def test_a_few_stretches_tell_no_drift() -> None:
+    line = drift.line(drift.points(hills(np.zeros(3)), np.arange(3.0), 125, 0.04))
+    assert (line.drift_ppm, line.sigma_s) == (0.0, float("inf"))
+
+
+def turning(delay_s: float, seconds: float = 40.0) -> tuple[ImuFile, Recording]:
+    """A forearm that swings in the picture plane, and a sensor on it whose stamps are ``delay_s`` ahead."""
+
+    def angle(t_s: np.ndarray) -> np.ndarray:
+        return np.sin(2 * t_s) + 0.7 * np.sin(0.9 * t_s**1.1)
+
+    t_s = np.arange(round(seconds * FPS)) / FPS
+    keypoints = np.ones((len(t_s), 17, 3), np.float32)
+    keypoints[:, 9, 0] = 1 + 80 * np.cos(angle(t_s))
+    keypoints[:, 9, 1] = 1 + 80 * np.sin(angle(t_s))
+    frames = np.arange(len(t_s), dtype=np.int32)
+    people = Recording(
+        t_ns=np.round(t_s * 1e9).astype(np.int64),
+        image_size=(640, 480),
+        frame=frames,
+        track_ids=np.ones(len(t_s), np.int32),
+        keypoints=keypoints,
+    )
+    own_s = np.arange(round(seconds * 100)) / 100
+    gyro = np.zeros((len(own_s), 3), np.float32)
+    gyro[:, 1] = np.gradient(angle(np.abs(own_s - delay_s)), 0.01)
+    file = ImuFile(
+        path=Path("imu.csv"),
+        t_ns=np.round(own_s * 1e9).astype(np.int64),
+        acc_m_s2=gyro,
+        gyro_rad_s=gyro,
+        bad_rows=0,
+        start_ns=0,
+        units="",
+        found="",
+    )
+    return file, people
+
+
+def test_traces_are_alike_where_they_are_aligned() -> None:
+    file, people = turning(1.5)
+    sensor, limb = traces.sensor_turning(file), traces.limb_turning(people, 1, "left_forearm")
+    assert traces.likeness(sensor, limb, 1.5) > 0.95
+    assert traces.likeness(sensor, limb, 0.0) < 0.6
+    first_s, last_s = traces.busiest_s(sensor, limb, 1.5)
+    assert 0 <= first_s < last_s <= 40
+    assert last_s - first_s == pytest.approx(14, abs=0.1)
+
+
+def test_a_limb_that_is_not_seen_has_no_trace() -> None:
+    file, people = turning(0.0)
+    people.keypoints[:, 9, 2] = 0.0
+    limb = traces.limb_turning(people, 1, "left_forearm")
+    assert np.isnan(limb.values).all()
+    assert np.isnan(traces.likeness(traces.sensor_turning(file), limb, 0.0))
+
+
+# --- video ---
+
+
+class TwoPeople:
+    """In the place of the network: two people who stand still, the second from the tenth picture on."""
+
+    made = 0
+
+    def __init__(self, options: PoseOptions, cameras: tuple[str, ...]) -> None:
+        TwoPeople.made += 1
+        self.calls = 0
+        (self.camera,) = cameras
+
+    def __call__(self, images: dict[str, np.ndarray], /) -> dict[str, People]:
+        self.calls += 1
+        count = 1 + (self.calls > 10)
+        ids = np.arange(1, count + 1, dtype=np.int32)
+        points = np.ones((count, 17, 3), np.float32) * ids[:, None, None]
+        return {self.camera: People(track_ids=ids, boxes=np.zeros((count, 4), np.float32), keypoints=points)}
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Two seconds of grey."""
+    import cv2
+
+    path = tmp_path / "film.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (64, 48))
+    for _ in range(2 * FPS):
+        writer.write(np.full((48, 64, 3), 90, np.uint8))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> type[TwoPeople]:
+    monkeypatch.setattr(video, "YoloPose", TwoPeople)
+    TwoPeople.made = 0
+    return TwoPeople
+
+
+def test_a_video_is_looked_at_once(film: Path, network: type[TwoPeople]) -> None:
+    first, kept = video.read(film, OPTIONS, Progress(disable=True))
+    assert (kept, network.made) == (False, 1)
+    assert first.image_size == (64, 48)
+    assert first.t_ns[0] == 0
+    np.testing.assert_allclose(np.diff(first.t_ns) * 1e-9, 1 / FPS, atol=1e-3)
+    assert [(first.track_ids == track).sum() for track in (1, 2)] == [60, 50]
+    assert first.frame[first.track_ids == 2].min() == 10
+
+    second, kept = video.read(film, OPTIONS, Progress(disable=True))
+    assert (kept, network.made) == (True, 1)
+    assert second.image_size == first.image_size
+    for name in ("t_ns", "frame", "track_ids", "keypoints"):
+        np.testing.assert_array_equal(getattr(second, name), getattr(first, name))
+
+
+def test_other_settings_or_another_video_are_looked_at_anew(film: Path, network: type[TwoPeople]) -> None:
+    video.read(film, OPTIONS, Progress(disable=True))
+    video.read(film, PoseOptions(model="none-pose.pt", imgsz=640), Progress(disable=True))
+    assert network.made == 2
+    film.write_bytes(film.read_bytes() + b"\0" * 8)
+    video.read(film, OPTIONS, Progress(disable=True))
+    assert network.made == 3
+
+
+@pytest.mark.parametrize("broken", [b"PK\3\4 cut off", b"", b"\x93NUMPY", b"no cache"])
+def test_a_broken_cache_is_made_anew(broken: bytes, film: Path, network: type[TwoPeople]) -> None:
+    video.cache_path(film).write_bytes(broken)
+    _, kept = video.read(film, OPTIONS, Progress(disable=True))
+    assert not kept
+    assert video.read(film, OPTIONS, Progress(disable=True))[1]
+    assert network.made == 1
+    assert not list(film.parent.glob("*.part"))
+
+
+def test_what_is_no_video_is_said_before_the_network_loads(tmp_path: Path, network: type[TwoPeople]) -> None:
+    path = tmp_path / "film.mp4"
+    with pytest.raises(FileError, match="no such file"):
+        video.read(path, OPTIONS, Progress(disable=True))
+    path.write_text("no film")
+    with pytest.raises((FileError, VideoError), match=r"is it a video\?"):
+        video.read(path, OPTIONS, Progress(disable=True))
+    assert network.made == 0

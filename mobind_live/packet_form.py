@@ -5,9 +5,9 @@ A packet is a header (perhaps), then one or more samples, then a checksum (perha
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mobind_live.checksums import CHECKSUMS, Name
 from mobind_live.fields import Record, check_scale, factor, record_name
@@ -30,6 +30,13 @@ class RecordForm(BaseModel):
         return self
 
 
+# Told apart by what it looks like, so that errors are about the one that was meant.
+Sample = Annotated[
+    Annotated[RecordForm, Tag("one")] | Annotated[tuple[RecordForm, ...], Tag("several")],
+    Discriminator(lambda sample: "several" if isinstance(sample, (list, tuple)) else "one"),
+]
+
+
 class PacketForm(BaseModel):
     """What a packet holds. ``sample`` is repeated ``samples`` times, or as often as it fits; where it is a
     list, all of the first kind come before all of the second (three accelerations, three rates).
@@ -42,7 +49,7 @@ class PacketForm(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sample: RecordForm | tuple[RecordForm, ...]
+    sample: Sample
     header: RecordForm | None = None
     samples: int | None = Field(default=None, ge=1)
     begins: Hex = ""

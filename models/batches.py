@@ -3,6 +3,8 @@ seed."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -14,10 +16,29 @@ from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
 from mobind_live.models.losses import Batch
 from mobind_live.schema import PARTS
 
-_REAL_IMU_S, _REAL_POSE_S = 2.0, 4.0
+REAL_IMU_S, REAL_POSE_S = 2.0, 4.0
 _SLACK_TOKENS = 5.0  # 0.2 s: UTD-MHAD's own constant shift must not be learned
 _TOKEN_STEPS = 2
 _ABSENT = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """B people and K of their sensors, as measured, on the 50 Hz grid.
+
+    ``acc_g`` and ``gyro_rad_s`` (B, K, Ti, 3); ``valid`` (B, K, Ti); ``keypoints`` (B, Tp, 17, 3);
+    ``part`` (B, K); ``start`` (B,) the step of the poses at which the IMUs' first falls; ``seconds``
+    (B, K) how much of the IMUs counts; ``slack`` (B,) tokens by which the clocks may be off.
+    """
+
+    acc_g: np.ndarray
+    gyro_rad_s: np.ndarray
+    valid: np.ndarray
+    keypoints: np.ndarray
+    part: np.ndarray
+    start: np.ndarray
+    seconds: np.ndarray
+    slack: np.ndarray
 
 
 def virtual_batch(
@@ -31,52 +52,62 @@ def virtual_batch(
     """``people`` virtual people, each wearing ``worn`` sensors, for windows of ``window_s`` seconds: the
     IMUs' and the longer one of the poses."""
     rng = np.random.default_rng(seed)
-    imu_s, pose_s = window_s
-    motion = windows(rng, reels, people, pose_s, conditions)
     part = draw_parts(rng, people, worn)
+    return _batch(rng, virtual_pairs(rng, reels, part, window_s, conditions))
+
+
+def virtual_pairs(
+    rng: np.random.Generator,
+    reels: list[BodyMotion],
+    part: np.ndarray,
+    window_s: tuple[float, float],
+    conditions: Conditions,
+) -> Pairs:
+    """Virtual people with sensors on ``part`` (B, K)."""
+    imu_s, pose_s = window_s
+    people = len(part)
+    motion = windows(rng, reels, people, pose_s, conditions)
     acc, gyro, valid = sensors(rng, motion, part, conditions)
-    pose = PoseFeatures(people).step(keypoints(rng, motion, conditions))
+    points = keypoints(rng, motion, conditions)
     steps, spare = round(imu_s * STEP_HZ), round((pose_s - imu_s) * STEP_HZ)
     # The IMU's grid and the camera's are not in step: moving the window by half tokens shows both phases.
     start = rng.integers(0, spare + 1, people)
     rows = np.arange(people)[:, None]
     pick = start[:, None] + np.arange(steps)
-    cut = [np.moveaxis(np.moveaxis(x, 2, 1)[rows, pick], 1, 2) for x in (acc, gyro, valid)]
-    imu = ImuFeatures(people * worn).step(*(x.reshape(people * worn, steps, *x.shape[3:]) for x in cut))
-    return _batch(
-        rng,
-        imu.reshape(people, worn, steps, -1),
-        pose,
-        part,
-        start / _TOKEN_STEPS,
-        rng.uniform(0.5, imu_s, (people, worn)),
-        np.zeros(people),
-    )
+    acc, gyro, valid = (np.moveaxis(np.moveaxis(x, 2, 1)[rows, pick], 1, 2) for x in (acc, gyro, valid))
+    seconds = rng.uniform(0.5, imu_s, part.shape)
+    return Pairs(acc, gyro, valid, points, part, start, seconds, np.zeros(people))
 
 
 def real_batch(seed: tuple[int, ...], clips: list[utd_mhad.Clip], people: int) -> Batch:
     """``people`` clips with their real IMU, half of them mirrored, seen from about where the Kinect stood."""
     rng = np.random.default_rng(seed)
-    steps, longer = round(_REAL_IMU_S * STEP_HZ), round(_REAL_POSE_S * STEP_HZ)
-    acc, gyro = np.empty((people, steps, 3)), np.empty((people, steps, 3))
+    return _batch(rng, real_pairs(rng, clips, people, (REAL_IMU_S, REAL_POSE_S)))
+
+
+def real_pairs(
+    rng: np.random.Generator, clips: list[utd_mhad.Clip], people: int, window_s: tuple[float, float]
+) -> Pairs:
+    """Real people: windows of clips, which stand still before and after."""
+    steps, longer = (round(seconds * STEP_HZ) for seconds in window_s)
+    acc, gyro = np.empty((people, 1, steps, 3)), np.empty((people, 1, steps, 3))
     points = np.empty((people, longer, 17, 3))
-    part, shift, seconds = np.empty((people, 1), int), np.empty(people), np.empty((people, 1))
+    part, starts, seconds = np.empty((people, 1), int), np.empty(people, int), np.empty((people, 1))
     for n, clip in enumerate(_rivals(rng, clips, people)):
         total = len(clip.acc_g)
         first = int(rng.integers(0, max(1, total - steps)))
         pick = np.minimum(first + np.arange(steps), total - 1)
-        start = int(rng.integers(0, longer - steps + 1))
+        start = starts[n] = int(rng.integers(0, longer - steps + 1))
         place = np.clip(first - start + np.arange(longer), 0, total - 1)
         flip = rng.random() < 0.5
         sign = np.array([-1.0, 1.0, 1.0]) if flip else np.ones(3)
-        acc[n], gyro[n] = clip.acc_g[pick] * sign, clip.gyro_rad_s[pick] * sign * (-1 if flip else 1)
+        acc[n, 0], gyro[n, 0] = clip.acc_g[pick] * sign, clip.gyro_rad_s[pick] * sign * (-1 if flip else 1)
         points[n] = _seen_from_elsewhere(rng, clip.joints_m[place], flip)
         name = clip.part.replace("right", "left") if flip else clip.part
-        part[n], shift[n] = PARTS.index(name), start / _TOKEN_STEPS
-        seconds[n] = min(rng.uniform(0.8, _REAL_IMU_S), (total - first) / STEP_HZ)
-    imu = ImuFeatures(people).step(acc, gyro, np.ones((people, steps)))[:, None]
-    pose = PoseFeatures(people).step(points)
-    return _batch(rng, imu, pose, part, shift, seconds, np.full(people, _SLACK_TOKENS))
+        part[n] = PARTS.index(name)
+        seconds[n] = min(rng.uniform(0.4 * window_s[0], window_s[0]), (total - first) / STEP_HZ)
+    slack = np.full(people, _SLACK_TOKENS)
+    return Pairs(acc, gyro, np.ones((people, 1, steps)), points, part, starts, seconds, slack)
 
 
 def _rivals(rng: np.random.Generator, clips: list[utd_mhad.Clip], count: int) -> list[utd_mhad.Clip]:
@@ -112,24 +143,21 @@ def _seen_from_elsewhere(rng: np.random.Generator, joints_m: np.ndarray, flip: b
     return noisy
 
 
-def _batch(
-    rng: np.random.Generator,
-    imu: np.ndarray,
-    pose: np.ndarray,
-    part: np.ndarray,
-    shift: np.ndarray,
-    seconds: np.ndarray,
-    slack: np.ndarray,
-) -> Batch:
+def _batch(rng: np.random.Generator, pairs: Pairs) -> Batch:
+    people, worn, steps = pairs.valid.shape
+    pose = PoseFeatures(people).step(pairs.keypoints)
+    raw = (pairs.acc_g, pairs.gyro_rad_s, pairs.valid)
+    imu = ImuFeatures(people * worn).step(*(x.reshape(people * worn, steps, *x.shape[3:]) for x in raw))
+
     def real(values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(values, dtype=torch.float32)
 
     return Batch(
-        imu=real(imu),
+        imu=real(imu.reshape(people, worn, steps, -1)),
         pose=real(pose),
-        part=torch.as_tensor(part, dtype=torch.long),
-        shift=real(shift),
-        length=real(seconds * STEP_HZ / _TOKEN_STEPS),
-        absent=real(rng.random(part.shape) < _ABSENT),
-        slack=real(slack),
+        part=torch.as_tensor(pairs.part, dtype=torch.long),
+        shift=real(pairs.start / _TOKEN_STEPS),
+        length=real(pairs.seconds * STEP_HZ / _TOKEN_STEPS),
+        absent=real(rng.random(pairs.part.shape) < _ABSENT),
+        slack=real(pairs.slack),
     )

@@ -40,6 +40,20 @@ class ImuFeatures:
         ``acc_g`` and ``gyro_rad_s`` (rows, n, 3); ``valid`` (rows, n), 0 where the sample is missing (then
         acc and gyro should repeat the last one seen, and the gyro is taken as zero for the tracking).
         """
+        gravity, heading, cosine = self._frames(acc_g, gyro_rad_s, valid)
+        return self._channels(acc_g, gyro_rad_s, valid, gravity, heading, cosine)
+
+    def orientation(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Sensor to world (rows, n, 3, 3) of n new steps, as gravity and gyro tell it: z up, and x
+        wherever it was at first. For methods that need an orientation; ``step`` does not."""
+        gravity, heading, _ = self._frames(acc_g, gyro_rad_s, valid)
+        return np.stack([heading, _cross(gravity, heading), gravity], axis=-2)
+
+    def _frames(
+        self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Up and ahead in the sensor's frame (rows, n, 3), and the cosine (rows, n) between up and what up
+        was of late."""
         rows, steps = valid.shape
         gravity = np.empty((rows, steps, 3))
         cosine = np.empty((rows, steps))
@@ -48,7 +62,7 @@ class ImuFeatures:
             self._track(acc_g[:, n], gyro_rad_s[:, n] * valid[:, n, None], valid[:, n])
             gravity[:, n], heading[:, n] = self.gravity, self.heading
             cosine[:, n] = np.sum(self.gravity * self.posture, axis=-1) / _norm(self.posture)[:, 0]
-        return self._channels(acc_g, gyro_rad_s, valid, gravity, heading, cosine)
+        return gravity, heading, cosine
 
     def _track(self, acc: np.ndarray, gyro: np.ndarray, valid: np.ndarray) -> None:
         """One step of the gravity, posture and heading trackers."""

@@ -137,9 +137,9 @@ class Driver:
         if lost and len(lost) == len(going):
             raise DeviceError("; ".join(lost.values()))
         for stream, reason in lost.items():
+            self.counters.add("reopened", going[stream].playing)
             if going[stream].restart():
-                log.warning("%s: %s; opening it again", stream, reason)
-                self.counters.add("reopened")
+                log.warning("%s: %s; it will be opened again", stream, reason)
 
     def _messages(self, frames: dict[str, video.Frame]) -> Iterator[Message]:
         assert self._finder is not None

@@ -76,14 +76,15 @@ class Feed:
         return ""
 
     def restart(self) -> bool:
-        """Open the source anew, if it is time to. True if it was lost just now: frames had been coming."""
-        just_now = self._grabber.live
-        if just_now or host_now_ns() > self._retry_ns:
+        """Open the source anew, at once or, if it has not played since it was last opened, when it is time
+        to. True if that it is lost is news."""
+        news = self._grabber.live or not self._retry_ns
+        if news or host_now_ns() > self._retry_ns:
             self._retry_ns = host_now_ns() + RETRY_NS
             self.stop()
             self._dropped += self._grabber.queue.take_dropped()
             self._start()
-        return just_now
+        return news
 
     def stop(self) -> None:
         self._grabber.stop()

@@ -225,6 +225,24 @@ def test_one_of_several_cameras_that_is_lost_is_opened_again_while_the_others_go
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_one_of_several_cameras_that_is_not_there_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, clip: Path, caplog: pytest.LogCaptureFixture
+):
+    def open_live(source: int | str, request: live.Request) -> FakeCamera:
+        raise video.VideoError(f"camera {source} is not there")
+
+    monkeypatch.setattr(live, "open_live", open_live)
+    monkeypatch.setattr(feed, "RETRY_NS", 0)
+    several = config(None, sources={"front": 0, "side": str(clip)}, loop=True, preview_hz=0)
+    got: list[Message] = []
+    with Driver(several, at()) as driver:
+        while len(got) < FRAMES // 2:
+            got.extend(driver.read())
+        assert driver.counters.values["reopened"] == 0
+    assert caplog.text.count("front: camera 0 is not there") == 1
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_several_files_are_each_a_stream_and_end_together(clip: Path):
     both = {"one": str(clip), "two": {"source": str(clip)}}
     got, _ = play(config(None, sources=both, rate="max", preview_hz=0), at())

@@ -119,7 +119,9 @@ def draw(curves: dict[str, Curve], path: Path) -> None:
         )
         above.title.set_fontsize(9)
         below.bar(EDGES[:-1], c.count, np.diff(EDGES), align="edge", color="C0", edgecolor="white")
-        below.set(xlabel="probability said", yscale="log", ylim=(0.8, None))
+        below.set(xlabel="probability said", ylim=(0.8, None))
+        if c.count.any():
+            below.set_yscale("log")
     axes[0][0].set_ylabel("share right")
     axes[1][0].set_ylabel("answers")
     figure.savefig(path, dpi=110)

@@ -83,6 +83,8 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
         return outcomes(snapshots, engine.calibration(model))
 
     before = model.constants
+    if not any(evaluate(before).nats.values()):
+        raise BenchError("no sensor moved for long enough: give more --seconds or --scenes")
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=console, transient=True,

@@ -16,7 +16,8 @@ _QUIET_S = 0.5
 _QUIET_SHARE = 0.05
 _NEAR = 1.5  # how far, as a factor, the quietest acceleration may be from gravity
 _STEADY = 0.25  # gravity's size varies less than this from one quiet moment to the next
-_TURNING_M_S3 = 1.0  # gravity turns fast enough to tell the gyroscope's unit
+_TURNING_M_S3 = 0.3  # gravity turns fast enough to tell the gyroscope's unit
+_SLOW_S = 2.0  # means over so long hold mostly gravity: what the sensor is pushed to and fro cancels
 _RATES_HZ = (4.0, 4000.0)  # of cameras and body-worn sensors
 
 
@@ -72,8 +73,8 @@ def swapped(acc: Rest, gyro: Rest) -> bool:
 def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> str:
     """The unit in which ``gyro`` (N, 3) turns gravity as fast as it turns, or "" where too little does.
 
-    In the sensor's frame gravity changes by ``-gyro x acc``; the sensor's own jerk adds to it, by less than
-    the factor of 57 that lies between the units.
+    In the sensor's frame gravity changes by ``-gyro x acc``; the sensor's own jerk adds to it, by less, over
+    seconds, than the factor of 57 that lies between the units.
     """
     acc, turn = _even(acc_m_s2, t_ns), _even(gyro, t_ns)
     seen = _smooth(np.gradient(acc, 1 / _HZ, axis=0))
@@ -93,6 +94,6 @@ def _even(values: np.ndarray, t_ns: np.ndarray) -> np.ndarray:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    kernel = np.hanning(27)[1:-1]  # half a second
+    kernel = np.hanning(round(_SLOW_S * _HZ) + 2)[1:-1]
     kernel = kernel / kernel.sum()
-    return np.column_stack([np.convolve(values[:, axis], kernel, "same") for axis in range(3)])
+    return np.column_stack([np.convolve(values[:, axis], kernel, "valid") for axis in range(3)])

@@ -1,0 +1,95 @@
+"""Units and columns told from gravity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from takes import imu_text, take
+
+from mobind_live import plausible
+from mobind_live.columns import HintError, Hints, parse_columns, parse_units
+from mobind_live.files import FileError, read_imu
+from mobind_live.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
+
+SECONDS = 12.0
+ROWS = take({"arm": ("left_forearm", 0.0), "chest": ("chest", 0.0)}, SECONDS, seed=5).imus
+
+
+def write(path: Path, rows: np.ndarray, header: str = "t,ax,ay,az,gx,gy,gz") -> Path:
+    path.write_text(imu_text(rows, header))
+    return path
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("acc", ACC_M_S2)
+@pytest.mark.parametrize("gyro", GYRO_RAD_S)
+@pytest.mark.parametrize("time", TIME_NS)
+def test_units_that_nobody_names_are_told(name: str, acc: str, gyro: str, time: str, tmp_path: Path) -> None:
+    scale = np.array(
+        [1e6 / TIME_NS[time], *[ACC_M_S2["g"] / ACC_M_S2[acc]] * 3, *[np.pi / 180 / GYRO_RAD_S[gyro]] * 3]
+    )
+    file = read_imu(write(tmp_path / "imu.csv", ROWS[name] * scale))
+    assert file.units == f"{acc}, {gyro}"
+    assert (file.t_ns[-1] - file.t_ns[0]) * 1e-9 == pytest.approx(SECONDS, abs=0.3)
+
+
+@given(seed=st.integers(0, 1000))
+def test_the_mounting_changes_nothing(seed: int) -> None:
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    turn *= np.sign(np.linalg.det(turn))
+    rows = ROWS["arm"]
+    t_ns = np.round(rows[:, 0] * 1e6).astype(np.int64)
+    acc, gyro = rows[:, 1:4] @ turn.T, rows[:, 4:] @ turn.T
+    assert plausible.rest(acc, t_ns).gravity_unit == "g"
+    assert plausible.gyro_unit(acc * ACC_M_S2["g"], gyro, t_ns) == "deg/s"
+    assert not plausible.swapped(plausible.rest(acc, t_ns), plausible.rest(gyro, t_ns))
+    assert plausible.swapped(plausible.rest(gyro, t_ns), plausible.rest(acc, t_ns))
+
+
+def test_one_wild_stamp_costs_one_row(tmp_path: Path) -> None:
+    rows = ROWS["arm"].copy()
+    rows[100, 0] += 4_294_967
+    file = read_imu(write(tmp_path / "imu.csv", rows))
+    assert file.bad_rows == 1
+    assert len(file.t_ns) == len(rows) - 1
+
+
+def test_time_counts_from_the_first_row_even_if_it_lacks_a_number(tmp_path: Path) -> None:
+    rows = ROWS["arm"].copy()
+    rows[:5, 3] = np.nan
+    file = read_imu(write(tmp_path / "imu.csv", rows))
+    assert file.start_ns == 0
+    assert file.t_ns[0] == round(rows[5, 0] * 1e4) * 100
+    assert file.bad_rows == 5
+
+
+def test_packets_out_of_order_are_no_restart(tmp_path: Path) -> None:
+    rows = ROWS["arm"].copy()
+    rows[[200, 205]] = rows[[205, 200]]
+    assert read_imu(write(tmp_path / "imu.csv", rows)).bad_rows == 5
+
+
+def test_a_restart_is_refused(tmp_path: Path) -> None:
+    rows = ROWS["arm"].copy()
+    rows[300:, 0] -= 3000
+    with pytest.raises(FileError, match="run backwards at row 301"):
+        read_imu(write(tmp_path / "imu.csv", rows))
+
+
+def test_what_the_user_says_goes_before_what_holds_for_all() -> None:
+    everywhere = parse_columns("time=1 acc=2,3,4").over(parse_units("acc=g gyro=deg/s"))
+    own = parse_units("acc=m/s2").over(everywhere)
+    assert own == Hints(time="1", acc=("2", "3", "4"), acc_unit="m/s2", gyro_unit="deg/s")
+
+
+@pytest.mark.parametrize("text", ["", "acc", "speed=1", "time=", 'time="1'])
+def test_hints_that_say_nothing_are_refused(text: str) -> None:
+    if text:
+        with pytest.raises(HintError, match="--imu-columns"):
+            parse_columns(text)
+    else:
+        assert parse_columns(text) == Hints()

@@ -14,7 +14,7 @@ HZ = 50.0
 _SEEN = 0.3
 _SMOOTH_S = 0.16
 _GAP_S = 0.4  # no line is drawn over a longer one
-_WINDOW_S = 14.0
+_WINDOW_S = 10.0
 _SEEN_SHARE = 0.8
 
 _K = {name: index for index, name in enumerate(KEYPOINTS)}

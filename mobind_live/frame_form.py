@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mobind_live.checksums import Name
 from mobind_live.frames import SLIP_END, Framing, Seal, cobs, slip
@@ -19,13 +19,13 @@ from mobind_live.lines import BadLine
 LONGEST = 4096
 
 
-def _is_hex(text: str) -> str:
-    if not re.fullmatch(r"\s*([0-9A-Fa-f]{2}\s*)*", text):
-        raise ValueError(f"{text!r} is not bytes in hex, such as 'AA 55' (in quotes)")
+def _is_hex(text: Any) -> str:
+    if not isinstance(text, str) or not re.fullmatch(r"\s*([0-9A-Fa-f]{2}\s*)*", text):
+        raise ValueError(f"{text!r} is not bytes in hex, in quotes, such as 'AA 55'")
     return text
 
 
-Hex = Annotated[str, AfterValidator(_is_hex)]
+Hex = Annotated[str, BeforeValidator(_is_hex)]
 
 
 class LengthForm(BaseModel):
@@ -38,6 +38,13 @@ class LengthForm(BaseModel):
     format: Literal["B", "<H", ">H"] = "B"
     plus: int = Field(default=0, ge=0, le=256)
     most: int = Field(default=512, ge=4, le=LONGEST)
+
+
+# Told apart by what it looks like, so that errors are about the one that was meant.
+AnyLength = Annotated[
+    Annotated[int, Tag("bytes")] | Annotated[LengthForm, Tag("inside")],
+    Discriminator(lambda length: "bytes" if isinstance(length, (int, str, float)) else "inside"),
+]
 
 
 class FrameForm(BaseModel):
@@ -53,7 +60,7 @@ class FrameForm(BaseModel):
 
     by: Literal["header", "slip", "cobs"] = "header"
     header: Hex = ""
-    length: int | LengthForm | None = None
+    length: AnyLength | None = None
     end: Hex | None = None
     checksum: Name | None = None
     checksum_from: int = Field(default=0, ge=0, le=64)

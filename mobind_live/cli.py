@@ -221,6 +221,20 @@ def train_actions(
         typer.echo(f"{output}: trained")
 
 
+@app.command()
+def train_peer(
+    recipe: Annotated[Path, typer.Argument(metavar="CONFIG", help="A recipe for a peer (YAML).")],
+) -> None:
+    """Train another method on the same pairs, for `eval --peer`."""
+    with _user_errors():
+        from rich.console import Console
+
+        from mobind_live.models import train_peer as training
+
+        output = training.train(training.PeerRecipe.read(recipe), Console(stderr=True))
+        typer.echo(f"{output}: trained")
+
+
 @app.command("eval")
 def evaluate(
     dataset: Annotated[str, typer.Argument(help="utd-mhad, bench5 or bvh.")],
@@ -229,7 +243,10 @@ def evaluate(
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Weights; without it those that ship.")
     ] = None,
-    peers: Annotated[bool, typer.Option("--peers", help="Other methods beside the network.")] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="Plain correlation beside the network.")] = False,
+    peer: Annotated[
+        list[Path] | None, typer.Option("--peer", metavar="F", help="A trained peer, too; repeat it.")
+    ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", metavar="F", help="Write the numbers here too.")
     ] = None,
@@ -242,7 +259,7 @@ def evaluate(
         from mobind_live.models.evaluate import Request
         from mobind_live.models.evaluate import run as measure
 
-        request = Request(dataset, root, subjects, checkpoint, peers, json_path, seed)
+        request = Request(dataset, root, subjects, checkpoint, peers, tuple(peer or ()), json_path, seed)
         measure(request, Console())
 
 
@@ -352,3 +369,63 @@ def sync(
             plot=plot,
         )
         raise typer.Exit(syncing.run(request, Console(), Console(stderr=True)))
+
+
+@app.command()
+def enroll(
+    label: Annotated[str, typer.Argument(help="The action's name.")],
+    keypoints: Annotated[Path | None, typer.Option(help="One person's COCO-17 keypoints (CSV).")] = None,
+    video: Annotated[Path | None, typer.Option(help="Instead of keypoints: the video.")] = None,
+    imu: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--imu",
+            metavar="NAME=FILE",
+            help="An IMU's CSV file; repeat it. Without a camera NAME is its part, such as right_forearm.",
+        ),
+    ] = None,
+    from_s: Annotated[
+        float | None, typer.Option("--from", metavar="S", help="Where the action begins, in s.")
+    ] = None,
+    to_s: Annotated[float | None, typer.Option("--to", metavar="S", help="Where it ends, in s.")] = None,
+    output: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder of labels; by default the one beside ./config.yaml."),
+    ] = Path("actions"),
+    track: Annotated[int | None, typer.Option(help="Whose action, where several people are seen.")] = None,
+    max_offset: Annotated[
+        float, typer.Option("--max-offset", metavar="S", min=1, max=600, help="Offsets to look for, in s.")
+    ] = 10.0,
+    pose_model: Annotated[str, typer.Option(help="YOLO-pose weights, for --video.")] = "yolo11n-pose.pt",
+    imu_columns: Annotated[
+        list[str] | None, typer.Option(metavar="[NAME:]COLUMNS", help="As for mobind-live sync.")
+    ] = None,
+    units: Annotated[
+        list[str] | None, typer.Option(metavar="[NAME:]UNITS", help="As for mobind-live sync.")
+    ] = None,
+) -> None:
+    """Teach an action by example: works at once, without training.
+
+    The recording from --from to --to shows the action, the rest of it is what the action is not. The same
+    label again adds up. To remove a label, delete its file.
+    """
+    with _user_errors():
+        from rich.console import Console
+
+        from mobind_live import enroll as enrolling
+        from mobind_live import sync as syncing
+        from mobind_live.pose import PoseOptions
+
+        files = syncing.Request(
+            imus=tuple(imu or ()),
+            video=video,
+            keypoints=keypoints,
+            max_offset_s=max_offset,
+            imu_columns=tuple(imu_columns or ()),
+            units=tuple(units or ()),
+            pose=PoseOptions(model=pose_model),
+        )
+        request = enrolling.Request(
+            label=label, files=files, from_s=from_s, to_s=to_s, track=track, output=output
+        )
+        raise typer.Exit(enrolling.run(request, Console(), Console(stderr=True)))

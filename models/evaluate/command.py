@@ -16,6 +16,7 @@ from mobind_live.models import actions, train_actions
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import bench5, bvh, utd_mhad
 from mobind_live.models.evaluate.methods import Method, Network
+from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.correlation import Correlation
 from mobind_live.models.evaluate.table import render
 
@@ -33,6 +34,7 @@ class Request:
     subjects: str
     checkpoint: Path | None
     peers: bool
+    trained: tuple[Path, ...]
     json_path: Path | None
     seed: int
 
@@ -47,6 +49,7 @@ def run(request: Request, console: Console) -> None:
     methods: list[Method] = [Network(request.checkpoint)]
     if request.peers:
         methods.append(Correlation())
+    methods += [mobind.Voting(mobind.load(path)) for path in request.trained]
     with _progress(console) as tick:
         measured = _measure(request, methods, tick)
     own, *others = measured

@@ -1,0 +1,94 @@
+"""The peers: their channels and votes are what the papers say, and they learn from the same pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mocap import quiet, write_takes
+from numpy.random import default_rng
+from typer.testing import CliRunner
+
+from mobind_live.cli import app
+from mobind_live.models import pack
+from mobind_live.models.errors import CheckpointError
+from mobind_live.models.evaluate.peers import mobind
+from mobind_live.models.evaluate.peers.mobind import Peer, Voting
+from mobind_live.schema import PARTS
+
+FORMS: tuple[mobind.Form, ...] = ("mobind", "imu2clip")
+
+
+def test_the_quaternion_turns_gravity_up() -> None:
+    rng = default_rng(0)
+    acc = np.tile(rng.normal(size=3), (1, 100, 1))
+    acc /= np.linalg.norm(acc, axis=-1, keepdims=True)
+
+    channels = mobind.imu_channels("mobind", acc, np.zeros((1, 100, 3)), np.ones((1, 100)))
+
+    x, y, z, w = channels[0, -1, 3:]
+    up = [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]
+    np.testing.assert_allclose(up, acc[0, -1], atol=1e-4)
+
+
+def test_parts_that_the_paper_lacks_have_no_stream_and_never_win() -> None:
+    points = default_rng(0).uniform(0, 700, (120, 17, 3))
+    method = Voting(Peer("mobind"))
+    imu = method.imu(np.ones((120, 3)), np.zeros((120, 3)), np.ones(120))
+
+    pose = method.pose(points)
+    scores = method.score(imu, pose, -5, 5).max(axis=-1)
+
+    known = np.isin(np.arange(len(PARTS)), mobind.KNOWN)
+    assert (np.abs(pose).max(axis=(1, 2)) > 0).tolist() == known.tolist()
+    assert (scores[~known] == -1).all()
+    assert (scores[known] > -1).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_windows_of_any_length_become_unit_embeddings(form: mobind.Form) -> None:
+    peer = Peer(form).eval()
+
+    for steps in (10, 120, 250):
+        own = peer.embed_imu(torch.randn(3, steps, mobind.IMU_WIDTH if form == "mobind" else 6))
+        torch.testing.assert_close(own.norm(dim=1), torch.ones(3))
+
+
+def test_votes_fall_where_the_windows_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for the network: a window's embedding is its first step."""
+    method = Voting(Peer("mobind"))
+    monkeypatch.setattr(method, "_embedded", lambda windows, which: _unit(windows[:, 0]))
+    walk = default_rng(1).normal(size=(1400, 6))
+    imu, pose = walk[:1000], walk[200:1200]
+
+    curve = method.score(imu, pose[None], -350, 350)[0]
+
+    assert int(curve.argmax()) - 350 == 200
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_peer_is_trained_kept_and_found_again(form: mobind.Form, tmp_path: Path) -> None:
+    takes = write_takes(tmp_path / "bvh", ["d_walk_plain_001", "d_wave_plain_001"])
+    motion = pack.pack(takes, tmp_path / "motion.npz", 1, quiet()).path
+    text = (
+        f"form: {form}\nmotion: {motion}\noutput: p.safetensors\nsteps: 3\npeople: 2\nreels: 1\nreel_s: 9\n"
+    )
+    (tmp_path / "p.yaml").write_text(text)
+
+    done = CliRunner().invoke(app, ["train-peer", str(tmp_path / "p.yaml")])
+
+    assert done.exit_code == 0, done.output
+    assert mobind.load(tmp_path / "p.safetensors").form == form
+
+
+def test_another_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"nothing")
+
+    with pytest.raises(CheckpointError, match=r"x\.safetensors"):
+        mobind.load(tmp_path / "x.safetensors")

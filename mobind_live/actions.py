@@ -1,7 +1,8 @@
 """Action labels: what each wearer does, from their pose in every camera and the IMUs bound to them.
 
 The IMUs' windows are moved by the offsets found, so that pose and IMUs speak of the same moment. An IMU that
-is on nobody in view speaks for itself, if it is known where it sits.
+is on nobody in view speaks for itself, if it is known where it sits. Labels learned by example take part in
+the same posterior.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import numpy as np
 import torch
 
 from mobind_live.engine import Engine
-from mobind_live.models.actions import MODES, STILL, UNKNOWN, WINDOW, ActionNet, Logits, decide
+from mobind_live.example_windows import ENOUGH
+from mobind_live.models.actions import MODES, STILL, UNKNOWN, WINDOW, ActionNet, decide
+from mobind_live.models.examples import MODALITIES, Known, direction, with_known
 from mobind_live.models.rolling import RECENT, Recent
 from mobind_live.schema import PARTS, Action, Binding, Offset, Verdict
 from mobind_live.timeline import STEP_NS
 
 SMOOTH_S = 1.0
 STALE_NS = 3_000_000_000
-_ENOUGH = 60  # steps (1.2 s) without which a window says nothing
 _SHOWN = 3
 _STEP_S = STEP_NS * 1e-9
 
@@ -72,9 +74,11 @@ class _Windows:
 class Actions:
     """Turns the engine's recent features into Action messages."""
 
-    def __init__(self, engine: Engine, net: ActionNet) -> None:
+    def __init__(self, engine: Engine, net: ActionNet, known: Known | None = None) -> None:
         self.engine = engine
         self.net = net.eval().to(engine.rolling.device)
+        self.known = known or Known()
+        self.labels = (*net.sizes.labels, *self.known.labels)
         self._memory: dict[str, _Memory] = {}
         self._parts: dict[str, int] = {}
 
@@ -116,9 +120,9 @@ class Actions:
             window(rolling.recent_imus, row.slot, (row.timeline.next or 0) - shift - end)
             for _, row, shift in sensors
         ]
-        kept = [n for n, (_, counts) in enumerate(imu) if counts.sum() >= _ENOUGH]
+        kept = [n for n, (_, counts) in enumerate(imu) if counts.sum() >= ENOUGH]
         return _Windows(
-            pose=[(values, counts) for values, counts in pose if counts.sum() >= _ENOUGH],
+            pose=[(values, counts) for values, counts in pose if counts.sum() >= ENOUGH],
             imu=[imu[n] for n in kept],
             parts=[sensors[n][0].part for n in kept],
             end=end,
@@ -129,22 +133,33 @@ class Actions:
     def _probabilities(self, windows: dict[str, _Windows]) -> dict[str, np.ndarray]:
         """Each subject's calibrated probabilities now: one forward for all people, one for all sensors."""
         logits: dict[str, torch.Tensor] = {}
-        seen = [(name, *pair) for name, w in windows.items() for pair in w.pose]
-        if seen:
-            out = self.net.from_pose(self._real([x for _, x, _ in seen]), self._real([c for *_, c in seen]))
-            for name in {name for name, *_ in seen}:
-                rows = [n for n, (other, *_) in enumerate(seen) if other == name]
-                logits[name] = out.daily[rows].mean(dim=0)
+        seen = {name: _nothing(self.net.sizes.hidden) for name in windows}
+        people = [(name, *pair) for name, w in windows.items() for pair in w.pose]
+        if people:
+            hidden = self.net.pose(self._real([x for _, x, _ in people]), self._real([c for *_, c in people]))
+            daily = self.net.pose_logits(hidden).daily
+            for name in {name for name, *_ in people}:
+                rows = [n for n, (other, *_) in enumerate(people) if other == name]
+                logits[name] = daily[rows].mean(dim=0)
+                seen[name][0] = direction(hidden[rows].mean(dim=0).cpu().numpy())
         wearing = {name: w for name, w in windows.items() if w.imu}
         if wearing:
-            for name, row in zip(wearing, self._from_imus(list(wearing.values())).daily, strict=True):
-                logits[name] = logits[name] + row if name in logits else row
+            each, daily = self._from_imus(list(wearing.values()))
+            for n, (name, w) in enumerate(wearing.items()):
+                logits[name] = logits[name] + daily[n] if name in logits else daily[n]
+                for part in set(w.parts):
+                    rows = [k for k, other in enumerate(w.parts) if other == part]
+                    seen[name][MODALITIES.index(PARTS[part])] = direction(each[n, rows].mean(axis=0))
         return {
-            name: self.net.probabilities(value, windows[name].mode).cpu().numpy()
+            name: with_known(
+                self.net.probabilities(value, windows[name].mode).cpu().numpy(),
+                self.known.probabilities(seen[name]),
+            )
             for name, value in logits.items()
         }
 
-    def _from_imus(self, wearing: list[_Windows]) -> Logits:
+    def _from_imus(self, wearing: list[_Windows]) -> tuple[np.ndarray, torch.Tensor]:
+        """What is seen in each sensor (R, S, hidden), and the daily logits (R, labels)."""
         most = max(len(w.imu) for w in wearing)
         channels = wearing[0].imu[0][0].shape[1]
         x = np.zeros((len(wearing), most, WINDOW, channels), np.float32)
@@ -156,18 +171,16 @@ class Actions:
                 x[n, k], part[n, k], worn[n, k] = values, w.parts[k], True
                 counts[n] = np.maximum(counts[n], steps)
         device = self.engine.rolling.device
-        return self.net.from_imus(
-            self._real(x),
-            torch.as_tensor(part, device=device),
-            torch.as_tensor(worn, device=device),
-            self._real(counts),
-        )
+        there = torch.as_tensor(worn, device=device)
+        where = torch.as_tensor(part, device=device)
+        each = self.net.imu_hidden(self._real(x), where, there, self._real(counts))
+        return each.cpu().numpy(), self.net.imu_logits(each, there).daily
 
     def _real(self, values: list[np.ndarray] | np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values), dtype=torch.float32, device=self.engine.rolling.device)
 
     def _message(self, name: str, w: _Windows, given: np.ndarray | None, now_ns: int) -> Action:
-        labels = self.net.sizes.labels
+        labels = self.labels
         if given is None:
             return self._say(name, now_ns, UNKNOWN, 0.0, Verdict.STALE, ())
         smooth = self._smoothed(name, given, w.end)
@@ -207,6 +220,10 @@ class Actions:
             probabilities=tuple(p for _, p in shown),
             simulated=self.engine.simulated,
         )
+
+
+def _nothing(hidden: int) -> np.ndarray:
+    return np.full((len(MODALITIES), hidden), np.nan, np.float32)
 
 
 def verdict(label: str) -> Verdict:

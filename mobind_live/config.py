@@ -14,7 +14,7 @@ from pydantic import ValidationError as PydanticError
 from mobind_live import registry
 from mobind_live.bus import PUBLISH_ENDPOINT, SUBSCRIBE_ENDPOINT, is_loopback
 from mobind_live.config_errors import ConfigError, Document, did_you_mean
-from mobind_live.driver import DeviceError, DriverConfig, RigFile, StreamSpec
+from mobind_live.driver import DeviceError, DriverConfig, RigFile, RigFolder, StreamSpec
 
 __all__ = [
     "DEMO_RIG",
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 OWN_RIG = Path("config.yaml")
+OWN_ACTIONS = "actions"  # a folder beside the YAML
 DEMO_RIG = Path(__file__).with_name("demo.yaml")
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -69,13 +70,16 @@ class Bus(_Section):
 
 
 class WorkerConfig(_Section):
-    """What the worker computes with. ``weights`` overrides the network that came with the package."""
+    """What the worker computes with. ``weights`` overrides the network that came with the package;
+    ``actions`` is the folder of those learned by example, without it ``actions`` beside the YAML if there is
+    one."""
 
     device: Annotated[str, AfterValidator(_compute_device)] = "auto"
     max_offset_s: Annotated[float, Field(ge=1, le=60)] = 10.0
     publish_hz: Annotated[float, Field(gt=0, le=20)] = 2.0
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     weights: RigFile | None = None
+    actions: RigFolder | None = None
 
 
 class Rig(_Section):
@@ -119,6 +123,9 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Rig:
         raise document.error(("devices",), "no device; at least one is needed")
     devices = {name: _device(document, name, section, context) for name, section in sections.items()}
     _check_streams(document, devices)
+    own = context["folder"] / OWN_ACTIONS
+    if rig.worker.actions is None and own.is_dir():
+        rig = rig.model_copy(update={"worker": rig.worker.model_copy(update={"actions": own})})
     return rig.model_copy(update={"devices": devices})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -20,6 +21,8 @@ from mobind_live.health import Heartbeat
 from mobind_live.models import actions as action_models
 from mobind_live.models import checkpoint
 from mobind_live.models.errors import CheckpointError
+from mobind_live.models.example_file import load_folder
+from mobind_live.models.examples import Known
 from mobind_live.schema import Health, Received
 
 _log = logging.getLogger(__name__)
@@ -37,7 +40,7 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
     model = checkpoint.load(rig.worker.weights)
     imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
     engine = Engine(imus, model, rig.worker.max_offset_s, device)
-    answers = Answers(engine, _actions(engine))
+    answers = Answers(engine, _actions(engine, rig.worker.actions))
     _log.info("network on %s, %d IMUs", device, len(imus))
     period_ns = round(1e9 / rig.worker.publish_hz)
     latencies: deque[float] = deque(maxlen=_LATENCIES)
@@ -72,13 +75,22 @@ def portions(batch: list[Received]) -> Iterator[list[Received]]:
         yield batch[start : start + _PORTION]
 
 
-def _actions(engine: Engine) -> Actions | None:
-    """The action labels, or None, with one line in the log, where their weights cannot be used."""
+def _actions(engine: Engine, own: Path | None) -> Actions | None:
+    """The action labels, with those learned by example in the folder ``own``; or None, with one line in the
+    log, where their weights cannot be used."""
     try:
-        return Actions(engine, action_models.load())
+        net = action_models.load()
     except CheckpointError as error:
         _log.warning("no action labels: %s", error)
         return None
+    if own is None:
+        return Actions(engine, net)
+    found = load_folder(own, net.fingerprint(), (*net.sizes.labels, action_models.UNKNOWN))
+    for line in found.refused:
+        _log.warning("%s", line)
+    known = Known(found.examples)
+    _log.info("actions by example from %s: %s", own, ", ".join(known.labels) or "none")
+    return Actions(engine, net, known)
 
 
 def torch_device(config: WorkerConfig) -> torch.device:

@@ -8,6 +8,7 @@ clip, and ``daily``, the vocabulary that the daemon speaks, over ``WINDOW`` step
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,19 +124,38 @@ class ActionNet(nn.Module):
 
     def from_pose(self, x: Tensor, counts: Tensor) -> Logits:
         """People (R, T, 75), the steps that count (R, T)."""
-        hidden = self.pose(x, counts)
-        return Logits(*(head(hidden) for head in self.pose_heads))
+        return self.pose_logits(self.pose(x, counts))
 
     def from_imus(self, x: Tensor, part: Tensor, worn: Tensor, counts: Tensor) -> Logits:
         """Wearers' sensors (R, S, T, 15) on ``part`` (R, S); ``worn`` (R, S) is 0 for those not there."""
+        return self.imu_logits(self.imu_hidden(x, part, worn, counts), worn)
+
+    def imu_hidden(self, x: Tensor, part: Tensor, worn: Tensor, counts: Tensor) -> Tensor:
+        """What is seen in each sensor (R, S, hidden); zero for those not there."""
         row, sensor = torch.nonzero(worn, as_tuple=True)
         hidden = self.imu(x[row, sensor], counts[row], self.part(part[row, sensor]))
         each = hidden.new_zeros(*worn.shape, hidden.shape[-1])
         each[row, sensor] = hidden
+        return each
+
+    def pose_logits(self, hidden: Tensor) -> Logits:
+        """From what is seen in each person (R, hidden)."""
+        return Logits(*(head(hidden) for head in self.pose_heads))
+
+    def imu_logits(self, each: Tensor, worn: Tensor) -> Logits:
+        """From what is seen in each wearer's sensors (R, S, hidden)."""
         there = worn[..., None].to(each.dtype)
         mean = (each * there).sum(1) / there.sum(1).clamp(min=1)
         pooled = torch.cat([mean, (each * there).amax(1)], dim=-1)
         return Logits(*(head(pooled) for head in self.imu_heads))
+
+    def fingerprint(self) -> str:
+        """Tells whether what is seen in a window can be compared: of the trunks, not of the heads."""
+        found = hashlib.sha256()
+        for name, value in sorted(self.state_dict().items()):
+            if name.split(".")[0] in ("pose", "imu", "part"):
+                found.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()[:16]
 
     def probabilities(self, logits: Tensor, mode: str, head: int = 1) -> Tensor:
         """The calibrated softmax of one head's logits, made from ``mode``."""

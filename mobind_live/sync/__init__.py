@@ -20,7 +20,7 @@ from mobind_live.video import VideoError
 if TYPE_CHECKING:  # torch loads only when all files have been read
     from mobind_live.sync.solve import Found
 
-__all__ = ["Request", "run"]
+__all__ = ["Request", "find", "read_people", "run", "say"]
 
 SHORTEST_S = 5.0
 
@@ -41,9 +41,9 @@ def run(request: Request, console: Console, errors: Console) -> int:
 def _run(request: Request, console: Console) -> int:
     imus = read_imus(request.files())
     for name, file in imus.items():
-        _say(console, name, about(file.path, file.t_ns, file.bad_rows, file.found))
-    people = _read_people(request, console)
-    found = _solve(request, people, imus, console)
+        say(console, name, about(file.path, file.t_ns, file.bad_rows, file.found))
+    people = read_people(request, console)
+    found = find(request, people, imus, console)
     from mobind_live.sync import report
 
     report.show(console, found)
@@ -59,7 +59,7 @@ def _run(request: Request, console: Console) -> int:
     return 1
 
 
-def _read_people(request: Request, console: Console) -> Recording:
+def read_people(request: Request, console: Console) -> Recording:
     """The people, from keypoints or video. Raises FileError if there is nobody, or for too short a time."""
     if request.keypoints is not None:
         path, file = request.keypoints, read_keypoints(request.keypoints)
@@ -73,7 +73,7 @@ def _read_people(request: Request, console: Console) -> Recording:
     people = seen.without_passers_by()
     if not people.tracks:
         raise FileError(f"{path}: nobody is seen, or for less than two seconds")
-    _say(console, "camera", line)
+    say(console, "camera", line)
     return people
 
 
@@ -86,9 +86,7 @@ def _watch(path: Path, request: Request, console: Console) -> tuple[Recording, s
     return seen, about(path, seen.t_ns, 0, f"{len(seen.tracks)} tracks {source}")
 
 
-def _solve(
-    request: Request, people: Recording, imus: dict[str, ImuFile], console: Console
-) -> dict[str, Found]:
+def find(request: Request, people: Recording, imus: dict[str, ImuFile], console: Console) -> dict[str, Found]:
     """The answers for every IMU; those that are too short are not asked."""
     from mobind_live.models import checkpoint
     from mobind_live.sync.solve import nothing, solve
@@ -122,5 +120,5 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _say(console: Console, name: str, line: str) -> None:
+def say(console: Console, name: str, line: str) -> None:
     console.print(f"[bold]{escape(name)}[/]  [dim]{escape(line)}[/]", highlight=False, soft_wrap=True)

@@ -28,9 +28,16 @@ class Request:
     plot: Path | None = None
 
     def files(self) -> dict[str, tuple[Path, Hints]]:
-        """Each IMU's file, and what is said of it. Raises HintError."""
+        """Each IMU's file, and what is said of it. Raises HintError; a camera and an IMU are needed."""
         if (self.video is None) == (self.keypoints is None):
             raise HintError("give either --video or --keypoints")
+        found = self.sensors()
+        if not found:
+            raise HintError("no IMU: give at least one --imu NAME=FILE")
+        return found
+
+    def sensors(self) -> dict[str, tuple[Path, Hints]]:
+        """The same, if there may be none. Raises HintError."""
         paths: dict[str, Path] = {}
         for text in self.imus:
             name, _, path = text.partition("=")
@@ -39,8 +46,6 @@ class Request:
             if name in paths:
                 raise HintError(f"--imu {text}: there is already an IMU named {name}")
             paths[name] = Path(path)
-        if not paths:
-            raise HintError("no IMU: give at least one --imu NAME=FILE")
         hints = self._hints(set(paths))
         everywhere = hints.get("", Hints())
         return {name: (path, hints.get(name, Hints()).over(everywhere)) for name, path in paths.items()}

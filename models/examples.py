@@ -1,0 +1,220 @@
+"""Actions learned by example, at once: a window is like an example if the trunks see the same in both.
+
+What ``ActionNet`` sees in a window, of the person and of each sensor, becomes a direction. A label's windows
+are compared with these directions in all modalities that both have, in units of how much the example varies
+within itself. The nearest of the label stand against the nearest counter-example, and against a border
+(``BORDER``) beyond which nothing is alike, so that motion never seen before is none of the labels. How
+probable a label then is, is fitted for each set of modalities to windows left out of the example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import minimize
+
+from mobind_live.models.actions import WINDOW
+from mobind_live.schema import PARTS
+
+MODALITIES = ("pose", *PARTS)
+BORDER = 3.0  # times the usual distance within the example; the same exercise in another take is within
+_USUAL = 0.03  # squared distance within an example that is too short to tell
+_LEAST, _MOST = 0.012, 0.05  # of it: one that never varies would know nothing but itself, and the reverse
+_NEAREST = 3  # the distance to a label is that to its third nearest window: one may be odd
+_ENOUGH = 5  # windows from which to tell how an example varies
+_SLOPE = 3.0  # of probability's logit over the score, before an example says otherwise
+_MOST_P = 0.99
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """What is known of ``label``: windows ``seen`` (N, 12, hidden), NaN where a modality is missing;
+    ``mine`` (N,) True for those of the action, else counter-examples; of which of ``recordings`` they are
+    (N,), and the step they begin at (N,). ``weights`` is the fingerprint of the network that saw them."""
+
+    label: str
+    weights: str
+    seen: np.ndarray
+    mine: np.ndarray
+    recording: np.ndarray
+    start: np.ndarray
+    recordings: tuple[str, ...]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        there = np.isfinite(self.seen[self.mine, :, 0])
+        return tuple(name for n, name in enumerate(MODALITIES) if there[:, n].any())
+
+    def __add__(self, other: Example) -> Example:
+        """Both together; a counter-example that the other's example covers is none."""
+        recordings = tuple(dict.fromkeys([*self.recordings, *other.recordings]))
+        parts = []
+        for one, rest in ((self, other), (other, self)):
+            number = np.array([recordings.index(name) for name in one.recordings])[one.recording]
+            theirs = np.array([recordings.index(name) for name in rest.recordings])[rest.recording]
+            same = number[:, None] == theirs[rest.mine]
+            covered = same & (np.abs(one.start[:, None] - rest.start[rest.mine]) < WINDOW)
+            again = same & (one.start[:, None] == rest.start[rest.mine]) & (one is other)
+            keep = np.where(one.mine, ~again.any(axis=1), ~covered.any(axis=1))
+            parts.append((one.seen[keep], one.mine[keep], number[keep], one.start[keep]))
+        seen, mine, recording, start = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Example(
+            label=self.label,
+            weights=self.weights,
+            seen=seen,
+            mine=mine,
+            recording=recording,
+            start=start,
+            recordings=recordings,
+        )
+
+
+def direction(hidden: np.ndarray) -> np.ndarray:
+    """What the trunks see (..., hidden), none negative, as a direction: its square root at length 1, so that
+    neither a few strong channels nor how strong all are decide."""
+    root = np.sqrt(np.maximum(hidden, 0.0))
+    return (root / (np.linalg.norm(root, axis=-1, keepdims=True) + 1e-6)).astype(np.float32)
+
+
+@dataclass(slots=True)
+class _Class:
+    """One label, with everything that is not it."""
+
+    example: Example
+    others: np.ndarray  # (K, 12, hidden), the other labels' windows
+    scale: np.ndarray  # (12,)
+    fits: dict[tuple[bool, ...], tuple[float, float]] = field(default_factory=dict)
+
+
+class Known:
+    """Every label that was learned by example."""
+
+    def __init__(self, examples: Sequence[Example] = ()) -> None:
+        self.labels = tuple(example.label for example in examples)
+        self._classes = [_Class(one, _windows_of(examples, one), _scale(one)) for one in examples]
+
+    def probabilities(self, seen: np.ndarray) -> np.ndarray:
+        """How probable each label is (labels,) for one window's directions (12, hidden), NaN where there are
+        none; each by itself, so that they do not sum to one. 0 where there is nothing to compare."""
+        there = tuple(np.isfinite(seen[:, 0]).tolist())
+        return np.array([self._probability(one, seen, there) for one in self._classes])
+
+    def _probability(self, one: _Class, seen: np.ndarray, there: tuple[bool, ...]) -> float:
+        example = one.example
+        mine = example.mine
+        to_mine = distances(seen[None], example.seen[mine], one.scale)
+        to_rest = distances(seen[None], np.concatenate([example.seen[~mine], one.others]), one.scale)
+        score = scores(to_mine, to_rest)[0]
+        if not np.isfinite(score):
+            return 0.0
+        if there not in one.fits:
+            one.fits[there] = _fit(*held_out(one, np.array(there)))
+        slope, shift = one.fits[there]
+        return float(min(_MOST_P, 1 / (1 + np.exp(-slope * (score - shift)))))
+
+    def check(self, label: str) -> tuple[float, float]:
+        """Of the windows of ``label``'s example, each left out in turn, and of its counter-examples: the
+        shares that would be taken for it. NaN where there are none to tell."""
+        one = self._classes[self.labels.index(label)]
+        there = np.isin(MODALITIES, one.example.modalities)
+        own, rest = held_out(one, there)
+        _, shift = _fit(own, rest)
+        taken = [float(np.mean(part > shift)) if len(part) else float("nan") for part in (own, rest)]
+        return taken[0], taken[1]
+
+
+def with_known(closed: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """One posterior over the closed set (L,) and the labels known by example (K,): their odds compete with
+    everything that the closed set may say."""
+    odds = known / (1 - np.minimum(known, _MOST_P))
+    return np.concatenate([closed / closed.sum(), odds]) / (1 + odds.sum())
+
+
+def distances(a: np.ndarray, b: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Squared distances (A, B) between windows (A, 12, hidden) and (B, 12, hidden): the mean over the
+    modalities that both have, each in units of ``scale`` (12,); infinite where they share none."""
+    total, shared = np.zeros((2, len(a), len(b)))
+    for n in range(len(scale)):
+        left, right = np.isfinite(a[:, n, 0]), np.isfinite(b[:, n, 0])
+        if not left.any() or not right.any():
+            continue
+        x, y = np.nan_to_num(a[:, n]), np.nan_to_num(b[:, n])
+        both = left[:, None] & right
+        apart = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * x @ y.T
+        total += np.where(both, np.maximum(apart, 0.0) / scale[n], 0.0)
+        shared += both
+    return np.where(shared > 0, total / np.maximum(shared, 1), np.inf)
+
+
+def scores(to_mine: np.ndarray, to_rest: np.ndarray) -> np.ndarray:
+    """The log ratio (A,) of how far the rest is, at most the border, to how far the label is; from squared
+    distances (A, M) and (A, K). Minus infinity where there is nothing to compare with."""
+    nearest = np.sort(to_mine, axis=1)[:, min(_NEAREST, to_mine.shape[1]) - 1]
+    usable = np.where(np.isfinite(nearest), nearest, to_mine.min(axis=1))
+    rest = np.minimum(to_rest.min(axis=1, initial=np.inf), BORDER**2)
+    return np.log(np.maximum(rest, 1e-3)) - np.log(np.maximum(usable, 1e-3))
+
+
+def _windows_of(examples: Sequence[Example], without: Example) -> np.ndarray:
+    """The windows (K, 12, hidden) of every label but one."""
+    none = np.zeros((0, *without.seen.shape[1:]), np.float32)
+    return np.concatenate([none, *(one.seen[one.mine] for one in examples if one is not without)])
+
+
+def _apart(example: Example, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(rows, columns), True where two windows share no moment."""
+    same = example.recording[rows][:, None] == example.recording[columns]
+    return ~same | (np.abs(example.start[rows][:, None] - example.start[columns]) >= WINDOW)
+
+
+def _scale(example: Example) -> np.ndarray:
+    """How far the example's windows usually are from each other (12,), squared, in each modality."""
+    rows = np.flatnonzero(example.mine)
+    apart = _apart(example, rows, rows)
+    out = np.full(len(MODALITIES), _USUAL)
+    for n in range(len(MODALITIES)):
+        unit = (np.arange(len(MODALITIES)) == n).astype(float)
+        own = np.where(unit[:, None] > 0, example.seen[rows], np.nan)
+        far = np.sort(np.where(apart, distances(own, own, np.ones(len(unit))), np.inf), axis=1)
+        nearest = far[:, min(_NEAREST, len(rows)) - 1]
+        told = nearest[np.isfinite(nearest)]
+        if len(told) >= _ENOUGH:
+            out[n] = np.clip(np.median(told), _LEAST, _MOST)
+    return out
+
+
+def held_out(one: _Class, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the example's own windows and of the counter-examples, each compared only with what shares no
+    moment with it, with the modalities ``there`` (12,)."""
+    example = one.example
+    seen = np.where(there[:, None], example.seen, np.nan)
+    mine, rest = np.flatnonzero(example.mine), np.flatnonzero(~example.mine)
+    found = []
+    for rows in (mine, rest):
+        to_mine = np.where(_apart(example, rows, mine), distances(seen[rows], seen[mine], one.scale), np.inf)
+        to_rest = np.where(_apart(example, rows, rest), distances(seen[rows], seen[rest], one.scale), np.inf)
+        to_others = distances(seen[rows], one.others, one.scale)
+        score = scores(to_mine, np.concatenate([to_rest, to_others], axis=1)) if len(rows) else np.zeros(0)
+        found.append(score[np.isfinite(score)])
+    return found[0], found[1]
+
+
+def _fit(own: np.ndarray, rest: np.ndarray) -> tuple[float, float]:
+    """Slope and middle of the probability over the score. What is known beforehand counts as much as a few
+    windows: within one recording everything is more alike than between two, so that it alone would make the
+    answers too sure."""
+    if not len(own) or not len(rest):
+        return _SLOPE, 0.0
+    windows = min(20.0, len(own) / 4)  # neighbours overlap
+
+    def cost(at: np.ndarray) -> float:
+        slope = _SLOPE * np.exp(-abs(at[0]))
+        wrong = (
+            np.logaddexp(0, -slope * (own - at[1])).mean() + np.logaddexp(0, slope * (rest - at[1])).mean()
+        )
+        return windows * wrong / 2 + at[0] ** 2 + 2 * at[1] ** 2
+
+    best = minimize(cost, np.zeros(2), method="Nelder-Mead").x
+    return float(_SLOPE * np.exp(-abs(best[0]))), float(best[1])

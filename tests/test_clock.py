@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobind_live.clock import Dejitter, DeviceClock, Prior, envelope, host_now_ns, lower_hull
+from mobind_live.clock import Dejitter, DeviceClock, host_now_ns
+from mobind_live.clock.line import Prior, envelope, lower_hull
 
 HZ = 100
 

@@ -1,0 +1,131 @@
+"""A device's own stamps, mapped to host time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from mobind_live.clock.gaps import Gaps
+from mobind_live.clock.line import Prior, envelope
+from mobind_live.clock.segment import Mapping, Segment
+
+BIN_S = 1.0  # one lowest point is kept for each of these
+EARLY_NS = 50e6  # a settled clock takes an arrival this much too early for a jump
+EARLY_FRESH_NS = 1e9
+LATE_NS = 250e6  # nothing better than this for LATE_S: the device's clock stood still,
+LATE_S = 10.0
+ASLEEP_NS, ASLEEP_S = 2e9, 2.0  # and sooner when it is plain: no buffer holds that much
+CONFIRM = 5  # samples that must agree on a jump; fewer are a glitch
+BACK_S = 1.0  # a small step back must last this long; before that it may be packets out of order
+
+
+class _Stretch(Segment):
+    """A segment that keeps the lowest point of every second, and lays the line under these."""
+
+    def __init__(self, device_ns: int, received_ns: int, prior: Prior, bins: int) -> None:
+        super().__init__(device_ns, received_ns, prior.slope)
+        self._prior = prior
+        self._bins: deque[tuple[float, float]] = deque(maxlen=bins)
+        self._bin_from, self._bin_to = 0.0, BIN_S
+        self._low = (0.0, 0.0)
+
+    def add(self, device_ns: int, received_ns: int) -> None:
+        x, y = self.point(device_ns, received_ns)
+        if x >= self._bin_to:
+            self._bins.append(self._low)
+            self._bin_from = x // BIN_S * BIN_S
+            self._bin_to = self._bin_from + BIN_S
+            self._low = (x, y)
+            self.turn(envelope([*self._bins, self._low], self._prior))
+        elif x >= self._bin_from:  # not a packet that was overtaken
+            low, slope = self._low, self.line.slope
+            if y - slope * x < low[1] - slope * low[0]:
+                self._low = (x, y)
+        self.see(device_ns, received_ns)
+
+
+class DeviceClock(Mapping[_Stretch]):
+    """Maps a device's stamps to host time. Causal, bounded memory, a few microseconds a sample."""
+
+    def __init__(self, nominal_hz: float, *, drift_ppm: float = 100.0, window_s: float = 240.0) -> None:
+        """``drift_ppm``: how far off the device's clock usually is; more is found, only later."""
+        super().__init__()
+        self._period_ns = 1e9 / nominal_hz
+        self._sigma = drift_ppm * 1e3
+        self._bins = max(4, round(window_s / BIN_S))
+        self._gaps = Gaps(self._period_ns)
+        self._doubt: list[tuple[int, int]] = []  # (device, received) of a jump not yet confirmed
+        self._doubt_s = 0.0
+
+    def update(self, device_ns: np.ndarray, received_ns: np.ndarray) -> np.ndarray:
+        """Host capture times (N,) int64 of samples with stamps (N,) and arrivals (N,), both int64 ns.
+
+        Rising; never later than the arrival.
+        """
+        hosts: list[int] = []
+        waiting = self._waiting
+        for device, received in zip(device_ns.tolist(), received_ns.tolist(), strict=True):
+            segment = self._segment
+            if segment is None:
+                self._segment = self._new_segment([(device, received)], None)
+                self._gaps.restart(device)
+            elif self._is_doubtful(segment, device, received):
+                self._flush(hosts)
+                if not self._confirmed(device, received):
+                    hosts.append(self._rising(self._provisional(device, received), received))
+                    continue
+                self._segment = self._new_segment(self._doubt[-CONFIRM:], segment)
+                self._gaps.restart(device)
+                self._resets += 1
+                self._doubt = []
+            else:
+                if self._doubt:
+                    self._doubt = []
+                segment.add(device, received)
+                self._lost += self._gaps.missing(device)
+            waiting.append((device, received))
+        self._flush(hosts)
+        return np.array(hosts, dtype=np.int64)
+
+    def _new_segment(self, pairs: Sequence[tuple[int, int]], old: _Stretch | None) -> _Stretch:
+        # A reset does not change the oscillator: what was learned of its drift is the new prior.
+        prior = Prior(old.line.slope if old is not None and old.settled else 0.0, self._sigma)
+        segment = _Stretch(*pairs[0], prior, self._bins)
+        for pair in pairs:
+            segment.add(*pair)
+        return segment
+
+    def _is_doubtful(self, segment: _Stretch, device: int, received: int) -> bool:
+        """Whether this sample may belong to a new segment; sets how long that must last."""
+        height = segment.height(device, received)
+        back = segment.last_device - device > 1.5 * self._period_ns
+        if height < -(EARLY_NS if segment.settled else EARLY_FRESH_NS) or (back and height > 2 * LATE_NS):
+            self._doubt_s = 0.0
+            return True
+        if back:
+            self._doubt_s = BACK_S
+            return True
+        self._doubt_s = ASLEEP_S if height > ASLEEP_NS else LATE_S
+        return height > LATE_NS
+
+    def _confirmed(self, device: int, received: int) -> bool:
+        if self._doubt and not self._agrees(device, received):
+            self._doubt = []
+        self._doubt.append((device, received))
+        if len(self._doubt) < CONFIRM:
+            return False
+        if received - self._doubt[0][1] < self._doubt_s * 1e9:
+            del self._doubt[1 : -CONFIRM + 1]  # bounded: the first says since when, the last ones how
+            return False
+        return True
+
+    def _agrees(self, device: int, received: int) -> bool:
+        first, last = self._doubt[0], self._doubt[-1]
+        return device >= last[0] and abs((received - device) - (first[1] - first[0])) < 2 * LATE_NS
+
+    def _provisional(self, device: int, received: int) -> int:
+        if self._doubt_s >= ASLEEP_S and self._segment is not None:
+            return self._segment.host_ns(device, received)  # most probably only late
+        return device + min(received - stamp for stamp, received in self._doubt)

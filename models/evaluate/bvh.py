@@ -63,7 +63,7 @@ def _held_out(root: Path) -> list[bvh.Take]:
 
 def draw(rng: np.random.Generator, motion: list[BodyMotion]) -> Group:
     """One group; its people move at the same time but not together."""
-    conditions = virtual.Conditions()
+    conditions = virtual.Conditions(sticks=0.0)
     window = virtual.windows(rng, motion, PEOPLE, IMU_S + 2 * REACH_S, conditions)
     part = virtual.draw_parts(rng, PEOPLE, WORN)
     acc, gyro, valid = virtual.sensors(rng, window, part, conditions)

@@ -9,10 +9,11 @@ import numpy as np
 
 from mobind_live import binding
 from mobind_live.actions import Actions
+from mobind_live.beliefs import CameraView
 from mobind_live.binding import CameraPosterior
-from mobind_live.engine import TOKEN_S, CameraView, Engine
+from mobind_live.engine import TOKEN_S, Engine
 from mobind_live.schema import PARTS, Binding, Candidate, Health, Message, Offset, Verdict
-from mobind_live.wearers import Seat, Wearers
+from mobind_live.wearers import Seat
 
 STALE_NS = 3_000_000_000
 MOST_CANDIDATES = 5
@@ -46,7 +47,6 @@ class Answers:
     def __init__(self, engine: Engine, actions: Actions | None = None) -> None:
         self.engine = engine
         self.actions = actions
-        self.wearers = Wearers()
         self._history: dict[tuple[str, str], _History] = {}
         self._clocks: dict[str, tuple[float, float]] = {}
         half = engine.lags // 2
@@ -140,7 +140,7 @@ class Answers:
         seats: dict[str, set[Seat]] = {
             b.stream: set(b.tracks.items()) if b.wearer_verdict is Verdict.OK else set() for b in bindings
         }
-        names = self.wearers.update(seats)
+        names = self.engine.beliefs.wearers.update(seats)
         return [replace(b, wearer=names.get(b.stream, "")) for b in bindings]
 
 

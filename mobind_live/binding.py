@@ -7,11 +7,9 @@ margins. Lags are in tokens, from -L to L.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.special import logsumexp
 
 from mobind_live.schema import PARTS, Verdict
 
@@ -21,8 +19,8 @@ SURE_NOBODY_MOTION_S = 12.0
 PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 MIN_SIGMA_S = 0.004
 TINY = 1e-30
+_LIMBS = 4  # of the eleven parts, about how many move as they like
 _SEGMENTS = (("upper_arm", "forearm"), ("thigh", "shank"))
-UNTHINKABLE = -1e6  # nats
 OUTLIER_P = 1e-6  # the chance that a camera's whole opinion is worth nothing
 
 
@@ -61,7 +59,8 @@ class CameraPosterior:
 
     ``log_place`` (P, 11) is the log-probability of each (track, part), ``log_none`` that of nobody in view;
     ``lags`` (P, 11, L) is, for each place, the distribution over lags. Logarithms, because the second-best
-    place matters long after its probability is too small for a float.
+    place matters long after its probability is too small for a float. ``prior`` (L,) is what else than this
+    evidence says of the lag, in nats, flat being zero.
     """
 
     tracks: tuple[int, ...]
@@ -69,6 +68,7 @@ class CameraPosterior:
     log_none: float
     lags: np.ndarray
     motion_s: float
+    prior: np.ndarray = field(default_factory=lambda: np.zeros(()))
 
     @property
     def p_none(self) -> float:
@@ -96,6 +96,27 @@ class CameraPosterior:
         return np.einsum("pk,pkl->l", weights / weights.sum(), self.lags)
 
 
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """What the evidence alone says of one IMU in one camera: ``exp(rows[..., None]) * lags`` (P, 11, L) in
+    nats above nobody's zero, each row of ``lags`` scaled to a maximum of one, and the height (P, 11) of each
+    row's ``mean`` and standard deviation ``spread`` over the lags."""
+
+    rows: np.ndarray
+    lags: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+def likelihood(evidence: np.ndarray, calibration: Calibration) -> Likelihood:
+    """The likelihood from evidence sums (P, 11, L); L is not 0, P may be."""
+    logits = calibration.scale * evidence
+    if logits.size:
+        logits = trusted(logits, calibration.most)
+    rows = logits.max(axis=2)
+    return Likelihood(rows, np.exp(logits - rows[:, :, None]), logits.mean(axis=2), logits.std(axis=2))
+
+
 def posterior(
     evidence: np.ndarray,
     prior: np.ndarray,
@@ -103,20 +124,51 @@ def posterior(
     motion_s: float,
     calibration: Calibration,
 ) -> CameraPosterior:
-    """The posterior from evidence sums (P, 11, L) and a log-prior (11, L) that earlier tracks left."""
-    if not evidence.size:
-        return CameraPosterior(tracks, evidence.sum(axis=2), 0.0, evidence, motion_s)
-    logits = trusted(calibration.scale * evidence, calibration.most) + prior
-    log_place = _log_sum(logits, 2)
-    nobody = calibration.nobody + _background(logits, calibration.background)
-    lags = np.exp(logits - log_place[:, :, None])
-    log_place = _kin_shrunk(log_place, calibration.kin)
-    total = float(_log_sum(np.append(log_place, nobody), 0))
-    return CameraPosterior(tracks, log_place - total, float(nobody - total), lags, motion_s)
+    """The posterior from evidence sums (P, 11, L) and a log-prior over lags (L,), flat being zero."""
+    return settled(likelihood(evidence, calibration), prior, tracks, motion_s, calibration)
 
 
-def _log_sum(logs: np.ndarray, axis: int) -> np.ndarray:
-    return np.asarray(logsumexp(logs, axis=axis))
+def settled(
+    given: Likelihood, prior: np.ndarray, tracks: tuple[int, ...], motion_s: float, calibration: Calibration
+) -> CameraPosterior:
+    """The posterior from a likelihood and a log-prior over lags (L,), flat being zero."""
+    if not given.lags.size:
+        return CameraPosterior(tracks, given.rows, 0.0, given.lags, motion_s)
+    weights = given.lags * np.exp(prior)
+    sums = weights.sum(axis=2)
+    log_place = _kin_shrunk(given.rows + np.log(sums + TINY), calibration.kin)
+    nobody = calibration.nobody + _background(given, prior, calibration.background)
+    total = float(log_sum(np.append(log_place, nobody), 0))
+    lags = weights / np.maximum(sums, TINY)[:, :, None]
+    return CameraPosterior(tracks, log_place - total, float(nobody - total), lags, motion_s, prior)
+
+
+def tilted(given: CameraPosterior, prior: np.ndarray) -> CameraPosterior:
+    """The posterior with a log-prior over places, to be broadcast to (P, 11), flat being zero."""
+    log_place = given.log_place + prior
+    total = float(log_sum(np.append(log_place, given.log_none), 0))
+    return replace(given, log_place=log_place - total, log_none=given.log_none - total)
+
+
+def lag_message(given: Likelihood, calibration: Calibration) -> np.ndarray:
+    """The log-likelihood (L,) of each lag whoever wears the sensor, nobody included, flat being zero."""
+    if not given.lags.size:
+        return np.zeros(given.lags.shape[2])
+    top = float(given.rows.max())
+    places = np.einsum("pk,pkl->l", np.exp(given.rows - top), given.lags)
+    nobody = calibration.nobody + _background(given, np.zeros(()), calibration.background)
+    return over_flat(places + np.exp(nobody - top) / len(places))
+
+
+def over_flat(weights: np.ndarray) -> np.ndarray:
+    """The logarithm of weights (n,) over their mean: a log-prior, flat being zero."""
+    return np.log(weights / max(float(weights.mean()), TINY) + TINY)
+
+
+def log_sum(logs: np.ndarray, axis: int) -> np.ndarray:
+    """The logarithm of a sum of exponentials. (scipy's own is several times slower on small arrays.)"""
+    top = logs.max(axis=axis, keepdims=True)
+    return np.squeeze(top, axis) + np.log(np.exp(logs - top).sum(axis=axis))
 
 
 _KIN = np.array(
@@ -132,7 +184,7 @@ def _kin_shrunk(log_place: np.ndarray, share: float) -> np.ndarray:
     pairs = log_place[:, _KIN]
     shrunk = (share**_TIMES)[:, None] * pairs
     out = log_place.copy()
-    out[:, _KIN] = shrunk - _log_sum(shrunk, 2)[:, :, None] + _log_sum(pairs, 2)[:, :, None]
+    out[:, _KIN] = shrunk - log_sum(shrunk, 2)[:, :, None] + log_sum(pairs, 2)[:, :, None]
     return out
 
 
@@ -142,54 +194,25 @@ def trusted(logits: np.ndarray, most: float) -> np.ndarray:
     return logits * min(1.0, most / max(top, TINY))
 
 
-def _background(logits: np.ndarray, deviations: float) -> float:
-    """The level (nats) that chance reaches somewhere among the lags of logits (P, 11, L), and never less than
-    what they add up to where they say nothing: no evidence is none for anybody."""
-    mean = logits.mean(axis=2)
-    level = float((mean + deviations * logits.std(axis=2)).max())
-    return max(level + np.log(logits.shape[2] / (4 * PEAK_TOKENS)), float(mean.max()) + np.log(logits.size))
+def _background(given: Likelihood, prior: np.ndarray, deviations: float) -> float:
+    """The level (nats) that chance reaches somewhere among the lags, and never less than what they add up to
+    where they say nothing: no evidence is none for anybody.
 
-
-def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:
-    """The posteriors of all IMUs of one camera, given that no two share a (track, part).
-
-    Each IMU's belief in a place becomes the likelihood of the best joint assignment that puts it there
-    (max-marginals of the assignment problem), so that the rivals' second choices count too.
+    ``deviations`` is meant for lags that are all open. Where ``prior`` leaves fewer, chance has fewer tries.
     """
-    if len(posteriors) < 2 or not posteriors[0].lags.size:
-        return posteriors
-    places = np.array([p.log_place.ravel() for p in posteriors])
-    scores = np.full((len(posteriors), places.shape[1] + len(posteriors)), UNTHINKABLE)
-    scores[:, : places.shape[1]] = np.maximum(places, UNTHINKABLE / 2)
-    np.fill_diagonal(scores[:, places.shape[1] :], [max(p.log_none, UNTHINKABLE / 2) for p in posteriors])
-    marginals = _max_marginals(scores, places.shape[1])
-    logs = marginals - _log_sum(marginals, 1)[:, None]
-    return [
-        replace(given, log_place=own[:-1].reshape(given.log_place.shape), log_none=float(own[-1]))
-        for given, own in zip(posteriors, logs, strict=True)
-    ]
+    people, _, lags = given.lags.shape
+    peaks, rivals = lags / (4 * PEAK_TOKENS), _LIMBS * people
+    tries = np.log(max(_open_lags(prior, lags) / (4 * PEAK_TOKENS), 1.0) * rivals) / np.log(peaks * rivals)
+    level = float((given.mean + deviations * np.sqrt(tries) * given.spread).max())
+    return max(level + np.log(peaks), float(given.mean.max()) + np.log(given.lags.size))
 
 
-def _max_marginals(scores: np.ndarray, places: int) -> np.ndarray:
-    """(I, places + 1): the best total of an assignment of all rows of ``scores`` (I, places + I) to different
-    columns, given that row i takes each place; the last column is given that it takes none."""
-    count = len(scores)
-    found = np.empty((count, places + 1))
-    for row in range(count):
-        others = np.delete(scores, row, axis=0)
-        totals, taken = _best(others)
-        found[row, :places] = scores[row, :places] + totals
-        found[row, places] = scores[row, places + row] + totals
-        # Only a place that the rest would take costs the rest something.
-        for place in taken[taken < places]:
-            found[row, place] = scores[row, place] + _best(np.delete(others, place, axis=1))[0]
-    return found
-
-
-def _best(scores: np.ndarray) -> tuple[float, np.ndarray]:
-    """The best total of an assignment of the rows, and the columns it takes."""
-    rows, columns = linear_sum_assignment(scores, maximize=True)
-    return float(scores[rows, columns].sum()), columns
+def _open_lags(prior: np.ndarray, lags: int) -> float:
+    """How many of the lags a log-prior leaves open: the exponential of its entropy."""
+    if not prior.shape:
+        return float(lags)
+    p = np.exp(prior) / lags
+    return float(np.exp(-(p * np.log(p + TINY)).sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +242,7 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
     rest = np.concatenate([margin[:low], margin[high:]])
     ratio = float(rest.max(initial=0.0) / near.max())
     place = (given.log_place + np.log(given.lags[:, :, peak] + TINY)).argmax()
-    curve = scale * evidence.reshape(-1, lags)[place]
+    curve = scale * evidence.reshape(-1, lags)[place] + given.prior
     inner = int(np.clip(peak, 1, lags - 2))
     shift, sigma = _parabola(curve, inner)
     shift += inner - peak

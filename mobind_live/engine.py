@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import torch
 
-from mobind_live import binding
-from mobind_live.binding import Calibration, CameraPosterior
+from mobind_live.beliefs import Beliefs, CameraSums, CameraView
+from mobind_live.binding import Calibration
 from mobind_live.driver import StreamSpec
 from mobind_live.evidence import FAST, MEMORIES_S, SLOW, Evidence
 from mobind_live.models.encoders import TOKEN_HZ, Binder
@@ -16,23 +14,15 @@ from mobind_live.models.losses import IMU_STRIDE
 from mobind_live.models.rolling import Rolling
 from mobind_live.rows import ImuRow, Track
 from mobind_live.schema import PARTS, Imu, Message, Pose
+from mobind_live.ties import Ties
 from mobind_live.timeline import RESET_NS
 
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
-PRIOR_FLOOR = -8.0  # nats: what an ended track taught can be unlearned
 CHANGE_NATS = 10.0
 CHANGE_MOTION_S = 2.5
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
-
-
-@dataclass(frozen=True, slots=True)
-class CameraView:
-    """All IMUs' posteriors in one camera, and the evidence sums (I, P, 11, L) they came from."""
-
-    posteriors: list[CameraPosterior]
-    evidence: np.ndarray
 
 
 class Engine:
@@ -68,7 +58,8 @@ class Engine:
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
         self.simulated = False
-        self.priors: dict[tuple[int, str], np.ndarray] = {}
+        self.beliefs = Beliefs(self.names, tuple(_clock(spec) for spec in imus), self.calibration, Ties())
+        self._views: dict[str, CameraView] | None = None
         self._free: list[int] = []
         self._slots = 0
 
@@ -123,8 +114,8 @@ class Engine:
                 self.evidence.add_person(row.slot, row.start)
             if abs(message.t_ns - row.seen_ns) > GONE_NS:
                 row.gone = True
-                if not self.keep_tracks:
-                    self._end(camera, track)
+        if not self.keep_tracks:
+            self._end([key for key, row in self.tracks.items() if row.gone])
 
     def _begin(self, camera: str, track: int) -> None:
         if self._free:
@@ -133,17 +124,17 @@ class Engine:
             slot = self._slots
             self._slots += 1
         self.tracks[camera, track] = Track(slot=slot, camera=camera, track=track)
+        self._views = None
 
-    def _end(self, camera: str, track: int) -> None:
-        """Forget a track, but keep where and when its wearer's sensors were found."""
-        row = self.tracks[camera, track]
-        for imu, given in enumerate(self.view(camera).posteriors):
-            index = given.tracks.index(track) if track in given.tracks else None
-            if index is not None and given.wearer[index] > binding.OK_P:
-                belief = given.log_place[index][:, None] + np.log(given.lags[index] + binding.TINY)
-                self.priors[imu, camera] = np.maximum(0.5 * (belief - belief.max()), PRIOR_FLOOR)
-        del self.tracks[camera, track]
-        self._free.append(row.slot)
+    def _end(self, gone: list[tuple[str, int]]) -> None:
+        """Forget tracks, but keep where and when their wearers' sensors were found."""
+        if not gone:
+            return
+        views = self._all_views()
+        for camera, track in gone:
+            self.beliefs.end(camera, track, views[camera])
+            self._free.append(self.tracks.pop((camera, track)).slot)
+        self._views = None
 
     # --- work ---
 
@@ -163,6 +154,7 @@ class Engine:
             if people:
                 self._encode_people(people)
             blocks += len(imus) + len(people)
+            self._views = None
 
     def _encode_imus(self, rows: list[ImuRow]) -> None:
         taken = [row.timeline.take(self.block) for row in rows]
@@ -188,25 +180,21 @@ class Engine:
 
     def view(self, camera: str) -> CameraView:
         """Every IMU's posterior in ``camera``, one-to-one over its people's parts."""
+        return self._all_views()[camera]
+
+    def _all_views(self) -> dict[str, CameraView]:
+        if self._views is None:
+            self._views = self.beliefs.views({camera: self._sums(camera) for camera in self.cameras})
+        return self._views
+
+    def _sums(self, camera: str) -> CameraSums:
         rows = self._people(camera)
-        tracks, slots = tuple(row.track for row in rows), [row.slot for row in rows]
-        sums = self.evidence.sums[SLOW][:, slots].cpu().numpy().astype(np.float64)
-        motion = self.evidence.motion_s[SLOW][:, slots].numpy()
-        posteriors = [
-            binding.posterior(
-                sums[imu],
-                self.priors.get((imu, camera), np.zeros(())),
-                tracks,
-                0.0,  # until the answers of all IMUs name the track it is to be that of
-                self.calibration,
-            )
-            for imu in range(len(self.names))
-        ]
-        together = [
-            replace(given, motion_s=_tested_s(given, own))
-            for given, own in zip(binding.one_to_one(posteriors), motion, strict=True)
-        ]
-        return CameraView(together, sums)
+        slots = [row.slot for row in rows]
+        return CameraSums(
+            tuple(row.track for row in rows),
+            self.evidence.sums[SLOW][:, slots].cpu().numpy().astype(np.float64),
+            self.evidence.motion_s[SLOW][:, slots].numpy(),
+        )
 
     def notice_changes(self) -> list[str]:
         """Names of the IMUs whose fast memory contradicts the slow one, which it then replaces."""
@@ -214,8 +202,9 @@ class Engine:
         for imu, name in enumerate(self.names):
             if any(self._contradicted(imu, camera) for camera in self.cameras):
                 self.evidence.take_fast(imu)
-                for camera in self.cameras:
-                    self.priors.pop((imu, camera), None)
+                self.beliefs.moved(imu)
+                self.beliefs.stepped(imu)
+                self._views = None
                 changed.append(name)
         return changed
 
@@ -272,13 +261,9 @@ class Engine:
         return [age for age in ages if 0 <= age < 60]
 
 
-def _tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:
-    """The seconds of motion (P,) behind the answer that is most probable: those of the track it names, or, if
-    it is nobody, those of whoever came last. Who has just come in has shown nothing yet, whatever an earlier
-    track leads to expect."""
-    if not motion_s.size:
-        return 0.0
-    return float(motion_s[given.wearer.argmax()] if given.p_none < 0.5 else motion_s.min())
+def _clock(spec: StreamSpec) -> str:
+    """What IMUs of one clock have in common: a group, or nothing but the name."""
+    return f"group {spec.clock_group}" if spec.clock_group else f"imu {spec.name}"
 
 
 def calibration(model: Binder) -> Calibration:

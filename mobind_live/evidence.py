@@ -83,12 +83,6 @@ class Evidence:
         self.sums[:, :, slot] = 0
         self.motion_s[:, :, slot] = 0
 
-    def restart(self, imu: int, head: int) -> None:
-        """Forget all that is known of ``imu``: its stream began anew."""
-        self.imu.clear(imu, head)
-        self.sums[:, imu] = 0
-        self.motion_s[:, imu] = 0
-
     def take_fast(self, imu: int) -> None:
         """Let the fast memory replace the slow one: what was believed of ``imu`` no longer holds."""
         self.sums[SLOW, imu] = self.sums[FAST, imu]

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobind_live import binding
+from mobind_live.assignment import one_to_one
 from mobind_live.binding import (
     Calibration,
     CameraPosterior,
     fuse_parts,
     offset,
-    one_to_one,
     posterior,
     verdict,
 )
@@ -127,9 +127,18 @@ def test_more_evidence_is_surer_but_the_network_is_never_trusted_beyond_its_erro
 
 def test_a_prior_tips_the_scale() -> None:
     evidence = np.maximum(with_peak(noise(6), 0, 4, 10), with_peak(noise(6), 0, 4, 40))
-    prior = np.full((P, LAGS), -5.0)
-    prior[4, HALF + 38 : HALF + 43] = 0.0
+    prior = np.full(LAGS, -5.0)
+    prior[HALF + 38 : HALF + 43] = 0.0
     assert judged(evidence, prior).lag[HALF + 38 : HALF + 43].sum() > 0.95
+
+
+def test_with_the_lag_known_less_evidence_is_enough() -> None:
+    evidence = with_peak(noise(6), 0, 4, 10, height=6.0)
+    known = np.full(LAGS, -4.0)
+    known[HALF + 9 : HALF + 12] = np.log(LAGS / 3)
+    assert judged(evidence).p_none > 0.5
+    assert judged(evidence, known).p_none < 0.2
+    assert judged(noise(6), known).p_none > 0.5, "but none is still not enough"
 
 
 def test_with_nobody_in_view_there_is_nothing_to_say() -> None:

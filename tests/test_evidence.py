@@ -89,7 +89,7 @@ def test_every_pair_is_counted_once_whatever_the_order_of_arrival(
     people = [stream(seed + 100 * i + 50, plan, starts[2 + i], PARTS) for i, plan in enumerate(person_plans)]
     made = evidence(2, (0, 1), (starts[2], starts[3]), FOREVER)
     for imu in (0, 1):
-        made.restart(imu, starts[imu])
+        made.imu.clear(imu, starts[imu])
     order = data.draw(
         st.permutations(
             [("imu", i) for i in (0, 1) for _ in imus[i].blocks]
@@ -212,16 +212,6 @@ def test_the_fast_memory_takes_over() -> None:
     torch.testing.assert_close(made.sums[SLOW, 0], made.sums[FAST, 0])
     torch.testing.assert_close(made.motion_s[SLOW, 0], made.motion_s[FAST, 0])
     torch.testing.assert_close(made.sums[SLOW, 1], other)
-
-
-def test_a_restarted_imu_knows_nothing() -> None:
-    made = evidence(2)
-    made.see_people([0], [0], [tokens(1, PARTS, 4)])
-    made.see_imus([0, 1], [0, 0], [tokens(2, 4), tokens(3, 4)], [0])
-    made.restart(0, 50)
-    assert made.sums[:, 0].abs().max() == 0
-    assert made.motion_s[:, 0].max() == 0
-    assert made.sums[:, 1].abs().max() > 0
 
 
 def test_nothing_new_is_nothing() -> None:

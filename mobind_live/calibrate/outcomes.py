@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mobind_live import binding
+from mobind_live.assignment import one_to_one
 from mobind_live.bench.judge import TOLERANCE_S
 from mobind_live.binding import Calibration, CameraPosterior
 from mobind_live.calibrate.snapshots import Snapshot, View
@@ -72,7 +73,7 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
 
 
 def _posteriors(view: View, calibration: Calibration) -> list[CameraPosterior]:
-    return binding.one_to_one(
+    return one_to_one(
         [
             binding.posterior(own.astype(np.float64), np.zeros(()), view.tracks, float(motion_s), calibration)
             for own, motion_s in zip(view.evidence, view.motion_s, strict=True)

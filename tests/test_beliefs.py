@@ -1,0 +1,112 @@
+"""What one IMU or camera knows helps the others, and what a track has taught outlives it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mobind_live import priors
+from mobind_live.beliefs import Beliefs, CameraSums
+from mobind_live.binding import Calibration, CameraPosterior
+from mobind_live.schema import PARTS
+from mobind_live.ties import Ties
+
+P, LAGS, HALF = len(PARTS), 201, 100
+CALIBRATION = Calibration(scale=1.0, nobody=1.0)
+
+
+def beliefs(*groups: str) -> Beliefs:
+    return Beliefs(tuple(f"imu{n}" for n in range(len(groups))), groups, CALIBRATION, Ties())
+
+
+def evidence(*peaks: tuple[int, int, float, float] | None, people: int = 2, seed: int = 0) -> np.ndarray:
+    """(I, people, 11, LAGS): each IMU's (person, part, lag, height), or nothing but noise."""
+    sums = np.random.default_rng(seed).normal(0, 0.3, (len(peaks), people, P, LAGS))
+    for imu, given in enumerate(peaks):
+        if given is not None:
+            person, part, lag, height = given
+            tip = height - 0.4 * (np.arange(LAGS) - HALF - lag) ** 2
+            sums[imu, person, part] = np.maximum(tip, sums[imu, person, part])
+    return sums
+
+
+def seen(sums: np.ndarray, *tracks: int, motion_s: float = 20.0) -> CameraSums:
+    return CameraSums(tracks, sums, np.full(sums.shape[:2], motion_s))
+
+
+STRONG, WEAK = 18.0, 7.5
+
+
+def test_imus_of_one_clock_share_their_lag() -> None:
+    sums = evidence((0, 3, 20, STRONG), (1, 5, 20, WEAK))
+    apart = beliefs("a", "b").views({"cam": seen(sums, 1, 2)})["cam"].posteriors
+    together = beliefs("a", "a").views({"cam": seen(sums, 1, 2)})["cam"].posteriors
+    assert apart[1].wearer[1] < 0.5 < 0.9 < together[1].wearer[1]
+    assert together[0].wearer[0] > 0.9
+    elsewhere = evidence((0, 3, 20, STRONG), (1, 5, -40, STRONG))
+    wrong = beliefs("a", "a").views({"cam": seen(elsewhere, 1, 2)})["cam"].posteriors
+    assert wrong[1].lag.argmax() == HALF - 40, "strong evidence overrules a group that is none"
+
+
+def test_a_lag_outlives_its_track() -> None:
+    kept = beliefs("a")
+    first = {"cam": seen(evidence((0, 3, 20, STRONG)), 1, 2)}
+    kept.end("cam", 1, kept.views(first)["cam"])
+    kept.end("cam", 2, kept.views(first)["cam"])
+    again = {"cam": seen(evidence((1, 3, 20, WEAK), seed=1), 7, 8)}
+    assert kept.views(again)["cam"].posteriors[0].wearer[1] > 0.9
+    assert beliefs("a").views(again)["cam"].posteriors[0].wearer[1] < 0.5
+    nobody = {"cam": seen(evidence(None, seed=2), 7, 8)}
+    assert kept.views(nobody)["cam"].posteriors[0].p_none > 0.5
+    kept.moved(0)
+    kept.stepped(0)
+    assert kept.views(again)["cam"].posteriors[0].wearer[1] < 0.5
+
+
+def test_a_track_that_was_not_the_wearers_teaches_nothing() -> None:
+    kept = beliefs("a")
+    kept.end("cam", 2, kept.views({"cam": seen(evidence((0, 3, 20, STRONG)), 1, 2)})["cam"])
+    assert np.ptp(kept.lag[0, "cam"]) < 0.5
+    assert np.ptp(kept.part[0]) < 0.5
+
+
+def test_cameras_whose_offset_is_known_help_each_other() -> None:
+    both = evidence((0, 3, 20, STRONG), (1, 6, -30, STRONG))
+    tied = beliefs("a", "b")
+    shifted = evidence((0, 3, 10, STRONG), (1, 6, -40, WEAK), seed=3)
+    alone = beliefs("a", "b").views({"side": seen(shifted, 5, 6)})["side"].posteriors[1]
+    views = tied.views({"front": seen(both, 1, 2), "side": seen(shifted, 5, 6)})
+    assert tied.ties.tokens("front", "side") == pytest.approx(10, abs=0.3)
+    assert alone.wearer[1] < 0.5 < 0.9 < views["side"].posteriors[1].wearer[1]
+
+
+def test_who_wears_one_sensor_of_a_body_is_likelier_to_wear_the_others() -> None:
+    sums = evidence((0, 3, 20, STRONG), (0, 5, -20, 8.5))
+    sums[1, 1, 5] = np.maximum(sums[1, 1, 5], 8.5 - 0.4 * (np.arange(LAGS) - HALF + 60) ** 2)
+    given = beliefs("a", "b")
+    before = given.views({"cam": seen(sums, 1, 2)})["cam"].posteriors[1]
+    given.wearers.names |= {"imu0": "wearer_1", "imu1": "wearer_1"}
+    after = given.views({"cam": seen(sums, 1, 2)})["cam"].posteriors[1]
+    assert after.wearer[0] > before.wearer[0] + 0.1
+    assert after.wearer.sum() + after.p_none == pytest.approx(1)
+
+
+def test_a_prior_is_one_on_average_and_never_forbids() -> None:
+    prior = priors.doubted(np.array([0.0, -500.0, -3.0]), 0.01)
+    assert np.exp(prior).mean() == pytest.approx(1)
+    assert prior.min() > np.log(0.0099)
+
+
+def test_the_part_is_an_average_of_then_and_now() -> None:
+    now = np.full((1, P), 0.01)
+    now[0, 4] = 0.9
+    given = CameraPosterior((1,), np.log(now), -5.0, np.full((1, P, 3), 1 / 3), 5.0)
+    then = np.full(P, -6.0)
+    then[6] = 0.0
+
+    def at(motion_s: float) -> np.ndarray:
+        place = np.exp(given.log_place + priors.of_parts(given, then, np.array([motion_s])))[0]
+        return place / place.sum()
+
+    assert at(1.0).argmax() == 6
+    assert at(1000.0)[4] > 0.8

@@ -90,10 +90,11 @@ def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) ->
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
     """Reads one device until ``watch_s`` after its first item; one that hangs is the parent's to end."""
     seen = {spec.name: Seen(spec.name, spec.nominal_hz) for spec in config.streams(name)}
-    ended = ""
+    ended, counts = "", dict[str, float]()
     try:
         with registry.create(config, Context(name=name, epoch_ns=host_now_ns())) as driver:
             since_ns, began = host_now_ns(), False
+            counts = driver.counters.values
             while host_now_ns() - since_ns < _needed_s(seen, watch_s) * 1e9:
                 _take(driver.read(), seen)
                 if not began and any(item.latest for item in seen.values()):
@@ -103,7 +104,8 @@ def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
     except EndOfStream:
         ended = "; it came to its end first"
     silent = [item.stream for item in seen.values() if not item.latest]
-    error = f"nothing came from {', '.join(silent)}{ended}" if silent else ""
+    but = "".join(f", {name}: {count:g}" for name, count in counts.items() if count)
+    error = f"nothing came from {', '.join(silent)}{ended}{but}" if silent else ""
     return Report(name, error, tuple(seen.values()))
 
 

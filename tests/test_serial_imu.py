@@ -6,7 +6,7 @@ import os
 import termios
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from serial_devices import DEVICES, Device, config
+from serial_devices import DEVICES, FIELDS, RECORD, Device, config
 
 from mobind_live.bus import MemoryBus
+from mobind_live.config import ConfigError, load
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers.serial_imu import Config, Driver, reading
 from mobind_live.frames import LINE_BYTES
@@ -29,6 +30,7 @@ from mobind_live.schema import Imu
 from mobind_live.serve import Factory, Service
 
 G = 9.80665
+ONE = {"format": RECORD, "fields": FIELDS}
 START = b"cut off here\n"  # the first line is never trusted
 
 
@@ -198,11 +200,43 @@ def test_a_quaternion_is_passed_on():
         ({"columns": ["t", "ax", "ay"]}, "missing: az, gx, gy, gz"),
         ({"axes": ["x", "y", "-z"]}, "mirror"),
         ({"time_bits": 3}, "greater than or equal to 8"),
+        ({"angles": ["z", "y", "y"]}, "x, y and z, each once"),
+        ({"scale": {"mag": 2}}, "'mag' is none of acc, gyro, quat, t"),
+        ({"format": "json", "tag": "I"}, "tag is for format: csv"),
+        ({"format": "binary"}, "frame is missing"),
+        ({"frame": {"by": "slip"}}, "record .* or packet .* is needed"),
+        ({"profile": "wt901", "format": "csv"}, "are for format: binary, not csv"),
+        ({"frame": {"by": "slip"}, "record": ONE | {"fields": FIELDS[:6]}}, "7 values, but 6 are named"),
+        (
+            {"frame": {"header": "AA", "length": 16}, "record": ONE | {"format": "<xI6h"}},
+            "17 bytes, .* of 16;",
+        ),
     ],
 )
 def test_a_wrong_section_is_refused(wrong: dict[str, object], says: str):
     with pytest.raises(ValidationError, match=says):
         config(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("profile: wt902", "rig.yaml:4: devices.a.profile: no profile 'wt902'; there are: arduino_csv, "),
+        ("frame: {header: 'A', length: 9}", "rig.yaml:4: devices.a.frame.header: 'A' is not bytes in hex"),
+        (
+            "frame: {header: AA, length: {at: 1, format: Q}}",
+            "4: devices.a.frame.length.format: must be 'B', ",
+        ),
+        (f"record: {{format: <7z, fields: {FIELDS}}}", "4: devices.a.record: '<7z' is no struct format"),
+        ("frame: {by: slip, checksum: crc9}", "did you mean crc8?"),
+    ],
+)
+def test_the_yaml_is_told_its_file_line_and_key(write_rig: Callable[[str], Path], wrong: str, says: str):
+    path = write_rig(f"devices:\n  a:\n    driver: serial_imu\n    {wrong}\n    port: /dev/ttyUSB0\n")
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @dataclass

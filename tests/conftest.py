@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 # The same examples in every run, so that a red CI is about the change; to look for new ones:
-# pytest --hypothesis-profile=explore. No deadlines: a busy machine is no bug, and a hang ends by pytest's timeout.
+# pytest --hypothesis-profile=explore. No deadlines: a busy machine is no bug, and a hang times out.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", derandomize=False, deadline=None)
 settings.load_profile("same")

@@ -143,7 +143,7 @@ def _stream_line(view: RigView, spec: StreamSpec, now_ns: int) -> str:
     if known is None:
         return f"{head} nothing yet (expected {spec.nominal_hz:g} Hz)"
     health, at_ns = known
-    offset, drift, residual = words.clock(spec, health)
+    offset, drift, residual, _ = words.clock(spec, health)
     return (
         f"{head} {health.rate_hz:6.1f} of {health.nominal_hz:g} Hz  "
         f"age {words.age(words.age_s(health, at_ns, now_ns))}  loss {words.loss(health)}  "

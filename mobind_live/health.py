@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from mobind_live.bus import Sender
-from mobind_live.clock import host_now_ns
+from mobind_live.clock import ClockStatus, host_now_ns
 from mobind_live.schema import Health, StreamHealth
 
 State = Literal["starting", "waiting", "running", "failed", "ended"]
@@ -23,7 +25,8 @@ _STATM = Path("/proc/self/statm")
 
 @dataclass(slots=True)
 class StreamStats:
-    """Counts one stream's samples. ``rate_hz`` is taken over the last 3 s of receipts."""
+    """Counts one stream's samples. ``rate_hz`` and ``jitter_ms`` are taken over the last 3 s of receipts;
+    ``lost`` is what the device itself says."""
 
     stream: str
     kind: str
@@ -44,7 +47,7 @@ class StreamStats:
 
     def rate_hz(self, now_ns: int) -> float:
         """Samples a second over the window that ends now; 0 before there are two arrivals in it."""
-        recent = [(t, n) for t, n in self._recent if now_ns - t <= _RATE_WINDOW_NS]
+        recent = self._window(now_ns)
         if len(recent) < 2 or recent[-1][0] == recent[0][0]:
             return 0.0
         # The first arrival only marks the start: its samples came before the interval it opens. An
@@ -54,8 +57,23 @@ class StreamStats:
         overdue = max(0.0, now_ns - recent[-1][0] - 2 * usual)
         return sum(n for _, n in recent[1:]) * 1e9 / (spans + overdue)
 
-    def snapshot(self, now_ns: int, clock: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> StreamHealth:
-        """The stream's line of a heartbeat; ``clock`` is (offset_s, drift_ppm, residual_ms)."""
+    def jitter_ms(self, now_ns: int) -> float:
+        """How far arrivals are from evenly spaced, rms: by how much each came sooner or later after the one
+        before than its number of samples takes."""
+        recent = self._window(now_ns)
+        samples = sum(n for _, n in recent[1:])
+        if samples == 0:
+            return 0.0
+        period = (recent[-1][0] - recent[0][0]) / samples
+        squares = sum((b[0] - a[0] - b[1] * period) ** 2 for a, b in pairwise(recent))
+        return math.sqrt(squares / (len(recent) - 1)) * 1e-6
+
+    def _window(self, now_ns: int) -> list[tuple[int, int]]:
+        return [(t, n) for t, n in self._recent if now_ns - t <= _RATE_WINDOW_NS]
+
+    def snapshot(self, now_ns: int, clock: ClockStatus | None = None) -> StreamHealth:
+        """The stream's line of a heartbeat; ``clock`` is its mapping's state, where it has one."""
+        clock = clock or ClockStatus()
         return StreamHealth(
             stream=self.stream,
             kind=self.kind,
@@ -63,11 +81,15 @@ class StreamStats:
             nominal_hz=self.nominal_hz,
             age_s=-1.0 if self.last_ns is None else (now_ns - self.last_ns) * 1e-9,
             received=self.received,
-            lost=self.lost,
+            lost=max(self.lost, clock.lost),
             shed=self.shed,
-            clock_offset_s=clock[0],
-            clock_drift_ppm=clock[1],
-            clock_residual_ms=clock[2],
+            clock_offset_s=clock.offset_s,
+            clock_drift_ppm=clock.drift_ppm,
+            clock_residual_ms=clock.residual_ms,
+            clock_uncertainty_ms=clock.uncertainty_ms,
+            clock_resets=clock.resets,
+            jitter_ms=self.jitter_ms(now_ns),
+            lost_reported=self.lost,
         )
 
 

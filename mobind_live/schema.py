@@ -252,10 +252,14 @@ class Action(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamHealth:
-    """One stream as its sender sees it. ``lost`` counts samples known to be missing, ``shed`` those
-    dropped on purpose; ``age_s`` is the time since the last sample arrived, -1 before the first. The clock
-    fields compare the device's clock with the host's: ``host = device + clock_offset_s`` at the last
-    stamp."""
+    """One stream as its sender sees it. ``jitter_ms`` is how unevenly its samples arrive (rms); ``lost``
+    counts samples known to be missing, by the device itself (``lost_reported``) or by its stamps, whichever
+    are more: both see the same holes; ``shed`` those dropped on purpose; ``age_s`` is the time since the
+    last sample arrived, -1 before the first. The clock fields compare the device's clock with the host's:
+    ``host = device + clock_offset_s`` at the last stamp; ``clock_residual_ms`` is the mean delay above the
+    quickest deliveries, ``clock_uncertainty_ms`` the mapping's own error (the constant smallest delay
+    apart), ``clock_resets`` how often the mapping began anew: the device restarted, or a clock jumped.
+    """
 
     stream: str
     kind: str
@@ -268,6 +272,10 @@ class StreamHealth:
     clock_offset_s: float = 0.0
     clock_drift_ppm: float = 0.0
     clock_residual_ms: float = 0.0
+    clock_uncertainty_ms: float = 0.0
+    clock_resets: int = 0
+    jitter_ms: float = 0.0
+    lost_reported: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

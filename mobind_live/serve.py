@@ -74,11 +74,7 @@ class Lane:
     def health(self, now_ns: int) -> StreamHealth:
         """The stream's line of a heartbeat, with the state of its clock mapping where it has one."""
         mapping = self._device_clock or self._dejitter
-        if mapping is None or self.stats.received == 0:
-            return self.stats.snapshot(now_ns)
-        status = mapping.status()
-        line = self.stats.snapshot(now_ns, (status.offset_s, status.drift_ppm, status.residual_ms))
-        return replace(line, lost=line.lost + status.lost)
+        return self.stats.snapshot(now_ns, None if mapping is None else mapping.status())
 
 
 class Service:

@@ -100,7 +100,9 @@ def _streams(view: RigView, now_ns: int, width: int) -> Table:
     if width >= MEDIUM:
         columns += [("gaps", "right"), ("shed", "right")]
     if width >= FULL:
-        columns += [("clock offset", "right"), ("drift", "right"), ("residual", "right")]
+        columns += [("jitter", "right"), ("clock offset", "right"), ("drift", "right"), ("residual", "right")]
+    if width >= WIDE:
+        columns.append(("error", "right"))
     table = _grid(*columns)
     for spec in view.streams:
         known = view.stream(spec.name)
@@ -121,6 +123,7 @@ def _streams(view: RigView, now_ns: int, width: int) -> Table:
             words.loss(health),
             words.count(view.gaps(spec.kind, spec.name)),
             words.count(health.shed),
+            words.jitter(health),
             *words.clock(spec, health),
         ]
         table.add_row(*row[: len(columns)])

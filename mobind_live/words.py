@@ -50,16 +50,29 @@ def loss(health: StreamHealth) -> str:
     return f"{100 * health.lost / total:.1f} %" if total else "-"
 
 
-def clock(spec: StreamSpec, health: StreamHealth) -> tuple[str, str, str]:
-    """(offset, drift, residual) of a stream's clock mapping; ``host`` streams have none."""
+def jitter(health: StreamHealth) -> str:
+    return f"{health.jitter_ms:.1f} ms" if health.rate_hz > 0 else "-"
+
+
+def clock(spec: StreamSpec, health: StreamHealth) -> tuple[str, str, str, str]:
+    """(offset, drift, residual, error) of a stream's clock mapping; ``host`` streams have none. A mapping
+    that began anew says how often, beside its offset."""
     if health.received == 0:
-        return ("-", "-", "-")
+        return ("-", "-", "-", "-")
     if spec.clock == "host":
-        return ("host", "", "")
+        return ("host", "", "", "")
     offset_s = health.clock_offset_s
     # A device that counts from its own start is off by anything; one that shares our epoch by little.
     first = f"{offset_s:+.4f} s" if abs(offset_s) < 1000 else f"{offset_s:+.1f} s"
-    return (first, f"{health.clock_drift_ppm:+.1f} ppm", f"{health.clock_residual_ms:.1f} ms")
+    if health.clock_resets:
+        first += f" ↺{health.clock_resets}"
+    drift = f"{health.clock_drift_ppm:+.1f} ppm" if abs(health.clock_drift_ppm) < 1000 else ""
+    return (
+        first,
+        drift or f"{health.clock_drift_ppm * 1e-4:+.2f} %",
+        f"{health.clock_residual_ms:.1f} ms",
+        f"±{health.clock_uncertainty_ms:.2f} ms",
+    )
 
 
 def offset(message: Offset, *, with_sigma: bool = True) -> str:

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobind_live.clock import Dejitter, DeviceClock, host_now_ns
+from mobind_live.clock.gaps import Gaps
 from mobind_live.clock.line import Prior, envelope, lower_hull
+from mobind_live.ticks import Wrap
 
 HZ = 100
 
@@ -213,6 +215,137 @@ def test_lost_samples_move_the_count_on(lost: int):
     assert np.percentile(late, 95) < 12
 
 
+@pytest.mark.parametrize("burst", [30, 60])
+def test_long_bursts_do_not_shake_the_output(burst: int):
+    data = deliver(8, seconds=60, burst=burst)
+    host_ns = mapped(DeviceClock(HZ), data, burst)
+    steps_ms = np.abs(np.diff(host_ns - data.capture_ns))[2 * HZ :] * 1e-6
+    # No sample but the one that comes sooner than any before is more than a little off its neighbours.
+    assert np.percentile(steps_ms, 99.5) < 1.0
+    assert steps_ms.max() < 10.0
+
+
+def without(data: Delivery, keep: np.ndarray) -> Delivery:
+    return Delivery(
+        capture_ns=data.capture_ns[keep], device_ns=data.device_ns[keep], received_ns=data.received_ns[keep]
+    )
+
+
+def test_samples_lost_at_random_are_told_from_a_slower_rate():
+    data = deliver(12, seconds=150, ppm=0, mean_s=0.005)
+    keep = np.random.default_rng(3).random(len(data.capture_ns)) >= 0.002
+    data, lost = without(data, keep), int((~keep).sum())
+    clock = Dejitter(HZ)
+    late = np.abs(dejittered(clock, data.received_ns) - data.capture_ns)[120 * HZ :] * 1e-6
+    assert np.median(late) < 1.0
+    assert np.percentile(late, 97) < 12.0  # one period, until a loss is certain
+    assert clock.status().lost == pytest.approx(lost, abs=2)
+    assert clock.status().drift_ppm == pytest.approx(0, abs=100)
+
+
+def test_packets_lost_without_stamps_are_counted_and_made_up_for():
+    data = deliver(13, seconds=150, ppm=0, burst=6, mean_s=0.01)
+    keep = (np.random.default_rng(4).random(len(data.capture_ns) // 6 + 1) >= 0.01).repeat(6)
+    data, lost = without(data, keep[: len(data.capture_ns)]), int((~keep[: len(data.capture_ns)]).sum())
+    clock = Dejitter(HZ)
+    late = np.abs(dejittered(clock, data.received_ns, 6) - data.capture_ns)[120 * HZ :] * 1e-6
+    assert np.median(late) < 2.0
+    assert clock.status().lost == pytest.approx(lost, abs=6)
+
+
+@pytest.mark.parametrize(("bits", "tick_ns"), [(16, 1_000_000), (24, 1_000), (32, 1_000)])
+def test_a_counter_that_wraps_around_is_carried_on(bits: int, tick_ns: int):
+    data = deliver(9, seconds=60, burst=6)
+    ticks = (data.device_ns // tick_ns) % 2**bits
+    wrap = Wrap(2**bits)
+    device_ns = np.array([round(wrap(int(tick)) * tick_ns) for tick in ticks], dtype=np.int64)
+    clock = DeviceClock(HZ)
+    host_ns = clock.update(device_ns, data.received_ns)
+    assert clock.status().resets == 0
+    assert np.percentile(error_ms(host_ns, data, 30), 95) < 3.0
+
+
+def test_a_wrap_around_that_nobody_carried_on_costs_one_reset_and_no_time():
+    data = deliver(9, seconds=60)
+    device_ns = (data.device_ns // 1000 + 2**31 + 2**32) % 2**32 * 1000  # wraps once, about half-way
+    device_ns = np.where(np.arange(len(device_ns)) < 30 * HZ, device_ns, device_ns - 2**32 * 1000)
+    clock = DeviceClock(HZ)
+    host_ns = clock.update(device_ns, data.received_ns)
+    assert clock.status().resets == 1
+    assert np.percentile(error_ms(host_ns, data, 35), 95) < 15
+    assert clock.status().lost == 0
+
+
+def test_a_host_that_slept_sees_the_device_ahead():
+    data = deliver(10, seconds=60)
+    kept = np.r_[0 : 25 * HZ, 35 * HZ : 60 * HZ]
+    shift = np.where(kept >= 35 * HZ, 10_000_000_000, 0)  # the monotonic clock stood still for 10 s
+    clock = DeviceClock(HZ)
+    host_ns = clock.update(data.device_ns[kept], data.received_ns[kept] - shift)
+    assert clock.status().resets == 1
+    late = np.abs(host_ns - (data.capture_ns[kept] - shift))[-20 * HZ :] * 1e-6
+    assert np.percentile(late, 95) < 15
+    assert np.all(np.diff(host_ns) > 0)
+
+
+def test_a_device_that_slept_is_mapped_anew_within_seconds():
+    data = deliver(10, seconds=60)
+    kept = np.r_[0 : 25 * HZ, 35 * HZ : 60 * HZ]
+    stood_ns = np.where(kept >= 35 * HZ, 10_000_000_000, 0)
+    clock = DeviceClock(HZ)
+    host_ns = clock.update(data.device_ns[kept] - stood_ns, data.received_ns[kept])
+    assert clock.status().resets == 1
+    late = np.abs(host_ns - data.capture_ns[kept])[-22 * HZ :] * 1e-6
+    assert np.percentile(late, 95) < 15
+
+
+def test_packets_that_overtake_each_other_and_repeats_leave_the_mapping_alone():
+    data = deliver(11, seconds=60, burst=5)
+    order = np.arange(len(data.capture_ns)).reshape(-1, 5)
+    order[40::20], order[41::20] = order[41::20].copy(), order[40::20].copy()
+    order = np.concatenate([order, order[-3:]]).ravel()  # the last packets came twice
+    clock = DeviceClock(HZ)
+    received_ns = np.maximum.accumulate(data.received_ns[order])
+    host_ns = clock.update(data.device_ns[order], received_ns)
+    assert clock.status().resets == 0
+    assert np.all(np.diff(host_ns) > 0)
+    late = np.abs(host_ns - data.capture_ns[order])[30 * HZ : -15] * 1e-6
+    assert np.median(late) < 1.5
+    assert late.max() < 110  # two packets
+
+
+def test_gaps_between_stamps_are_missing_samples():
+    data = deliver(14, seconds=60, ppm=300)
+    keep = np.random.default_rng(5).random(len(data.capture_ns)) >= 0.03
+    keep[[0, -1]] = True
+    data = without(data, keep)
+    clock = DeviceClock(HZ)
+    clock.update(data.device_ns // 1_000_000 * 1_000_000, data.received_ns)  # a counter of milliseconds
+    assert clock.status().lost == int((~keep).sum())
+
+
+@pytest.mark.parametrize(("true_hz", "expected"), [(97.0, 0), (103.0, 0), (HZ, 0)])
+def test_another_rate_than_the_nominal_one_is_no_loss(true_hz: float, expected: int):
+    data = deliver(14, seconds=20, hz=true_hz)
+    clock = DeviceClock(HZ)
+    clock.update(data.device_ns, data.received_ns)
+    assert clock.status().lost == expected
+
+
+def test_half_the_nominal_rate_is_taken_for_loss_only_at_first():
+    gaps = Gaps(1e7)
+    found = [gaps.missing(20_000_000 * (n + 1)) for n in range(1000)]
+    assert found[0] == 1
+    assert sum(found[400:]) == 0
+
+
+def test_samples_that_share_their_packets_stamp_are_all_there():
+    gaps = Gaps(1e7)
+    stamps = np.repeat(np.arange(1, 50) * 60_000_000, 6)
+    assert [gaps.missing(int(stamp)) for stamp in stamps][6:] == [0] * (len(stamps) - 6)
+    assert gaps.missing(51 * 60_000_000) == 6
+
+
 def test_before_any_sample_nothing_is_claimed():
     assert DeviceClock(HZ).status().resets == 0
     assert Dejitter(HZ).status().lost == 0
@@ -249,3 +382,39 @@ def test_real_stamps_with_a_made_up_delivery(shared_data: Path, take: str):
     )
     late = np.abs(mapped(DeviceClock(48.5), data) - capture)[60 * 48 :] * 1e-6
     assert np.percentile(late, 95) < 2
+
+
+def test_an_xdf_file_with_a_clock_reset_agrees_with_pyxdf(shared_data: Path):
+    """The file's own measurements of the sender's clock stand for arrivals, with a made-up delivery."""
+    pyxdf = pytest.importorskip("pyxdf")
+    raw, synced = (
+        next(
+            stream
+            for stream in pyxdf.load_xdf(
+                shared_data / "formats" / "clock_resets.xdf",
+                synchronize_clocks=sync,
+                dejitter_timestamps=False,
+            )[0]
+            if stream["info"]["name"][0] == "BioSemi"
+        )
+        for sync in (False, True)
+    )
+    stamps, theirs = raw["time_stamps"], synced["time_stamps"]
+    times, values = np.array(raw["clock_times"]), np.array(raw["clock_values"])
+    reset, measured_reset = int(np.argmin(np.diff(stamps))) + 1, int(np.argmin(np.diff(times))) + 1
+    offsets = np.concatenate(
+        [
+            np.interp(stamps[:reset], times[:measured_reset], values[:measured_reset]),
+            np.interp(stamps[reset:], times[measured_reset:], values[measured_reset:]),
+        ]
+    )
+    captured = stamps + offsets
+    captured += 1e4 - captured[0]  # their stamps begin far below zero
+    received = np.maximum.accumulate(captured + np.random.default_rng(2).exponential(0.02, len(stamps)))
+    clock = DeviceClock(100)
+    ours = clock.update((stamps * 1e9).astype(np.int64), (received * 1e9).astype(np.int64)) * 1e-9
+    assert clock.status().resets == 1
+    assert np.all(np.diff(ours) > 0)
+    settled = np.r_[60 * 92 : reset, reset + 60 * 92 : len(stamps)]
+    error = ours - (theirs + 1e4 - (stamps[0] + offsets[0]))
+    assert np.percentile(np.abs(error[settled]), 95) < 1.5e-3

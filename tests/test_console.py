@@ -54,6 +54,7 @@ LINE = StreamHealth(
     clock_offset_s=12.5,
     clock_drift_ppm=-7.25,
     clock_residual_ms=0.9,
+    jitter_ms=2.5,
 )
 DEVICE = replace(
     health(), stream="left", streams=(LINE,), counters={"bad_lines": 4, "rss_mb": 55, "cpu_s": 1}
@@ -90,7 +91,7 @@ def row(lines: list[str], start: str, nth: int = 0) -> str:
 def test_a_stream_shows_rate_age_loss_gaps_and_clock() -> None:
     cells = row(shown(view_of(*ANSWERS)), "left").split()
     text = " ".join(cells)
-    assert "49.6 / 50 Hz 0.04 s 1.0 % 6 3 +12.5000 s -7.2 ppm 0.9 ms" in text
+    assert "49.6 / 50 Hz 0.04 s 1.0 % 6 3 2.5 ms +12.5000 s -7.2 ppm 0.9 ms" in text
 
 
 def test_a_stream_that_never_spoke_is_there_all_the_same() -> None:

@@ -126,6 +126,8 @@ class DeviceClock(Mapping[_Stretch]):
         return device >= last[0] and abs((received - device) - (first[1] - first[0])) < 2 * LATE_NS
 
     def _provisional(self, device: int, received: int) -> int:
-        if self._doubt_s >= ASLEEP_S and self._segment is not None:
-            return self._segment.host_ns(device, received)  # most probably only late
+        if self._doubt_s > 0 and self._segment is not None:  # most probably only late, or overtaken
+            self._lost += self._gaps.missing(device)
+            return self._segment.host_ns(device, received)
+        self._gaps.pass_over()
         return device + min(received - stamp for stamp, received in self._doubt)

@@ -22,6 +22,10 @@ class Gaps:
         """The device's clock jumped: what came before says nothing."""
         self._last_ns, self._shared = stamp_ns, 1
 
+    def pass_over(self) -> None:
+        """A sample came whose stamp says nothing."""
+        self._shared += 1
+
     def missing(self, stamp_ns: int) -> int:
         """How many samples are missing just before this one."""
         step = stamp_ns - self._last_ns

@@ -30,7 +30,7 @@ STATE_STYLE = {
     "failed": "bold red",
     "silent": "red",
 }
-WIDE, FULL, MEDIUM = 124, 92, 66  # columns that each amount of detail needs
+WIDE, ROOMY, FULL, MEDIUM = 124, 106, 92, 66  # columns that each amount of detail needs
 GUESS_P = 0.3
 _BARS = " ▁▂▃▄▅▆▇█"
 
@@ -100,7 +100,9 @@ def _streams(view: RigView, now_ns: int, width: int) -> Table:
     if width >= MEDIUM:
         columns += [("gaps", "right"), ("shed", "right")]
     if width >= FULL:
-        columns += [("jitter", "right"), ("clock offset", "right"), ("drift", "right"), ("residual", "right")]
+        columns += [("clock offset", "right"), ("drift", "right"), ("residual", "right")]
+    if width >= ROOMY:
+        columns.append(("jitter", "right"))
     if width >= WIDE:
         columns.append(("error", "right"))
     table = _grid(*columns)
@@ -112,19 +114,21 @@ def _streams(view: RigView, now_ns: int, width: int) -> Table:
             continue
         health, at_ns = known
         age_s = words.age_s(health, at_ns, now_ns)
+        *clock, error = words.clock(spec, health)
         row = [
             Text(spec.name, "bold"),
             spec.kind,
             Text(
-                f"{health.rate_hz:.1f} / {health.nominal_hz:g} Hz",
+                f"{health.rate_hz:.1f} / {health.nominal_hz:.3g} Hz",
                 _rate_style(health.rate_hz, health.nominal_hz),
             ),
             Text(words.age(age_s), "red" if age_s is None or age_s > 2 else ""),
             words.loss(health),
             words.count(view.gaps(spec.kind, spec.name)),
             words.count(health.shed),
+            *clock,
             words.jitter(health),
-            *words.clock(spec, health),
+            error,
         ]
         table.add_row(*row[: len(columns)])
     return table

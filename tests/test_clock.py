@@ -417,4 +417,4 @@ def test_an_xdf_file_with_a_clock_reset_agrees_with_pyxdf(shared_data: Path):
     assert np.all(np.diff(ours) > 0)
     settled = np.r_[60 * 92 : reset, reset + 60 * 92 : len(stamps)]
     error = ours - (theirs + 1e4 - (stamps[0] + offsets[0]))
-    assert np.percentile(np.abs(error[settled]), 95) < 1.5e-3
+    assert np.percentile(np.abs(error[settled]), 95) < 0.5e-3

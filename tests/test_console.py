@@ -91,7 +91,25 @@ def row(lines: list[str], start: str, nth: int = 0) -> str:
 def test_a_stream_shows_rate_age_loss_gaps_and_clock() -> None:
     cells = row(shown(view_of(*ANSWERS)), "left").split()
     text = " ".join(cells)
-    assert "49.6 / 50 Hz 0.04 s 1.0 % 6 3 2.5 ms +12.5000 s -7.2 ppm 0.9 ms" in text
+    assert "49.6 / 50 Hz 0.04 s 1.0 % 6 3 +12.5000 s -7.2 ppm 0.9 ms" in text
+
+
+def test_a_wide_table_shows_jitter_and_the_clocks_error_and_resets() -> None:
+    line = replace(LINE, clock_uncertainty_ms=0.31, clock_resets=2)
+    view = view_of(replace(DEVICE, streams=(line,)))
+    text = " ".join(row(shown(view, width=124), "left").split())
+    assert "+12.5000 s ↺2 -7.2 ppm 0.9 ms 2.5 ms ±0.31 ms" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 106, 124])
+def test_a_long_name_and_large_numbers_fit(width: int) -> None:
+    line = replace(
+        LINE, stream="left_forearm", rate_hz=200.1, nominal_hz=48.55, age_s=0.55, jitter_ms=600.2,
+        clock_offset_s=-28682.9, clock_resets=2, clock_drift_ppm=-438.0, clock_residual_ms=130.3,
+    )  # fmt: skip
+    view = view_of(replace(DEVICE, streams=(line,)))
+    view.streams = (replace(STREAMS[0], name="left_forearm", kind="imu", clock="device"),)
+    assert "…" not in row(shown(view, width=width), "left_forearm")
 
 
 def test_a_stream_that_never_spoke_is_there_all_the_same() -> None:

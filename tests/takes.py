@@ -44,14 +44,24 @@ def imu_text(rows: np.ndarray, header: str = IMU_HEADER) -> str:
     return "\n".join([header, *(",".join(f"{v:.4f}" for v in row) for row in rows)]) + "\n"
 
 
-def take(parts: dict[str, tuple[str, float]], seconds: float, seed: int = 3) -> Take:
-    """``parts`` are, by the sensor's name, its part and its hidden delay in seconds."""
+def take(
+    parts: dict[str, tuple[str, float]], seconds: float, seed: int = 3, script: tuple[str, ...] = ()
+) -> Take:
+    """``parts`` are, by the sensor's name, its part and its hidden delay in seconds; ``script`` limits what
+    the person does."""
     imus = tuple(
         ImuSpec(name=name, person=0, part=part, delay_s=delay_s, rate_hz=60.0, loss=0.0)
         for name, (part, delay_s) in parts.items()
     )
     scene = Scene(
-        SceneConfig(seed=seed, people=1, cameras=(CameraSpec(name="cam"),), imus=imus, absence_every_s=0.0)
+        SceneConfig(
+            seed=seed,
+            people=1,
+            cameras=(CameraSpec(name="cam"),),
+            imus=imus,
+            script=script,
+            absence_every_s=0.0,
+        )
     )
     frames: list[Pose] = []
     packets: dict[str, list[ImuPacket]] = {name: [] for name in parts}

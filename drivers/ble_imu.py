@@ -45,10 +45,20 @@ class Config(BleForm):
     """One device; ``wears``: where it is expected, if that is known."""
 
     wears: Part | None = None
+    clock_group: str | None = None
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         clock = "device" if self.packet.clocked else "arrival"
-        return (StreamSpec(name=name, kind="imu", nominal_hz=self.nominal_hz, clock=clock, wears=self.wears),)
+        return (
+            StreamSpec(
+                name=name,
+                kind="imu",
+                nominal_hz=self.nominal_hz,
+                clock=clock,
+                wears=self.wears,
+                clock_group=self.clock_group,
+            ),
+        )
 
 
 class Driver:

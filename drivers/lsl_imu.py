@@ -63,6 +63,7 @@ class Config(DriverConfig, Source):
                 nominal_hz=source.nominal_hz,
                 clock="device" if source.stamps == "own" else "host",
                 wears=source.wears,
+                clock_group=source.clock_group,
             )
             for stream, source in self.sources(name).items()
         )

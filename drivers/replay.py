@@ -45,7 +45,8 @@ class Config(DriverConfig):
     """``folder`` holds the files; ``camera`` names the pose stream, each IMU is named by its file.
 
     ``rate`` 2 plays twice as fast; ``loop`` starts over, with stamps that go on. ``wears`` says where a
-    sensor is expected, ``imus`` which ones to play (all), ``skip`` which to leave out.
+    sensor is expected, ``imus`` which ones to play (all), ``skip`` which to leave out;
+    ``clock_group`` names the clock that all of them share, if they do.
     """
 
     folder: RigFolder
@@ -53,6 +54,7 @@ class Config(DriverConfig):
     rate: float = Field(default=1.0, gt=0, le=1000)
     loop: bool = False
     wears: dict[str, Part] = Field(default_factory=dict)
+    clock_group: str | None = None
     imus: tuple[str, ...] | None = None
     skip: tuple[str, ...] = ()
     image_size: tuple[int, int] | None = None
@@ -63,7 +65,14 @@ class Config(DriverConfig):
         specs = [StreamSpec(name=self.camera, kind="cam", nominal_hz=round(rate_hz(keypoints.t_ns), 2))]
         for imu, path in self.imu_files().items():
             rate = round(rate_hz(read_imu(path, limit=HEAD_ROWS).t_ns), 2)
-            specs.append(StreamSpec(name=imu, kind="imu", nominal_hz=rate, wears=self.wears.get(imu)))
+            spec = StreamSpec(
+                name=imu,
+                kind="imu",
+                nominal_hz=rate,
+                wears=self.wears.get(imu),
+                clock_group=self.clock_group,
+            )
+            specs.append(spec)
         return tuple(specs)
 
     def imu_files(self) -> dict[str, Path]:

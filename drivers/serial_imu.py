@@ -38,10 +38,20 @@ class Config(SerialForm):
     port: str
     baud: int = Field(default=115200, gt=0)
     wears: Part | None = None
+    clock_group: str | None = None
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         clock = "device" if self.clocked else "arrival"
-        return (StreamSpec(name=name, kind="imu", nominal_hz=self.nominal_hz, clock=clock, wears=self.wears),)
+        return (
+            StreamSpec(
+                name=name,
+                kind="imu",
+                nominal_hz=self.nominal_hz,
+                clock=clock,
+                wears=self.wears,
+                clock_group=self.clock_group,
+            ),
+        )
 
 
 def discover() -> list[Found]:

@@ -78,6 +78,7 @@ class ImuSection(BaseModel):
     person: int = Field(default=1, ge=1, description="who wears it, counted from 1")
     part: Part = Field(description="where it really sits")
     wears: Part | None = Field(default=None, description="where the user says it sits")
+    clock_group: str | None = Field(default=None, description="IMUs that share a clock, and so an offset")
     rate_hz: float = Field(default=100.0, ge=20.0, le=400.0)
     delay_s: float | None = Field(default=None, ge=-30.0, le=30.0, description="hidden; default: within 5 s")
     clock_offset_s: float | None = Field(default=None, description="default: up to a day")
@@ -148,7 +149,14 @@ class Config(DriverConfig):
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         cameras = (StreamSpec(name=c, kind="cam", nominal_hz=s.fps) for c, s in self.cameras.items())
         imus = (
-            StreamSpec(name=i, kind="imu", nominal_hz=s.rate_hz, clock="device", wears=s.wears)
+            StreamSpec(
+                name=i,
+                kind="imu",
+                nominal_hz=s.rate_hz,
+                clock="device",
+                wears=s.wears,
+                clock_group=s.clock_group,
+            )
             for i, s in self.imus.items()
         )
         return (*cameras, *imus)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,34 +10,14 @@ from mobind_live import binding
 from mobind_live.actions import Actions
 from mobind_live.beliefs import CameraView
 from mobind_live.binding import CameraPosterior
+from mobind_live.drift import Estimate, OffsetCourse
 from mobind_live.engine import TOKEN_S, Engine
-from mobind_live.schema import PARTS, Binding, Candidate, Health, Message, Offset, Verdict
+from mobind_live.schema import PARTS, Binding, CameraOffset, Candidate, Health, Message, Offset, Verdict
+from mobind_live.ties import Tie
 from mobind_live.wearers import Seat
 
 STALE_NS = 3_000_000_000
 MOST_CANDIDATES = 5
-DRIFT_AFTER_S = 90.0
-_DRIFT_POINTS = 300
-
-
-@dataclass(slots=True)
-class _History:
-    """Sure offsets of one IMU and camera over time, for the slow regression that gives the drift."""
-
-    points: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_DRIFT_POINTS))
-
-    def add(self, at_s: float, offset_s: float) -> None:
-        if self.points and abs(self.points[-1][1] - offset_s) > 0.2:
-            self.points.clear()
-        if not self.points or at_s - self.points[-1][0] >= 1.0:
-            self.points.append((at_s, offset_s))
-
-    def drift_ppm(self) -> float:
-        """The slope of a straight line through the points; 0 while they span too little to tell."""
-        if len(self.points) < 10 or self.points[-1][0] - self.points[0][0] < DRIFT_AFTER_S:
-            return 0.0
-        at_s, offset_s = np.array(self.points).T
-        return float(np.polyfit(at_s - at_s[0], offset_s, 1)[0] * 1e6)
 
 
 class Answers:
@@ -47,7 +26,7 @@ class Answers:
     def __init__(self, engine: Engine, actions: Actions | None = None) -> None:
         self.engine = engine
         self.actions = actions
-        self._history: dict[tuple[str, str], _History] = {}
+        self._courses: dict[tuple[str, str], OffsetCourse] = {}
         self._clocks: dict[str, tuple[float, float]] = {}
         half = engine.lags // 2
         self._lags_s = (np.arange(-half, half + 1) * TOKEN_S).astype(np.float32)
@@ -66,10 +45,15 @@ class Answers:
             for camera, view in views.items()
             for index, imu in enumerate(engine.names)
         ]
+        cameras = [
+            self._camera_offset(*pair, tie, now_ns)
+            for pair, tie in engine.beliefs.ties.found.items()
+            if set(pair) <= views.keys()
+        ]
         bindings = [self._binding(index, imu, views, now_ns) for index, imu in enumerate(engine.names)]
         named = with_alarms(self._named(bindings))
         acting = self.actions.messages(named, offsets, now_ns) if self.actions else []
-        return [*offsets, *named, *acting]
+        return [*offsets, *cameras, *named, *acting]
 
     def _stale(self, imu: str, camera: str | None, now_ns: int) -> bool:
         engine = self.engine
@@ -85,28 +69,69 @@ class Answers:
         verdict = binding.verdict(
             found.p, given.p_none, given.motion_s, engine.moving(imu), self._stale(imu, camera, now_ns)
         )
-        history = self._history.setdefault((imu, camera), _History())
         reference_ns = engine.imus[imu].last_token_ns - round(found.offset_s * 1e9)
+        sigma_s = engine.calibration.sigma * found.sigma_s
+        course = self._courses.setdefault((imu, camera), OffsetCourse())
         if verdict is Verdict.OK:
-            history.add(reference_ns * 1e-9, found.offset_s)
+            self._follow(course, index, camera, Estimate(reference_ns * 1e-9, found.offset_s, sigma_s))
+        # What the evidence says is about the mean of its times; the answer is about now.
+        drifted_s = (
+            course.line.rate_ppm * 1e-6 * engine.stale_s(index, camera) if course.line.rate_ppm else 0.0
+        )
         clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
         weights = given.lag if given.lags.size else np.full(engine.lags, 1 / engine.lags)
         return Offset(
             stream=imu,
             camera=camera,
             t_ns=now_ns,
-            offset_s=found.offset_s,
-            sigma_s=engine.calibration.sigma * found.sigma_s,
+            offset_s=found.offset_s + drifted_s,
+            sigma_s=sigma_s,
             p=found.p,
             verdict=verdict,
             reference_ns=reference_ns,
-            rate_ppm=history.drift_ppm(),
+            rate_ppm=course.line.rate_ppm,
+            rate_sigma_ppm=course.line.sigma_ppm,
+            alarm=course.alarm(reference_ns * 1e-9),
             second_peak_ratio=found.second_peak_ratio,
             evidence_s=given.motion_s,
             lags_s=self._lags_s,
             weights=weights.astype(np.float32),
             clock_offset_s=clock_offset_s,
             clock_drift_ppm=clock_drift_ppm,
+            simulated=engine.simulated,
+        )
+
+    def _follow(self, course: OffsetCourse, index: int, camera: str, sure: Estimate) -> None:
+        """Take a sure offset into its course, with what the last seconds alone say, if it is time for it."""
+        course.sure(sure)
+        if not course.due(self.engine.imus[self.engine.names[index]].moved_s):
+            return
+        recent = self.engine.recent_offset(index, camera)
+        if recent is not None and course.add(Estimate(*recent)):
+            self.engine.start_over(index)
+
+    def _camera_offset(self, ahead: str, behind: str, tie: Tie, now_ns: int) -> CameraOffset:
+        engine = self.engine
+        offset_s, sigma_s = tie.tokens * TOKEN_S, tie.sigma * TOKEN_S
+        stale = any(now_ns - engine.camera_arrived_ns[camera] > STALE_NS for camera in (ahead, behind))
+        moving = any(engine.moving(imu) for imu in engine.names)
+        verdict = binding.verdict(tie.p, 0.0, tie.motion_s, moving, stale)
+        course = self._courses.setdefault((ahead, behind), OffsetCourse())
+        if verdict is Verdict.OK:
+            course.sure(Estimate(now_ns * 1e-9, offset_s, sigma_s))
+        return CameraOffset(
+            stream=ahead,
+            camera=behind,
+            t_ns=now_ns,
+            offset_s=offset_s,
+            sigma_s=sigma_s,
+            p=tie.p,
+            verdict=verdict,
+            second_peak_ratio=tie.ratio,
+            evidence_s=tie.motion_s,
+            lags_s=self._lags_s,
+            weights=tie.weights.astype(np.float32),
+            alarm=course.alarm(now_ns * 1e-9),
             simulated=engine.simulated,
         )
 

@@ -252,6 +252,15 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
     return OffsetAnswer((peak + shift - half) * token_s, sigma_s, p, ratio)
 
 
+def peak_near(curve: np.ndarray, lag: int) -> tuple[float, float]:
+    """Where a log-likelihood over lags (L,) peaks within PEAK_TOKENS of ``lag``, in tokens from the middle,
+    and with what standard deviation."""
+    low = max(1, lag - PEAK_TOKENS)
+    peak = min(low + int(curve[low : lag + PEAK_TOKENS + 1].argmax()), len(curve) - 2)
+    shift, sigma = _parabola(curve, peak)
+    return peak + shift - len(curve) // 2, sigma
+
+
 def _parabola(curve: np.ndarray, peak: int) -> tuple[float, float]:
     """Vertex, in tokens from ``peak``, and standard deviation of a log-likelihood around its maximum.
 

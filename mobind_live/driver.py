@@ -79,7 +79,8 @@ class StreamSpec:
 
     ``clock`` says what ``ImuReading.device_ns`` means: ``device`` (the device's own clock, mapped to the
     host's by the loop), ``arrival`` (no stamp: arrivals are de-jittered from ``nominal_hz``), or ``host``
-    (already the host's time, taken as it is).
+    (already the host's time, taken as it is). IMUs of one ``clock_group`` (one receiver) are known to have
+    one offset to each camera.
     """
 
     name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from mobind_live import binding
 from mobind_live.beliefs import Beliefs, CameraSums, CameraView
 from mobind_live.binding import Calibration
 from mobind_live.driver import StreamSpec
@@ -196,15 +197,42 @@ class Engine:
             self.evidence.motion_s[SLOW][:, slots].numpy(),
         )
 
+    def recent_offset(self, imu: int, camera: str) -> tuple[float, float, float] | None:
+        """The offset as the last seconds alone have it where the IMU is believed to be: the mean of their
+        stamps in s, the offset and its standard deviation. None where there was too little motion."""
+        given = self.view(camera).posteriors[imu]
+        person, part = np.unravel_index(int(given.log_place.argmax()), given.log_place.shape)
+        slot = self.tracks[camera, given.tracks[int(person)]].slot
+        if self.evidence.motion_s[FAST, imu, slot] < CHANGE_MOTION_S:
+            return None
+        curve = self.evidence.sums[FAST, imu, slot, int(part)].cpu().numpy().astype(np.float64)
+        tokens, sigma = binding.peak_near(self.calibration.scale * curve, int(given.lag.argmax()))
+        return self.evidence.at_s(FAST, imu, slot), tokens * TOKEN_S, sigma * TOKEN_S
+
+    def stale_s(self, imu: int, camera: str) -> float:
+        """By how many seconds the motion behind the offset is, on average, older than the newest."""
+        given = self.view(camera).posteriors[imu]
+        if not given.tracks:
+            return 0.0
+        slot = self.tracks[camera, given.tracks[int(given.wearer.argmax())]].slot
+        if self.evidence.motion_s[SLOW, imu, slot] <= 0:
+            return 0.0
+        newest_s = self.imus[self.names[imu]].last_token_ns * 1e-9
+        return max(0.0, newest_s - self.evidence.at_s(SLOW, imu, slot))
+
+    def start_over(self, imu: int) -> None:
+        """Believe of the IMU's offset only what the last seconds say."""
+        self.evidence.take_fast(imu)
+        self.beliefs.stepped(imu)
+        self._views = None
+
     def notice_changes(self) -> list[str]:
         """Names of the IMUs whose fast memory contradicts the slow one, which it then replaces."""
         changed = []
         for imu, name in enumerate(self.names):
             if any(self._contradicted(imu, camera) for camera in self.cameras):
-                self.evidence.take_fast(imu)
+                self.start_over(imu)
                 self.beliefs.moved(imu)
-                self.beliefs.stepped(imu)
-                self._views = None
                 changed.append(name)
         return changed
 

@@ -50,7 +50,8 @@ class _Ring:
 
 class Evidence:
     """``sums`` (2, I, P, 11, 2 L + 1): the slow and the fast memory, lags from -L to L; ``motion_s`` (2, I,
-    P): the seconds of motion in each. I is fixed; P grows."""
+    P): the seconds of motion in each; ``moment`` (2, I, P): those times the stamps they were at. I is fixed;
+    P grows."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class Evidence:
         self.pose = _Ring(torch.zeros(0, parts, size, width, device=device), torch.zeros(0, dtype=torch.long))
         self.sums = torch.zeros(2, imus, 0, parts, 2 * max_lag + 1, device=device)
         self.motion_s = torch.zeros(2, imus, 0)
+        self.moment = torch.zeros(2, imus, 0, dtype=torch.double)
 
     def add_person(self, slot: int, head: int) -> None:
         """Start a person in ``slot`` (a new one or one that is free again) whose first token is ``head``."""
@@ -79,14 +81,17 @@ class Evidence:
             self.pose.head = _grown(self.pose.head, grow, 0)
             self.sums = _grown(self.sums, grow, 2)
             self.motion_s = _grown(self.motion_s, grow, 2)
+            self.moment = _grown(self.moment, grow, 2)
         self.pose.clear(slot, head)
         self.sums[:, :, slot] = 0
         self.motion_s[:, :, slot] = 0
+        self.moment[:, :, slot] = 0
 
     def take_fast(self, imu: int) -> None:
         """Let the fast memory replace the slow one: what was believed of ``imu`` no longer holds."""
         self.sums[SLOW, imu] = self.sums[FAST, imu]
         self.motion_s[SLOW, imu] = self.motion_s[FAST, imu]
+        self.moment[SLOW, imu] = self.moment[FAST, imu]
 
     def see_imus(self, imus: list[int], first: list[int], tokens: list[Tensor], people: list[int]) -> None:
         """New tokens of several IMUs, each (n, width) from its token ``first`` on, n at most SPARE.
@@ -99,7 +104,7 @@ class Evidence:
         similarity = (everything @ rows.T).unflatten(1, shape)
         done = 0
         for imu, start, new in zip(imus, first, tokens, strict=True):
-            self._forget(imu, float(new.norm(dim=-1).sum()) * self.token_s, people)
+            self._forget(imu, float(new.norm(dim=-1).sum()) * self.token_s, start * self.token_s, people)
             self.imu.write(imu, start, new)
             own = similarity[done : done + len(new)]
             done += len(new)
@@ -122,12 +127,18 @@ class Evidence:
             done += new.shape[1]
             self.sums[:, :, person] += self._diagonals(own, start, self.imu)
 
-    def _forget(self, imu: int, motion_s: float, people: list[int]) -> None:
+    def at_s(self, memory: int, imu: int, person: int) -> float:
+        """The mean time, on the IMU's stamps, of the motion behind the evidence; there must be some."""
+        return float(self.moment[memory, imu, person]) / float(self.motion_s[memory, imu, person])
+
+    def _forget(self, imu: int, motion_s: float, at_s: float, people: list[int]) -> None:
         for memory, tau in enumerate(self.memories_s):
             keep = math.exp(-motion_s / tau)
             self.sums[memory, imu] *= keep
             self.motion_s[memory, imu] *= keep
+            self.moment[memory, imu] *= keep
         self.motion_s[:, imu, people] += motion_s
+        self.moment[:, imu, people] += motion_s * at_s
 
     def _diagonals(self, similarity: Tensor, first: int, other: _Ring) -> Tensor:
         """Sums (R, parts, 2 L + 1) over the n tokens from ``first`` on of their similarities (n, R, parts,

@@ -48,6 +48,7 @@ class Source(BaseModel):
     stamps: Literal["lsl", "arrival", "own"] = "lsl"
     nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
     wears: Part | None = None
+    clock_group: str | None = None
 
     @field_validator("axes")
     @classmethod

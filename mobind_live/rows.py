@@ -45,6 +45,7 @@ class ImuRow(Row):
     timeline: ImuTimeline = field(default_factory=ImuTimeline)
     arrived_ns: int = 0
     motion: float = 0.0
+    moved_s: float = 0.0  # seconds of full motion so far
     _turn: float = 0.0
     _shake: float = 0.0
 
@@ -56,6 +57,7 @@ class ImuRow(Row):
         self._shake = keep * self._shake + (1 - keep) * float(np.mean(unrest**2))
         level = max(math.sqrt(self._turn) / _TURN_RAD_S, math.sqrt(self._shake) / _SHAKE_G)
         self.motion = min(1.0, max(0.0, (level - _REST) / (1 - _REST)))
+        self.moved_s += self.motion * len(acc_g) * _STEP_S
 
 
 @dataclass(slots=True)

@@ -162,6 +162,8 @@ class Offset(Message):
     answer is right, ``second_peak_ratio`` the runner-up's height over the peak's, ``evidence_s`` the
     seconds of motion behind it. ``reference_ns``, ``offset_s`` and ``rate_ppm`` map stamps:
     ``offset(t_cam) = offset_s + rate_ppm * 1e-6 * (t_cam - reference_ns) * 1e-9``.
+    ``rate_sigma_ppm`` is the standard deviation of ``rate_ppm``, which is 0 before there is enough to tell.
+    ``alarm`` is a sentence for half a minute after the offset has stepped.
     ``clock_offset_s`` and ``clock_drift_ppm`` repeat the device clock's own mapping, which is apart.
     """
 
@@ -181,11 +183,38 @@ class Offset(Message):
     weights: np.ndarray
     clock_offset_s: float = 0.0
     clock_drift_ppm: float = 0.0
+    rate_sigma_ppm: float = 0.0
+    alarm: str = ""
     simulated: bool = False
 
     @property
     def topic(self) -> str:
         return f"v1/out/offset/{self.stream}/{self.camera}/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraOffset(Message):
+    """How far one camera's stamps are ahead of another's: ``t_stream = t_camera + offset_s``, found from the
+    IMUs that both see move. The fields are those of ``offset``."""
+
+    type_name: ClassVar[str] = "camera_offset"
+
+    camera: str
+    t_ns: int
+    offset_s: float
+    sigma_s: float
+    p: float
+    verdict: Verdict
+    second_peak_ratio: float
+    evidence_s: float
+    lags_s: np.ndarray
+    weights: np.ndarray
+    alarm: str = ""
+    simulated: bool = False
+
+    @property
+    def topic(self) -> str:
+        return f"v1/out/camera_offset/{self.stream}/{self.camera}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,6 +375,13 @@ TOPICS = (
     Topic(pattern="v1/cam/<id>/preview/", message=Preview, rate="5 Hz", queue=2, recorded=False),
     Topic(pattern="v1/imu/<id>/", message=Imu, rate="10-50 Hz", queue=10_000, recorded=True),
     Topic(pattern="v1/out/offset/<imu>/<cam>/", message=Offset, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(
+        pattern="v1/out/camera_offset/<cam>/<cam>/",
+        message=CameraOffset,
+        rate="2 Hz",
+        queue=1_000,
+        recorded=True,
+    ),
     Topic(pattern="v1/out/binding/<imu>/", message=Binding, rate="2 Hz", queue=1_000, recorded=True),
     Topic(pattern="v1/out/action/<subject>/", message=Action, rate="2 Hz", queue=1_000, recorded=True),
     Topic(pattern="v1/health/<process>/", message=Health, rate="2 Hz", queue=1_000, recorded=True),
@@ -370,6 +406,7 @@ ARRAYS: dict[str, dict[str, tuple[str, tuple[str | int, ...]]]] = {
         "quaternion": ("<f4", ("0|N", 4)),
     },
     "offset": {"lags_s": ("<f4", ("L",)), "weights": ("<f4", ("L",))},
+    "camera_offset": {"lags_s": ("<f4", ("L",)), "weights": ("<f4", ("L",))},
 }
 
 

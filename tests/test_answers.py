@@ -7,7 +7,7 @@ import pytest
 import torch
 from rig import EPOCH_NS
 
-from mobind_live.answers import DRIFT_AFTER_S, STALE_NS, Answers, _History, with_alarms
+from mobind_live.answers import STALE_NS, Answers, with_alarms
 from mobind_live.driver import StreamSpec
 from mobind_live.engine import Engine
 from mobind_live.models.encoders import Binder, Sizes
@@ -72,23 +72,6 @@ def test_what_is_not_sure_is_no_alarm(verdict: Verdict) -> None:
     assert alarms(unsure) == [""]
     sure = bound("b", "left_forearm", "left_shank")
     assert alarms(unsure, sure)[1] == "b sits on left_forearm, not on left_shank"
-
-
-def test_drift_is_the_slope_of_the_offsets_once_they_span_enough() -> None:
-    history = _History()
-    for second in range(round(DRIFT_AFTER_S)):
-        history.add(second, 0.5 + 40e-6 * second)
-    assert history.drift_ppm() == 0
-    for second in range(round(DRIFT_AFTER_S), 200):
-        history.add(second, 0.5 + 40e-6 * second)
-    assert history.drift_ppm() == pytest.approx(40)
-
-
-def test_a_step_of_the_offset_starts_the_drift_anew() -> None:
-    history = _History()
-    for second in range(400):
-        history.add(second, 0.5 if second < 200 else 1.5 + 10e-6 * second)
-    assert history.drift_ppm() == pytest.approx(10)
 
 
 # --- with an engine that has heard one IMU and one camera ---

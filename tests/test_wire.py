@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mobind_live.schema import (
     Action,
     Binding,
+    CameraOffset,
     Candidate,
     Health,
     Imu,
@@ -74,6 +75,23 @@ def offset() -> Offset:
     )
 
 
+def camera_offset() -> CameraOffset:
+    return CameraOffset(
+        stream="side",
+        camera="front",
+        t_ns=1,
+        offset_s=0.5,
+        sigma_s=0.01,
+        p=0.99,
+        verdict=Verdict.OK,
+        second_peak_ratio=0.1,
+        evidence_s=8.0,
+        lags_s=np.linspace(-1, 1, 5, dtype=np.float32),
+        weights=np.full(5, 0.2, np.float32),
+        alarm="stepped",
+    )
+
+
 def binding() -> Binding:
     return Binding(
         stream="left",
@@ -114,6 +132,7 @@ EXAMPLES: tuple[Message, ...] = (
     pose(),
     pose(0),
     offset(),
+    camera_offset(),
     binding(),
     health(),
     Preview(stream="front", t_ns=1, image_size=(640, 360), jpeg=np.arange(10, dtype=np.uint8)),

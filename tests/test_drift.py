@@ -1,0 +1,65 @@
+"""The drift of an offset from its independent estimates, and the alarm when it steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mobind_live.drift import ALARM_S, EVERY_S, PRIOR_PPM, Estimate, OffsetCourse, line
+
+
+def estimates(seed: int, seconds: float, ppm: float, error_s: float = 0.003) -> np.ndarray:
+    """(N, 3), as often as a sensor that always moves gives them."""
+    at_s = np.arange(0, seconds, EVERY_S)
+    noise = np.random.default_rng(seed).normal(0, error_s, len(at_s))
+    return np.stack([at_s + 1e5, 0.5 + ppm * 1e-6 * at_s + noise, np.full(len(at_s), 0.01)], axis=1)
+
+
+@pytest.mark.parametrize(("seconds", "within_ppm"), [(180.0, 30.0), (600.0, 5.0)])
+@pytest.mark.parametrize("ppm", [-100.0, 0.0, 40.0])
+def test_the_drift_is_found_and_its_error_is_known(seconds: float, within_ppm: float, ppm: float) -> None:
+    found = [line(estimates(seed, seconds, ppm)) for seed in range(20)]
+    errors = np.array([one.rate_ppm - ppm for one in found])
+    assert np.percentile(np.abs(errors), 75) < within_ppm
+    assert np.mean(np.abs(errors) < 3 * np.array([one.sigma_ppm for one in found])) > 0.85
+
+
+def test_outliers_count_little() -> None:
+    points = estimates(0, 600.0, 40.0)
+    points[::8, 1] += 0.08
+    assert line(points).rate_ppm == pytest.approx(40.0, abs=10.0)
+
+
+def test_without_enough_to_tell_there_is_no_drift() -> None:
+    for few in (np.zeros((0, 3)), estimates(0, 40.0, 90.0)):
+        assert (line(few).rate_ppm, line(few).sigma_ppm) == (0.0, PRIOR_PPM)
+    noisy = line(estimates(0, 80.0, 0.0, error_s=0.1))
+    assert abs(noisy.rate_ppm) < PRIOR_PPM, "a guess stays within what clocks do"
+
+
+def test_estimates_are_an_interval_of_motion_apart() -> None:
+    course = OffsetCourse()
+    assert [moved_s for moved_s in np.arange(0, 40, 1.0) if course.due(moved_s)] == [0.0, 12.0, 24.0, 36.0]
+
+
+def test_a_step_is_an_alarm_for_a_while_and_starts_the_drift_anew() -> None:
+    course = OffsetCourse()
+    for row in estimates(0, 180.0, 40.0):
+        course.sure(Estimate(*row))
+        assert not course.add(Estimate(*row))
+    assert course.line.rate_ppm != 0
+    course.sure(Estimate(2e5, 1.75, 0.01))
+    assert course.alarm(2e5).startswith("stepped by +1.2")
+    assert "to +1.750 s" in course.alarm(2e5 + ALARM_S - 1)
+    assert course.alarm(2e5 + ALARM_S + 1) == ""
+    assert course.line.rate_ppm == 0
+
+
+def test_a_small_step_shows_in_two_estimates_and_one_alone_is_none() -> None:
+    points = [Estimate(*row)._replace(sigma_s=0.001) for row in estimates(1, 240.0, 10.0, error_s=0.001)]
+    course = OffsetCourse()
+    odd = points[10]._replace(offset_s=points[10].offset_s + 0.09)
+    assert not any(course.add(p) for p in [*points[:10], odd, *points[11:15]])
+    course = OffsetCourse()
+    stepped = [p._replace(offset_s=p.offset_s + 0.09) if n >= 15 else p for n, p in enumerate(points)]
+    assert [n for n, p in enumerate(stepped) if course.add(p)] == [16]

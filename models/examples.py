@@ -48,16 +48,18 @@ class Example:
         return tuple(name for n, name in enumerate(MODALITIES) if there[:, n].any())
 
     def __add__(self, other: Example) -> Example:
-        """Both together; a counter-example that the other's example covers is none."""
+        """Both together; a counter-example that the other's example covers is none, and what both have counts
+        once."""
         recordings = tuple(dict.fromkeys([*self.recordings, *other.recordings]))
         parts = []
-        for one, rest in ((self, other), (other, self)):
+        for first, one, rest in ((True, self, other), (False, other, self)):
             number = np.array([recordings.index(name) for name in one.recordings])[one.recording]
             theirs = np.array([recordings.index(name) for name in rest.recordings])[rest.recording]
-            same = number[:, None] == theirs[rest.mine]
-            covered = same & (np.abs(one.start[:, None] - rest.start[rest.mine]) < WINDOW)
-            again = same & (one.start[:, None] == rest.start[rest.mine]) & (one is other)
-            keep = np.where(one.mine, ~again.any(axis=1), ~covered.any(axis=1))
+            same = number[:, None] == theirs
+            apart = np.abs(one.start[:, None] - rest.start)
+            covered = (same & rest.mine & (apart < WINDOW)).any(axis=1) & ~one.mine
+            again = (same & (one.mine[:, None] == rest.mine) & (apart == 0)).any(axis=1)
+            keep = ~covered if first else ~covered & ~again
             parts.append((one.seen[keep], one.mine[keep], number[keep], one.start[keep]))
         seen, mine, recording, start = (np.concatenate(column) for column in zip(*parts, strict=True))
         return Example(

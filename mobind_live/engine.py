@@ -21,7 +21,8 @@ from mobind_live.timeline import RESET_NS
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
-CHANGE_NATS = 10.0
+BELIEF_NATS = 10.0  # of which something is believed that the last seconds may contradict
+STEP_NATS, MOVE_NATS = 5.0, 8.0  # by which they must, for another lag, or for another place
 CHANGE_MOTION_S = 2.5
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
 
@@ -240,14 +241,11 @@ class Engine:
         slots = [row.slot for row in self._people(camera)]
         if not slots or float(self.evidence.motion_s[FAST, imu, slots].max()) < CHANGE_MOTION_S:
             return False
-        scale = self.calibration.scale
-        slow = scale * self.evidence.sums[SLOW, imu, slots].cpu().numpy()
-        fast = scale * self.evidence.sums[FAST, imu, slots].cpu().numpy()
-        place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
-        if slow[place, part, lag] < CHANGE_NATS:
-            return False
-        near = fast[place, part, max(0, lag - 3) : lag + 4].max()
-        return float(fast.max() - max(near, 0.0)) > CHANGE_NATS and near < 0
+        slow, fast = (
+            self.calibration.scale * self.evidence.sums[memory, imu, slots].cpu().numpy()
+            for memory in (SLOW, FAST)
+        )
+        return contradicted(slow, fast)
 
     def _people(self, camera: str) -> list[Track]:
         """The tracks of ``camera`` of which there is anything to say."""
@@ -292,6 +290,24 @@ class Engine:
 def _clock(spec: StreamSpec) -> str:
     """What IMUs of one clock have in common: a group, or nothing but the name."""
     return f"group {spec.clock_group}" if spec.clock_group else f"imu {spec.name}"
+
+
+def contradicted(slow: np.ndarray, fast: np.ndarray) -> bool:
+    """Whether the last seconds' logits ``fast`` (P, 11, L) speak against what ``slow`` believes: for another
+    lag, whoever wears the sensor and where, or for another place while little is left of the old one.
+
+    Only differences count: what is lower for every lag and place says nothing.
+    """
+    place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
+    if slow[place, part, lag] - float(np.median(slow)) < BELIEF_NATS:
+        return False
+    near = slice(max(0, lag - 3), lag + 4)
+    here, then = float(fast[place, part, near].max()), float(fast[:, :, near].max())
+    now = float(np.delete(fast, np.r_[near], axis=2).max())
+    if now - then > STEP_NATS:
+        return True
+    level = float(np.median(fast))
+    return then - here > MOVE_NATS and here - level < (then - level) / 2
 
 
 def calibration(model: Binder) -> Calibration:

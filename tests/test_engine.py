@@ -11,7 +11,7 @@ import torch
 from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
 
 from mobind_live.driver import StreamSpec
-from mobind_live.engine import Engine, unbroken
+from mobind_live.engine import Engine, contradicted, unbroken
 from mobind_live.kinematics.devices import CameraSpec, ImuSpec
 from mobind_live.kinematics.scene import SceneConfig
 from mobind_live.models import checkpoint
@@ -399,3 +399,21 @@ def test_a_message_is_cut_where_the_stream_begins_anew() -> None:
     stamps = np.array([5, 0, 10, RESET_NS + 11, RESET_NS + 12, 4 * RESET_NS])
     assert [list(rows) for rows in unbroken(stamps)] == [[1, 0, 2], [3, 4], [5]]
     assert [list(rows) for rows in unbroken(stamps[:0])] == [[]]
+
+
+def tip(place: tuple[int, int], lag: int, height: float) -> np.ndarray:
+    logits = np.random.default_rng(0).normal(0, 0.5, (2, 11, 101))
+    logits[place] += np.maximum(height - (np.arange(101) - lag) ** 2, 0)
+    return logits
+
+
+def test_a_step_and_a_move_contradict_what_was_believed_and_noise_does_not() -> None:
+    slow = tip((0, 4), 30, 60.0)
+    for low in (0.0, -30.0):
+        assert not contradicted(slow, low + tip((0, 4), 31, 12.0))
+        assert not contradicted(slow, low + tip((0, 4), 30, 0.0)), "the last seconds say nothing"
+        assert contradicted(slow + low, low + tip((0, 4), 30, 6.0) + tip((0, 4), 80, 20.0)), "another lag"
+        assert contradicted(slow, low + tip((1, 6), 80, 20.0)), "another lag and wearer"
+        assert not contradicted(slow, low + tip((0, 4), 30, 20.0) + tip((0, 4), 80, 20.0)), "not yet"
+        assert contradicted(slow, low + tip((0, 6), 30, 20.0)), "another limb"
+        assert not contradicted(low + tip((0, 4), 30, 5.0), tip((1, 6), 80, 20.0)), "nothing was believed"

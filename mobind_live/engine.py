@@ -88,7 +88,7 @@ class Engine:
         acc, gyro = message.acc_m_s2.astype(np.float64), message.gyro_rad_s.astype(np.float64)
         for n in unbroken(message.t_ns):
             if row.timeline.push(message.t_ns[n], acc[n], gyro[n]) and row.timeline.next is not None:
-                row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
+                row.restart(row.timeline.next // Rolling.steps_per_token)
                 self.rolling.reset_imu(row.slot)
                 self.evidence.imu.clear(row.slot, row.start)
 
@@ -111,7 +111,7 @@ class Engine:
             else:
                 keypoints = np.zeros((17, 3))
             if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
-                row.start, row.out = row.timeline.next // Rolling.steps_per_token, 0
+                row.restart(row.timeline.next // Rolling.steps_per_token)
                 self.rolling.reset_person(row.slot)
                 self.evidence.add_person(row.slot, row.start)
             if abs(message.t_ns - row.seen_ns) > GONE_NS:
@@ -165,10 +165,9 @@ class Engine:
         people = [row.slot for row in self.tracks.values() if row.out > 0 and not row.gone]
         for row, own_acc, own_gyro in zip(rows, acc, gyro, strict=True):
             row.feel(own_acc, own_gyro)
-        placed = [row.place(new * row.motion) for row, new in zip(rows, tokens, strict=True)]
-        self.evidence.see_imus(
-            [row.slot for row in rows], [first for first, _ in placed], [new for _, new in placed], people
-        )
+        placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
+        moved = [row.motion * new for row, (_, new) in zip(rows, placed, strict=True)]
+        self.evidence.see_imus([row.slot for row in rows], [first for first, _ in placed], moved, people)
 
     def _encode_people(self, rows: list[Track]) -> None:
         keypoints = np.stack([row.timeline.take(self.block) for row in rows])

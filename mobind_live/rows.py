@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from mobind_live.models.centre import Centre
 from mobind_live.models.rolling import Rolling
 from mobind_live.timeline import STEP_NS, ImuTimeline, PoseTimeline
 
@@ -27,15 +28,21 @@ class Row:
     start: int = 0
     out: int = 0
     last_token_ns: int = 0
+    centre: Centre = field(default_factory=Centre)
 
     def place(self, tokens: torch.Tensor) -> tuple[int, torch.Tensor]:
-        """The first token's place in time, and the ``tokens`` (..., n, width) that mean something."""
+        """The first token's place in time, and those of ``tokens`` (..., n, width) that mean something, less
+        what the stream always says."""
         first = self.start + self.out - Rolling.lookahead
         count = tokens.shape[-2]
         self.out += count
         self.last_token_ns = (first + count - 1) * TOKEN_NS
         early = min(count, max(0, self.start - first))
-        return first + early, tokens[..., early:, :]
+        return first + early, self.centre.step(tokens[..., early:, :])
+
+    def restart(self, start: int) -> None:
+        """Begin anew at the token ``start``: the stream did."""
+        self.start, self.out, self.centre = start, 0, Centre()
 
 
 @dataclass(slots=True)

@@ -5,8 +5,9 @@ the same all the time, and agrees with whatever else is the same all the time, a
 tells one moment from another. It is a mean over the last 20 s or so, as far as there are any, so that a
 stream goes on as it began; until 2 s have come it is drawn to zero.
 
-On bench5 (weights of stage 3): forearms of 20 s excerpts within 0.2 s .64 without and .83 with, parts of whole
-takes .64 and .77. On the odd subjects' clips of UTD-MHAD, which are shorter than the mean: .954 and .951.
+On bench5 (weights of stage 3): forearms of 20 s excerpts within 0.2 s .64 without and .83 with, parts of
+whole takes .64 and .77. On the odd subjects' clips of UTD-MHAD, which are
+shorter than the mean: .954 and .951.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ class Network:
         return self.model.embed_pose(torch.as_tensor(features))[0].numpy()
 
     def score(self, imu: np.ndarray, pose: np.ndarray, low: int, high: int) -> np.ndarray:
-        """The log-likelihood up to a constant: what training made the sum of the products mean, of tokens less
-        what their stream always says (``models.centre``; here all of it is there to be averaged).
+        """The log-likelihood up to a constant: what training made the sum of the products mean, of tokens
+        less what their stream always says (``models.centre``; here all of it is there to be averaged).
 
         Training compares lags at which equally much overlaps. Where less does, the sum is raised by the root
         of what is missing: on the odd subjects of UTD-MHAD (8 s of joined clips, +-4 s, weights that saw

@@ -13,6 +13,7 @@ from mobind_live.binding import Calibration, CameraPosterior, Likelihood
 from mobind_live.ties import Ties
 from mobind_live.wearers import Wearers
 
+_HEARD_S = 8.0  # seconds of motion from which on evidence speaks for others, too
 _MOST = 10.0  # nats between what is believed most and least
 
 
@@ -56,15 +57,19 @@ class Beliefs:
         """Every IMU's posterior in every camera."""
         own = {c: [binding.likelihood(s, self.calibration) for s in e.sums] for c, e in cameras.items()}
         said = {
-            camera: [self._message(imu, camera, given) for imu, given in enumerate(each)]
+            camera: [
+                self._message(imu, camera, given, float(cameras[camera].motion_s[imu].max(initial=0.0)))
+                for imu, given in enumerate(each)
+            ]
             for camera, each in own.items()
         }
         self.ties.update(said, {c: e.motion_s.max(axis=1, initial=0.0) for c, e in cameras.items()})
         return {c: self._view(c, e, own[c], said) for c, e in cameras.items()}
 
-    def _message(self, imu: int, camera: str, given: Likelihood) -> np.ndarray:
-        """What IMU and camera together know of their lag, whoever is in view."""
-        live = binding.lag_message(given, self.calibration)
+    def _message(self, imu: int, camera: str, given: Likelihood, motion_s: float) -> np.ndarray:
+        """What IMU and camera together know of their lag, whoever is in view. After a few seconds of motion
+        several may be wrong alike, so that they are heard by and by."""
+        live = min(1.0, motion_s / _HEARD_S) * binding.lag_message(given, self.calibration)
         return live + self.lag[imu, camera] if (imu, camera) in self.lag else live
 
     def _view(

@@ -12,8 +12,8 @@ from rich.console import Console
 from mobind_live import config
 from mobind_live.bus import Subscriber
 from mobind_live.clock import host_now_ns
-from mobind_live.table import render
-from mobind_live.view import RigView
+from mobind_live.terminal.table import render
+from mobind_live.terminal.view import RigView
 
 _WATCH_S = 6
 _WIDTH, _HEIGHT = 118, 40

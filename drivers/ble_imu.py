@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from mobind_live.ble_form import BleForm
-from mobind_live.ble_profiles import profiles, recognize
+from mobind_live.bluetooth.form import BleForm
+from mobind_live.bluetooth.packets import Decoder, Samples, join
+from mobind_live.bluetooth.profiles import profiles, recognize
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
     Context,
@@ -28,11 +29,10 @@ from mobind_live.driver import (
     Part,
     StreamSpec,
 )
-from mobind_live.lines import BadLine
-from mobind_live.packets import Decoder, Samples, join
+from mobind_live.serial.lines import BadLine
 
 if TYPE_CHECKING:
-    from mobind_live.ble_link import Link
+    from mobind_live.bluetooth.link import Link
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Driver:
         self.counters = Counters()
 
     def __enter__(self) -> Self:
-        from mobind_live.ble_link import Link  # bleak takes its time to import
+        from mobind_live.bluetooth.link import Link  # bleak takes its time to import
 
         config = self._config
         _announce(self._name, config.profile)
@@ -165,7 +165,7 @@ def reading(stream: str, arrived: list[tuple[int, Samples]]) -> ImuReading:
 
 def discover() -> list[Found]:
     """What advertises under a name, those with a known profile first. Raises DeviceError."""
-    from mobind_live.ble_link import advertisers
+    from mobind_live.bluetooth.link import advertisers
 
     found = []
     for device, data in asyncio.run(advertisers()):

@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from mobind_live import lsl
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
     Context,
@@ -25,9 +24,10 @@ from mobind_live.driver import (
     ImuReading,
     StreamSpec,
 )
-from mobind_live.lsl import Advert, LslError
-from mobind_live.lsl_channels import LayoutError, channels_of, layout
-from mobind_live.lsl_stream import Opened, Source
+from mobind_live.lsl import liblsl as lsl
+from mobind_live.lsl.channels import LayoutError, channels_of, layout
+from mobind_live.lsl.liblsl import Advert, LslError
+from mobind_live.lsl.stream import Opened, Source
 
 log = logging.getLogger(__name__)
 

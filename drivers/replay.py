@@ -29,7 +29,7 @@ from mobind_live.driver import (
     RigFolder,
     StreamSpec,
 )
-from mobind_live.files import ImuFile, KeypointFile, rate_hz, read_imu, read_keypoints
+from mobind_live.files.recordings import ImuFile, KeypointFile, rate_hz, read_imu, read_keypoints
 from mobind_live.schema import Message, Pose
 
 KEYPOINTS_FILE = "keypoints.csv"

@@ -109,7 +109,7 @@ def check(
         streams = ", ".join(spec.name for spec in rig.streams())
         typer.echo(f"{path}: ok; rig {rig.name}, devices {', '.join(rig.devices)}; streams {streams}")
         if probe:
-            from mobind_live.probe import run as run_probe
+            from mobind_live.terminal.probe import run as run_probe
 
             raise typer.Exit(run_probe(rig, console=Console()))
 
@@ -167,7 +167,7 @@ def monitor(
     with _user_errors():
         from rich.console import Console
 
-        from mobind_live import monitor as watch
+        from mobind_live.terminal import monitor as watch
 
         raise typer.Exit(watch.run(topic, connect, console=Console(), raw=raw))
 
@@ -355,7 +355,7 @@ def sync(
         from rich.console import Console
 
         from mobind_live import sync as syncing
-        from mobind_live.pose import PoseOptions
+        from mobind_live.camera.pose import PoseOptions
 
         request = syncing.Request(
             imus=tuple(imu or ()),
@@ -412,9 +412,9 @@ def enroll(
     with _user_errors():
         from rich.console import Console
 
-        from mobind_live import enroll as enrolling
         from mobind_live import sync as syncing
-        from mobind_live.pose import PoseOptions
+        from mobind_live.binding import enroll as enrolling
+        from mobind_live.camera.pose import PoseOptions
 
         files = syncing.Request(
             imus=tuple(imu or ()),

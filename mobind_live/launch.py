@@ -14,15 +14,16 @@ from pathlib import Path
 
 from rich import console as rich_console
 
-from mobind_live import console, registry
+from mobind_live import registry
 from mobind_live.bus import Proxy, Publisher, Subscriber
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DriverConfig
 from mobind_live.models.errors import ModelError
-from mobind_live.preflight import Preflight
 from mobind_live.process import Hopeless, Link, Target
 from mobind_live.serve import serve
 from mobind_live.supervisor import ProcessSpec, Supervisor
+from mobind_live.terminal import console
+from mobind_live.terminal.preflight import Preflight
 
 _WATCHED = ("v1/health/", "v1/out/", "v1/sim/truth/")
 
@@ -50,8 +51,8 @@ def run_worker(link: Link, rig: Rig) -> None:
 
 def run_lsl(link: Link, rig: Rig) -> None:
     """The process that offers the answers as LSL streams."""
-    from mobind_live import lsl_out  # liblsl: only where it is wanted
-    from mobind_live.lsl import LslError
+    from mobind_live.lsl import outlets as lsl_out  # liblsl: only where it is wanted
+    from mobind_live.lsl.liblsl import LslError
 
     with (
         Subscriber(lsl_out.TOPICS, link.boot.subscribe) as receiver,

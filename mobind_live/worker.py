@@ -11,12 +11,12 @@ from threading import Event
 import numpy as np
 import torch
 
-from mobind_live.actions import Actions
-from mobind_live.answers import Answers
+from mobind_live.binding.actions import Actions
+from mobind_live.binding.answers import Answers
+from mobind_live.binding.engine import Engine
 from mobind_live.bus import Receiver, Sender
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig
-from mobind_live.engine import Engine
 from mobind_live.health import Heartbeat
 from mobind_live.models import actions as action_models
 from mobind_live.models import checkpoint

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-from mobind_live.answers import Answers
+from mobind_live.binding.answers import Answers
+from mobind_live.binding.engine import Engine
 from mobind_live.driver import StreamSpec
 from mobind_live.drivers.simulator import reading
-from mobind_live.engine import Engine
 from mobind_live.kinematics.devices import ImuPacket
 from mobind_live.kinematics.scene import Scene, SceneConfig
 from mobind_live.models.encoders import Binder

@@ -7,9 +7,9 @@ import pytest
 import torch
 from rig import EPOCH_NS
 
-from mobind_live.answers import STALE_NS, Answers, with_alarms
+from mobind_live.binding.answers import STALE_NS, Answers, with_alarms
+from mobind_live.binding.engine import Engine
 from mobind_live.driver import StreamSpec
-from mobind_live.engine import Engine
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Binding, Health, Imu, Offset, Pose, StreamHealth, Verdict
 

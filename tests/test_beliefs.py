@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live import priors
-from mobind_live.beliefs import Beliefs, CameraSums
-from mobind_live.binding import Calibration, CameraPosterior
+from mobind_live.binding import priors
+from mobind_live.binding.beliefs import Beliefs, CameraSums
+from mobind_live.binding.posterior import Calibration, CameraPosterior
+from mobind_live.binding.ties import Ties
 from mobind_live.schema import PARTS
-from mobind_live.ties import Ties
 
 P, LAGS, HALF = len(PARTS), 201, 100
 CALIBRATION = Calibration(scale=1.0, nobody=1.0)

@@ -322,7 +322,7 @@ def test_a_case_gives_figures_and_its_cost_and_the_json_is_flat(tmp_path: Path) 
 
 def test_stages_are_told_by_whose_code_runs() -> None:
     body = "def work(seen):\n while seen['evidence'] < 3: sum(range(1000))"
-    module: dict[str, object] = {"__name__": "mobind_live.evidence"}
+    module: dict[str, object] = {"__name__": "mobind_live.binding.evidence"}
     exec(body, module)  # a module of that name that does nothing but take time
     with cost.stages() as seen:
         module["work"](seen)  # type: ignore[operator]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobind_live import binding
-from mobind_live.assignment import one_to_one
-from mobind_live.binding import (
+from mobind_live.binding import posterior as binding
+from mobind_live.binding.assignment import one_to_one
+from mobind_live.binding.posterior import (
     Calibration,
     CameraPosterior,
     fuse_parts,

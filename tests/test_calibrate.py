@@ -16,11 +16,11 @@ from rich.console import Console
 
 from mobind_live.bench.errors import BenchError
 from mobind_live.bench.scenes import Case, Plan
-from mobind_live.binding import Calibration
+from mobind_live.binding.engine import TOKEN_S
+from mobind_live.binding.posterior import Calibration
 from mobind_live.calibrate import fit, reliability, run
 from mobind_live.calibrate.outcomes import KINDS, Outcomes, outcomes
 from mobind_live.calibrate.snapshots import Snapshot, View, gathered
-from mobind_live.engine import TOKEN_S
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.schema import PARTS

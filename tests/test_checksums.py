@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from mobind_live.checksums import CHECKSUMS, Name
+from mobind_live.samples.checksums import CHECKSUMS, Name
 
 
 @pytest.mark.parametrize("name", CHECKSUMS)

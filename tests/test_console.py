@@ -12,12 +12,12 @@ import pytest
 from rich.console import Console
 from test_wire import binding, health, imu, offset
 
-from mobind_live import console as terminal
 from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Action, Message, StreamHealth, Truth, Verdict, WornTruth
-from mobind_live.table import render, sparkline
-from mobind_live.view import Note, RigView
+from mobind_live.terminal import console as terminal
+from mobind_live.terminal.table import render, sparkline
+from mobind_live.terminal.view import Note, RigView
 
 SECOND = 1_000_000_000
 STREAMS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.drift import ALARM_S, EVERY_S, PRIOR_PPM, Estimate, OffsetCourse, line
+from mobind_live.binding.drift import ALARM_S, EVERY_S, PRIOR_PPM, Estimate, OffsetCourse, line
 
 
 def estimates(seed: int, seconds: float, ppm: float, error_s: float = 0.003) -> np.ndarray:

@@ -10,14 +10,14 @@ import pytest
 import torch
 from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
 
+from mobind_live.binding.engine import Engine, contradicted, unbroken
+from mobind_live.binding.timeline import RESET_NS
 from mobind_live.driver import StreamSpec
-from mobind_live.engine import Engine, contradicted, unbroken
 from mobind_live.kinematics.devices import CameraSpec, ImuSpec
 from mobind_live.kinematics.scene import SceneConfig
 from mobind_live.models import checkpoint
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Imu, Pose, Verdict
-from mobind_live.timeline import RESET_NS
 
 SECONDS = 28.0
 SHIFT_S = 1.237

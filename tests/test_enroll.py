@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from takes import Take, take
 from typer.testing import CliRunner, Result
 
-from mobind_live.actions import Actions
+from mobind_live.binding.actions import Actions
+from mobind_live.binding.engine import Engine
+from mobind_live.binding.example_windows import Samples, look, of_imus, of_person, starts
 from mobind_live.cli import app
 from mobind_live.config import load as load_rig
 from mobind_live.driver import StreamSpec
-from mobind_live.engine import Engine
-from mobind_live.example_windows import Samples, look, of_imus, of_person, starts
 from mobind_live.models import actions, example_file
 from mobind_live.models.actions import DAILY, WINDOW, ActionNet, ActionSizes
 from mobind_live.models.encoders import Binder, Sizes

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from mobind_live.fields import Record, check_scale, record_name
-from mobind_live.lines import BadLine
+from mobind_live.samples.fields import Record, check_scale, record_name
+from mobind_live.serial.lines import BadLine
 
 NAMES = ("t_ms", "ax", "ay", "az", "gx", "gy", "gz")
 

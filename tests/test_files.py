@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobind_live.files import FileError, rate_hz, read_imu, read_keypoints
-from mobind_live.units import axes_matrix
+from mobind_live.files.recordings import FileError, rate_hz, read_imu, read_keypoints
+from mobind_live.samples.units import axes_matrix
 
 G = 9.80665
 DEG = np.pi / 180

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 from test_wire import EXAMPLES, health, imu, offset
 
-from mobind_live import monitor
 from mobind_live.bus import BusError, Intake, MemoryBus
-from mobind_live.monitor import Watch, is_whole, render, summary
+from mobind_live.terminal import monitor
+from mobind_live.terminal.monitor import Watch, is_whole, render, summary
 
 SECOND = 1_000_000_000
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from takes import imu_text, take
 
-from mobind_live import plausible
-from mobind_live.columns import HintError, Hints, parse_columns, parse_units
-from mobind_live.files import FileError, read_imu
-from mobind_live.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
+from mobind_live.files import plausible
+from mobind_live.files.columns import HintError, Hints, parse_columns, parse_units
+from mobind_live.files.recordings import FileError, read_imu
+from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
 
 SECONDS = 12.0
 ROWS = take({"arm": ("left_forearm", 0.0), "chest": ("chest", 0.0)}, SECONDS, seed=5).imus

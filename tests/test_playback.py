@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mobind_live.playback import Playback, Player
+from mobind_live.camera.playback import Playback, Player
 
 
 @dataclass

@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 from test_wire import binding, health, offset
 
-from mobind_live import preflight
 from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
-from mobind_live.preflight import Preflight, State, judge
 from mobind_live.schema import Binding, Health, Message, Offset, Received, StreamHealth, Verdict
-from mobind_live.view import RigView
+from mobind_live.terminal import preflight
+from mobind_live.terminal.preflight import Preflight, State, judge
+from mobind_live.terminal.view import RigView
 
 IMU = StreamSpec(name="left", kind="imu", nominal_hz=50, clock="device", wears="left_forearm")
 CAM = StreamSpec(name="front", kind="cam", nominal_hz=30)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mobind_live import probe
 from mobind_live.config import load
+from mobind_live.terminal import probe
 
 RIG = "devices:\n  mine: {driver_path: my_driver.py}\n"
 

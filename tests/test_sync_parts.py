@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.progress import Progress
 
-from mobind_live.files import FileError, ImuFile
-from mobind_live.pose import People, PoseOptions
+from mobind_live.camera.pose import People, PoseOptions
+from mobind_live.camera.video import VideoError
+from mobind_live.files.recordings import FileError, ImuFile
 from mobind_live.sync import drift, traces, video
 from mobind_live.sync.recording import Recording
-from mobind_live.video import VideoError
 
 FPS = 30
 OPTIONS = PoseOptions(model="none-pose.pt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.ticks import Places, Wrap, spread
+from mobind_live.samples.ticks import Places, Wrap, spread
 
 MS = 1_000_000
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mobind_live import v4l2
+from mobind_live.camera import v4l2
+from mobind_live.camera.v4l2 import Mode
 from mobind_live.drivers.camera import Config, discover
-from mobind_live.v4l2 import Mode
 
 FOURCC = {name: int.from_bytes(name.encode(), "little") for name in ("MJPG", "YUYV")}
 SIZES = {"MJPG": [(1920, 1080), (1280, 720)], "YUYV": [(640, 480)]}

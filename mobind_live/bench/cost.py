@@ -19,11 +19,11 @@ _MODULES = {
     "mobind_live.models.rolling": "encode",
     "mobind_live.models.encoders": "encode",
     "mobind_live.models.features": "encode",
-    "mobind_live.evidence": "evidence",
-    "mobind_live.binding": "posterior",
-    "mobind_live.answers": "posterior",
-    "mobind_live.wearers": "posterior",
-    "mobind_live.actions": "actions",
+    "mobind_live.binding.evidence": "evidence",
+    "mobind_live.binding.posterior": "posterior",
+    "mobind_live.binding.answers": "posterior",
+    "mobind_live.binding.wearers": "posterior",
+    "mobind_live.binding.actions": "actions",
     "mobind_live.models.actions": "actions",
 }
 _READOUT = ("view", "notice_changes")  # what of the engine itself belongs to the posterior
@@ -66,9 +66,13 @@ def _stage(frame: FrameType | None) -> str:
             return _MODULES[name]
         if name.startswith(_OTHERS):
             return ""
-        if name == "mobind_live.engine" and frame.f_code.co_name in _READOUT:
+        if name == "mobind_live.binding.engine" and frame.f_code.co_name in _READOUT:
             return "posterior"
-        engine |= name in ("mobind_live.engine", "mobind_live.timeline", "mobind_live.rows")
+        engine |= name in (
+            "mobind_live.binding.engine",
+            "mobind_live.binding.timeline",
+            "mobind_live.binding.rows",
+        )
         frame = frame.f_back
     return "rest" if engine else ""
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mobind_live.actions import Actions
-from mobind_live.answers import Answers
 from mobind_live.bench.scenes import Case
+from mobind_live.binding.actions import Actions
+from mobind_live.binding.answers import Answers
+from mobind_live.binding.engine import Engine
 from mobind_live.driver import ImuReading, StreamSpec
-from mobind_live.engine import Engine
 from mobind_live.kinematics.devices import ImuPacket
 from mobind_live.kinematics.imu import GRAVITY_M_S2
 from mobind_live.kinematics.scene import Scene, person_name

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mobind_live import binding
-from mobind_live.assignment import one_to_one
 from mobind_live.bench.judge import TOLERANCE_S
-from mobind_live.binding import Calibration, CameraPosterior
+from mobind_live.binding import posterior as binding
+from mobind_live.binding.assignment import one_to_one
+from mobind_live.binding.engine import TOKEN_S
+from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.calibrate.snapshots import Snapshot, View
-from mobind_live.engine import TOKEN_S
 
 KINDS = ("offset", "wearer", "part")
 FLOOR_P = 1e-4  # a wrong answer costs no more than this probability of the truth does

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mobind_live import engine
 from mobind_live.bench.errors import BenchError, must_be_writable
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import drawn
+from mobind_live.binding import engine
 from mobind_live.calibrate import fit, reliability
 from mobind_live.calibrate.outcomes import Outcomes, outcomes
 from mobind_live.calibrate.reliability import Curve

@@ -11,7 +11,7 @@ import torch
 
 from mobind_live.bench.play import Moment, Player
 from mobind_live.bench.scenes import Case
-from mobind_live.engine import TOKEN_S
+from mobind_live.binding.engine import TOKEN_S
 from mobind_live.models import checkpoint
 from mobind_live.schema import PARTS, Truth
 

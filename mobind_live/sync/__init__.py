@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mobind_live.columns import HintError
-from mobind_live.files import FileError, ImuFile, read_keypoints
+from mobind_live.camera.pose import PoseError
+from mobind_live.camera.video import VideoError
+from mobind_live.files.columns import HintError
+from mobind_live.files.recordings import FileError, ImuFile, read_keypoints
 from mobind_live.models.errors import ModelError
-from mobind_live.pose import PoseError
 from mobind_live.sync.recording import Recording, of_file
 from mobind_live.sync.request import Request, about, length_s, read_imus
-from mobind_live.video import VideoError
 
 if TYPE_CHECKING:  # torch loads only when all files have been read
     from mobind_live.sync.solve import Found

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mobind_live import words
-from mobind_live.files import FileError, ImuFile
+from mobind_live.files.recordings import FileError, ImuFile
 from mobind_live.schema import Verdict
 from mobind_live.sync import traces
 from mobind_live.sync.recording import Recording
 from mobind_live.sync.solve import Found
+from mobind_live.terminal import words
 
 _WIDTH_IN, _ROW_IN, _HEAD_IN, _FOOT_IN = 15.0, 2.15, 1.0, 0.55
 _INK, _FAINT, _GRID = "#22303c", "#7b8794", "#e4e8ec"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.files import KeypointFile
+from mobind_live.files.recordings import KeypointFile
 from mobind_live.schema import KEYPOINTS, Pose
 
 CAMERA = "camera"  # its name towards the engine

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mobind_live import words
-from mobind_live.csv_table import FileError
+from mobind_live.files.csv_table import FileError
 from mobind_live.schema import Verdict
 from mobind_live.sync.solve import Found
-from mobind_live.table import VERDICT_STYLE
+from mobind_live.terminal import words
+from mobind_live.terminal.table import VERDICT_STYLE
 
 _NAME = 16  # the longest part of a name that fits beside the rest in 80 columns
 

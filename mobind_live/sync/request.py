@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mobind_live.columns import HintError, Hints, parse_columns, parse_units
-from mobind_live.files import FileError, ImuFile, rate_hz, read_imu
-from mobind_live.pose import PoseOptions
+from mobind_live.camera.pose import PoseOptions
+from mobind_live.files.columns import HintError, Hints, parse_columns, parse_units
+from mobind_live.files.recordings import FileError, ImuFile, rate_hz, read_imu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from mobind_live.answers import Answers
+from mobind_live.binding.answers import Answers
+from mobind_live.binding.engine import TOKEN_S, CameraView, Engine
 from mobind_live.driver import StreamSpec
-from mobind_live.engine import TOKEN_S, CameraView, Engine
-from mobind_live.files import ImuFile
+from mobind_live.files.recordings import ImuFile
 from mobind_live.models.encoders import Binder
 from mobind_live.schema import PARTS, Binding, Imu, Offset, Verdict
 from mobind_live.sync import drift

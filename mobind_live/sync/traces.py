@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.files import ImuFile
+from mobind_live.files.recordings import ImuFile
 from mobind_live.schema import KEYPOINTS
 from mobind_live.sync.recording import Recording
 

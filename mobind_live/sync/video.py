@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from mobind_live import video
-from mobind_live.files import FileError
-from mobind_live.playback import Playback, Player
-from mobind_live.pose import Finder, PoseOptions, YoloPose
+from mobind_live.camera import video
+from mobind_live.camera.playback import Playback, Player
+from mobind_live.camera.pose import Finder, PoseOptions, YoloPose
+from mobind_live.files.recordings import FileError
 from mobind_live.schema import KEYPOINTS
 from mobind_live.sync.recording import CAMERA, Recording
 

@@ -1,0 +1,210 @@
+"""The engine's beliefs as messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mobind_live.binding import posterior as binding
+from mobind_live.binding.actions import Actions
+from mobind_live.binding.beliefs import CameraView
+from mobind_live.binding.drift import Estimate, OffsetCourse
+from mobind_live.binding.engine import TOKEN_S, Engine
+from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.ties import Tie
+from mobind_live.binding.wearers import Seat
+from mobind_live.schema import PARTS, Binding, CameraOffset, Candidate, Health, Message, Offset, Verdict
+
+STALE_NS = 3_000_000_000
+MOST_CANDIDATES = 5
+
+
+class Answers:
+    """Turns an engine's state into messages. Keeps the wearers' names and the offsets' histories."""
+
+    def __init__(self, engine: Engine, actions: Actions | None = None) -> None:
+        self.engine = engine
+        self.actions = actions
+        self._courses: dict[tuple[str, str], OffsetCourse] = {}
+        self._clocks: dict[str, tuple[float, float]] = {}
+        half = engine.lags // 2
+        self._lags_s = (np.arange(-half, half + 1) * TOKEN_S).astype(np.float32)
+
+    def note_health(self, message: Health) -> None:
+        """Remember each stream's clock mapping, which offsets report beside their own."""
+        for stream in message.streams:
+            self._clocks[stream.stream] = (stream.clock_offset_s, stream.clock_drift_ppm)
+
+    def messages(self, now_ns: int) -> list[Message]:
+        """Every answer there is, at host time ``now_ns``."""
+        engine = self.engine
+        views = {camera: engine.view(camera) for camera in engine.cameras}
+        offsets = [
+            self._offset(imu, camera, view, index, now_ns)
+            for camera, view in views.items()
+            for index, imu in enumerate(engine.names)
+        ]
+        cameras = [
+            self._camera_offset(*pair, tie, now_ns)
+            for pair, tie in engine.beliefs.ties.found.items()
+            if set(pair) <= views.keys()
+        ]
+        bindings = [self._binding(index, imu, views, now_ns) for index, imu in enumerate(engine.names)]
+        named = with_alarms(self._named(bindings))
+        acting = self.actions.messages(named, offsets, now_ns) if self.actions else []
+        return [*offsets, *cameras, *named, *acting]
+
+    def _stale(self, imu: str, camera: str | None, now_ns: int) -> bool:
+        engine = self.engine
+        arrivals = [engine.imus[imu].arrived_ns]
+        if camera is not None:
+            arrivals.append(engine.camera_arrived_ns[camera])
+        return any(now_ns - arrived > STALE_NS for arrived in arrivals)
+
+    def _offset(self, imu: str, camera: str, view: CameraView, index: int, now_ns: int) -> Offset:
+        engine = self.engine
+        given = view.posteriors[index]
+        found = binding.offset(given, view.evidence[index], engine.calibration.scale, TOKEN_S)
+        verdict = binding.verdict(
+            found.p, given.p_none, given.motion_s, engine.moving(imu), self._stale(imu, camera, now_ns)
+        )
+        reference_ns = engine.imus[imu].last_token_ns - round(found.offset_s * 1e9)
+        sigma_s = engine.calibration.sigma * found.sigma_s
+        course = self._courses.setdefault((imu, camera), OffsetCourse())
+        if verdict is Verdict.OK:
+            self._follow(course, index, camera, Estimate(reference_ns * 1e-9, found.offset_s, sigma_s))
+        # What the evidence says is about the mean of its times; the answer is about now.
+        drifted_s = (
+            course.line.rate_ppm * 1e-6 * engine.stale_s(index, camera) if course.line.rate_ppm else 0.0
+        )
+        clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
+        weights = given.lag if given.lags.size else np.full(engine.lags, 1 / engine.lags)
+        return Offset(
+            stream=imu,
+            camera=camera,
+            t_ns=now_ns,
+            offset_s=found.offset_s + drifted_s,
+            sigma_s=sigma_s,
+            p=found.p,
+            verdict=verdict,
+            reference_ns=reference_ns,
+            rate_ppm=course.line.rate_ppm,
+            rate_sigma_ppm=course.line.sigma_ppm,
+            alarm=course.alarm(reference_ns * 1e-9),
+            second_peak_ratio=found.second_peak_ratio,
+            evidence_s=given.motion_s,
+            lags_s=self._lags_s,
+            weights=weights.astype(np.float32),
+            clock_offset_s=clock_offset_s,
+            clock_drift_ppm=clock_drift_ppm,
+            simulated=engine.simulated,
+        )
+
+    def _follow(self, course: OffsetCourse, index: int, camera: str, sure: Estimate) -> None:
+        """Take a sure offset into its course, with what the last seconds alone say, if it is time for it."""
+        course.sure(sure)
+        if not course.due(self.engine.imus[self.engine.names[index]].moved_s):
+            return
+        recent = self.engine.recent_offset(index, camera)
+        if recent is not None and course.add(Estimate(*recent)):
+            self.engine.start_over(index)
+
+    def _camera_offset(self, ahead: str, behind: str, tie: Tie, now_ns: int) -> CameraOffset:
+        engine = self.engine
+        offset_s, sigma_s = tie.tokens * TOKEN_S, tie.sigma * TOKEN_S
+        stale = any(now_ns - engine.camera_arrived_ns[camera] > STALE_NS for camera in (ahead, behind))
+        moving = any(engine.moving(imu) for imu in engine.names)
+        verdict = binding.verdict(tie.p, 0.0, tie.motion_s, moving, stale)
+        course = self._courses.setdefault((ahead, behind), OffsetCourse())
+        if verdict is Verdict.OK:
+            course.sure(Estimate(now_ns * 1e-9, offset_s, sigma_s))
+        return CameraOffset(
+            stream=ahead,
+            camera=behind,
+            t_ns=now_ns,
+            offset_s=offset_s,
+            sigma_s=sigma_s,
+            p=tie.p,
+            verdict=verdict,
+            second_peak_ratio=tie.ratio,
+            evidence_s=tie.motion_s,
+            lags_s=self._lags_s,
+            weights=tie.weights.astype(np.float32),
+            alarm=course.alarm(now_ns * 1e-9),
+            simulated=engine.simulated,
+        )
+
+    def _binding(self, index: int, imu: str, views: dict[str, CameraView], now_ns: int) -> Binding:
+        engine = self.engine
+        given = {camera: view.posteriors[index] for camera, view in views.items()}
+        part = binding.fuse_parts(list(given.values()))
+        tracks = {c: p.tracks[int(p.wearer.argmax())] for c, p in given.items() if _sure(p)}
+        best = max(given.values(), key=lambda p: (_tested(p), p.wearer.max(initial=0.0)), default=None)
+        p_wearer = float(best.wearer.max(initial=0.0)) if best else 0.0
+        p_none = min((p.p_none for p in given.values()), default=1.0)
+        motion_s = best.motion_s if best else 0.0
+        state = (p_none, motion_s, engine.moving(imu), self._stale(imu, None, now_ns))
+        return Binding(
+            stream=imu,
+            t_ns=now_ns,
+            wearer="",
+            tracks=tracks,
+            p_wearer=p_wearer,
+            wearer_verdict=binding.verdict(p_wearer, *state),
+            part=PARTS[part.best] if part.p > 0 else "",
+            p_part=part.p,
+            part_verdict=binding.verdict(part.p, *state),
+            p_none=p_none,
+            candidates=_candidates(given),
+            expected_part=engine.specs[imu].wears or "",
+            simulated=engine.simulated,
+        )
+
+    def _named(self, bindings: list[Binding]) -> list[Binding]:
+        seats: dict[str, set[Seat]] = {
+            b.stream: set(b.tracks.items()) if b.wearer_verdict is Verdict.OK else set() for b in bindings
+        }
+        names = self.engine.beliefs.wearers.update(seats)
+        return [replace(b, wearer=names.get(b.stream, "")) for b in bindings]
+
+
+def _sure(given: CameraPosterior) -> bool:
+    return _tested(given) and float(given.wearer.max(initial=0.0)) >= binding.OK_P
+
+
+def _tested(given: CameraPosterior) -> bool:
+    return given.motion_s >= binding.MIN_MOTION_S
+
+
+def _candidates(given: dict[str, CameraPosterior]) -> tuple[Candidate, ...]:
+    """The most probable (camera, track, part), over all cameras."""
+    every = [
+        Candidate(camera=camera, track=track, part=PARTS[part], p=float(p))
+        for camera, posterior in given.items()
+        for track, row in zip(posterior.tracks, posterior.place, strict=True)
+        for part, p in enumerate(row)
+    ]
+    return tuple(sorted(every, key=lambda c: -c.p)[:MOST_CANDIDATES])
+
+
+def with_alarms(bindings: list[Binding]) -> list[Binding]:
+    """The bindings with a sentence where what was found contradicts what the YAML expects."""
+    found = {b.stream: b.part for b in bindings if b.part_verdict is Verdict.OK}
+    expected = {b.stream: b.expected_part for b in bindings}
+    return [replace(b, alarm=_alarm(b, found, expected)) for b in bindings]
+
+
+def _alarm(binding_: Binding, found: dict[str, str], expected: dict[str, str]) -> str:
+    imu, want = binding_.stream, binding_.expected_part
+    if not want:
+        return ""
+    if binding_.wearer_verdict is Verdict.UNBOUND:
+        return f"{imu} is on nobody in view"
+    here = found.get(imu, want)
+    if here == want:
+        return ""
+    for other, its in found.items():
+        if other != imu and its == want and expected[other] == here:
+            return f"{imu} and {other} are swapped: {imu} sits on {here}, {other} on {want}"
+    return f"{imu} sits on {here}, not on {want}"

@@ -1,0 +1,150 @@
+"""From the evidence of all IMUs in all cameras to their posteriors: what one knows helps the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mobind_live.binding import posterior as binding
+from mobind_live.binding import priors
+from mobind_live.binding.assignment import one_to_one
+from mobind_live.binding.posterior import Calibration, CameraPosterior, Likelihood
+from mobind_live.binding.ties import Ties
+from mobind_live.binding.wearers import Wearers
+
+_HEARD_S = 8.0  # seconds of motion from which on evidence speaks for others, too
+_MOST = 10.0  # nats between what is believed most and least
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSums:
+    """The evidence in one camera: ``sums`` (I, P, 11, L) of its ``tracks``, and ``motion_s`` (I, P) behind
+    it."""
+
+    tracks: tuple[int, ...]
+    sums: np.ndarray
+    motion_s: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """All IMUs' posteriors in one camera, the evidence sums (I, P, 11, L) they came from, and what those say
+    alone."""
+
+    posteriors: list[CameraPosterior]
+    evidence: np.ndarray
+    own: list[Likelihood]
+
+
+@dataclass(slots=True)
+class Beliefs:
+    """What outlives the evidence, for IMUs numbered as their ``names`` and ``groups`` (of one clock each).
+
+    ``lag`` keeps what ended tracks have taught of the lag of (IMU, camera), ``part`` of where an IMU sits,
+    ``wearers`` which IMUs were on one body; ``ties`` are the offsets between cameras.
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    calibration: Calibration
+    ties: Ties
+    lag: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    part: dict[int, np.ndarray] = field(default_factory=dict)
+    wearers: Wearers = field(default_factory=Wearers)
+
+    def views(self, cameras: Mapping[str, CameraSums]) -> dict[str, CameraView]:
+        """Every IMU's posterior in every camera."""
+        own = {c: [binding.likelihood(s, self.calibration) for s in e.sums] for c, e in cameras.items()}
+        said = {
+            camera: [
+                self._message(imu, camera, given, float(cameras[camera].motion_s[imu].max(initial=0.0)))
+                for imu, given in enumerate(each)
+            ]
+            for camera, each in own.items()
+        }
+        self.ties.update(said, {c: e.motion_s.max(axis=1, initial=0.0) for c, e in cameras.items()})
+        return {c: self._view(c, e, own[c], said) for c, e in cameras.items()}
+
+    def _message(self, imu: int, camera: str, given: Likelihood, motion_s: float) -> np.ndarray:
+        """What IMU and camera together know of their lag, whoever is in view. After a few seconds of motion
+        several may be wrong alike, so that they are heard by and by."""
+        live = min(1.0, motion_s / _HEARD_S) * binding.lag_message(given, self.calibration)
+        return live + self.lag[imu, camera] if (imu, camera) in self.lag else live
+
+    def _view(
+        self, camera: str, sums: CameraSums, own: list[Likelihood], said: dict[str, list[np.ndarray]]
+    ) -> CameraView:
+        alone = [
+            binding.settled(given, self._lag_prior(imu, camera, said), sums.tracks, 0.0, self.calibration)
+            for imu, given in enumerate(own)
+        ]
+        placed = [self._placed(imu, alone, sums.motion_s[imu]) for imu in range(len(alone))]
+        together = [
+            replace(given, motion_s=tested_s(given, motion_s))
+            for given, motion_s in zip(one_to_one(placed), sums.motion_s, strict=True)
+        ]
+        return CameraView(together, sums.sums, own)
+
+    def _lag_prior(self, imu: int, camera: str, said: dict[str, list[np.ndarray]]) -> np.ndarray:
+        """The log-prior (L,) over this IMU's lag in this camera: from tracks that have ended, from the other
+        IMUs of its clock, and from other cameras whose offset to this one is known."""
+        mates = [n for n, group in enumerate(self.groups) if group == self.groups[imu]]
+        others = [said[camera][n] for n in mates if n != imu]
+        for other, each in said.items():
+            by = self.ties.tokens(camera, other)
+            if by is not None:
+                others += [priors.moved(each[n], by) for n in mates]
+        if not others and (imu, camera) not in self.lag:
+            return np.zeros(())
+        return priors.of_lag(self.lag.get((imu, camera), np.zeros(len(said[camera][imu]))), others)
+
+    def _placed(self, imu: int, alone: list[CameraPosterior], motion_s: np.ndarray) -> CameraPosterior:
+        """The posterior, given where the IMU sat on earlier tracks, and where the others of its body are."""
+        given = alone[imu]
+        if not given.tracks:
+            return given
+        name = self.wearers.names.get(self.names[imu])
+        mates = [
+            alone[n]
+            for n, other in enumerate(self.names)
+            if n != imu and name is not None and self.wearers.names.get(other) == name
+        ]
+        prior = priors.of_body(mates, len(given.tracks))[:, None]
+        if imu in self.part:
+            prior = prior + priors.of_parts(given, self.part[imu], motion_s)
+        return binding.tilted(given, prior)
+
+    def end(self, camera: str, track: int, view: CameraView) -> None:
+        """A track has ended; ``view`` is the last one that knew it."""
+        for imu, (given, own) in enumerate(zip(view.posteriors, view.own, strict=True)):
+            if track not in given.tracks:
+                continue
+            lag, part = priors.of_track(given, own, given.tracks.index(track))
+            self.lag[imu, camera] = _kept(self.lag.get((imu, camera)), lag)
+            self.part[imu] = part
+
+    def moved(self, imu: int) -> None:
+        """An IMU sits elsewhere than it did; its clock is what it was."""
+        self.part.pop(imu, None)
+        self.wearers.names.pop(self.names[imu], None)
+
+    def stepped(self, imu: int) -> None:
+        """An IMU's stamps have jumped."""
+        self.lag = {key: kept for key, kept in self.lag.items() if key[0] != imu}
+
+
+def _kept(before: np.ndarray | None, new: np.ndarray) -> np.ndarray:
+    """What several tracks in turn have taught, none of it for ever."""
+    kept = new if before is None else before + new
+    return np.maximum(kept - kept.max(), -_MOST)
+
+
+def tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:
+    """The seconds of motion (P,) behind the answer that is most probable: those of the track it names, or, if
+    it is nobody, those of whoever came last. Who has just come in has shown nothing yet, whatever an earlier
+    track leads to expect."""
+    if not motion_s.size:
+        return 0.0
+    return float(motion_s[given.wearer.argmax()] if given.p_none < 0.5 else motion_s.min())

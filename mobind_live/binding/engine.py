@@ -1,0 +1,329 @@
+"""The worker's inside, without a bus: messages in, evidence kept, answers out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mobind_live.binding import posterior as binding
+from mobind_live.binding.beliefs import Beliefs, CameraSums, CameraView
+from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, Evidence
+from mobind_live.binding.posterior import Calibration
+from mobind_live.binding.rows import ImuRow, Track
+from mobind_live.binding.ties import Ties
+from mobind_live.binding.timeline import RESET_NS
+from mobind_live.driver import StreamSpec
+from mobind_live.models.encoders import TOKEN_HZ, Binder
+from mobind_live.models.losses import IMU_STRIDE
+from mobind_live.models.rolling import Rolling
+from mobind_live.schema import PARTS, Imu, Message, Pose
+
+BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
+TOKEN_S = 1.0 / TOKEN_HZ
+GONE_NS = 1_500_000_000  # a track unseen for so long has ended
+BELIEF_NATS = 10.0  # of which something is believed that the last seconds may contradict
+STEP_NATS, MOVE_NATS = 5.0, 8.0  # by which they must, for another lag, or for another place
+CHANGE_MOTION_S = 2.5
+MOVING = 0.3  # an IMU's motion from which on it counts as moving
+
+
+class Engine:
+    """Keeps everything that a rig's answers rest on. Feed it with ``take``, let it work with ``advance``.
+
+    Live, memory fades, and a track that has gone leaves its place to others. For a recording read whole,
+    ``memories_s`` may be infinite, ``keep_tracks`` keeps what was seen of everybody, and a larger ``block``
+    (steps encoded together) is quicker.
+    """
+
+    def __init__(
+        self,
+        imus: tuple[StreamSpec, ...],
+        model: Binder,
+        max_offset_s: float,
+        device: torch.device,
+        *,
+        memories_s: tuple[float, float] = MEMORIES_S,
+        keep_tracks: bool = False,
+        block: int = BLOCK,
+    ) -> None:
+        self.specs = {spec.name: spec for spec in imus}
+        self.names = tuple(self.specs)
+        self.rolling = Rolling(model, device)
+        self.calibration = calibration(model)
+        max_lag = round(max_offset_s * TOKEN_HZ)
+        self.lags = 2 * max_lag + 1
+        self.evidence = Evidence(
+            len(imus), len(PARTS), model.sizes.embedding, max_lag, TOKEN_HZ, device, memories_s
+        )
+        self.keep_tracks, self.block = keep_tracks, block
+        self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
+        self.tracks: dict[tuple[str, int], Track] = {}
+        self.camera_arrived_ns: dict[str, int] = {}
+        self.simulated = False
+        self.beliefs = Beliefs(self.names, tuple(_clock(spec) for spec in imus), self.calibration, Ties())
+        self._views: dict[str, CameraView] | None = None
+        self._free: list[int] = []
+        self._slots = 0
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras that have sent something."""
+        return tuple(self.camera_arrived_ns)
+
+    # --- what comes in ---
+
+    def take(self, message: Message, now_ns: int) -> None:
+        """Note one message, received at host time ``now_ns``; other types than Imu and Pose are ignored."""
+        if isinstance(message, Imu):
+            self._take_imu(message, now_ns)
+        elif isinstance(message, Pose):
+            self._take_pose(message, now_ns)
+
+    def _take_imu(self, message: Imu, now_ns: int) -> None:
+        row = self.imus.get(message.stream)
+        if row is None:
+            return
+        row.arrived_ns = now_ns
+        self.simulated |= message.simulated
+        acc, gyro = message.acc_m_s2.astype(np.float64), message.gyro_rad_s.astype(np.float64)
+        for n in unbroken(message.t_ns):
+            if row.timeline.push(message.t_ns[n], acc[n], gyro[n]) and row.timeline.next is not None:
+                row.restart(row.timeline.next // Rolling.steps_per_token)
+                self.rolling.reset_imu(row.slot)
+                self.evidence.imu.clear(row.slot, row.start)
+
+    def _take_pose(self, message: Pose, now_ns: int) -> None:
+        self.camera_arrived_ns[message.stream] = now_ns
+        self.simulated |= message.simulated
+        stamp = np.array([message.t_ns])
+        present = {int(track): n for n, track in enumerate(message.track_ids)}
+        for track in present:
+            if (message.stream, track) not in self.tracks:
+                self._begin(message.stream, track)
+        for (camera, track), row in list(self.tracks.items()):
+            if camera != message.stream or (row.gone and track not in present):
+                continue
+            row.gone = False
+            if track in present:
+                row.seen_ns = message.t_ns
+                keypoints = message.keypoints[present[track]].astype(np.float64)
+                keypoints[~np.isfinite(keypoints).all(axis=1)] = 0.0
+            else:
+                keypoints = np.zeros((17, 3))
+            if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
+                row.restart(row.timeline.next // Rolling.steps_per_token)
+                self.rolling.reset_person(row.slot)
+                self.evidence.add_person(row.slot, row.start)
+            if abs(message.t_ns - row.seen_ns) > GONE_NS:
+                row.gone = True
+        if not self.keep_tracks:
+            self._end([key for key, row in self.tracks.items() if row.gone])
+
+    def _begin(self, camera: str, track: int) -> None:
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot = self._slots
+            self._slots += 1
+        self.tracks[camera, track] = Track(slot=slot, camera=camera, track=track)
+        self._views = None
+
+    def _end(self, gone: list[tuple[str, int]]) -> None:
+        """Forget tracks, but keep where and when their wearers' sensors were found."""
+        if not gone:
+            return
+        views = self._all_views()
+        for camera, track in gone:
+            self.beliefs.end(camera, track, views[camera])
+            self._free.append(self.tracks.pop((camera, track)).slot)
+        self._views = None
+
+    # --- work ---
+
+    def advance(self) -> int:
+        """Encode and count whatever is complete; returns how many blocks that was."""
+        blocks = 0
+        while True:
+            waiting = [row for row in self._rows if row.timeline.ready >= self.block]
+            if not waiting:
+                return blocks
+            # The oldest first, so that in a backlog no stream leaves the others behind its ring.
+            until = min(row.timeline.next or 0 for row in waiting) + self.block
+            imus = [r for r in waiting if isinstance(r, ImuRow) and (r.timeline.next or 0) < until]
+            people = [r for r in waiting if isinstance(r, Track) and (r.timeline.next or 0) < until]
+            if imus:
+                self._encode_imus(imus)
+            if people:
+                self._encode_people(people)
+            blocks += len(imus) + len(people)
+            self._views = None
+
+    def _encode_imus(self, rows: list[ImuRow]) -> None:
+        taken = [row.timeline.take(self.block) for row in rows]
+        acc, gyro, valid = (np.stack(values) for values in zip(*taken, strict=True))
+        tokens = self.rolling.imu([row.slot for row in rows], acc, gyro, valid)
+        people = [row.slot for row in self.tracks.values() if row.out > 0 and not row.gone]
+        for row, own_acc, own_gyro in zip(rows, acc, gyro, strict=True):
+            row.feel(own_acc, own_gyro)
+        placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
+        moved = [row.motion * new for row, (_, new) in zip(rows, placed, strict=True)]
+        self.evidence.see_imus([row.slot for row in rows], [first for first, _ in placed], moved, people)
+
+    def _encode_people(self, rows: list[Track]) -> None:
+        keypoints = np.stack([row.timeline.take(self.block) for row in rows])
+        tokens = self.rolling.pose([row.slot for row in rows], keypoints)
+        placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
+        self.evidence.see_people(
+            [row.slot for row in rows], [first for first, _ in placed], [new for _, new in placed]
+        )
+
+    # --- what goes out ---
+
+    def view(self, camera: str) -> CameraView:
+        """Every IMU's posterior in ``camera``, one-to-one over its people's parts."""
+        return self._all_views()[camera]
+
+    def _all_views(self) -> dict[str, CameraView]:
+        if self._views is None:
+            self._views = self.beliefs.views({camera: self._sums(camera) for camera in self.cameras})
+        return self._views
+
+    def _sums(self, camera: str) -> CameraSums:
+        rows = self._people(camera)
+        slots = [row.slot for row in rows]
+        return CameraSums(
+            tuple(row.track for row in rows),
+            self.evidence.sums[SLOW][:, slots].cpu().numpy().astype(np.float64),
+            self.evidence.motion_s[SLOW][:, slots].numpy(),
+        )
+
+    def recent_offset(self, imu: int, camera: str) -> tuple[float, float, float] | None:
+        """The offset as the last seconds alone have it where the IMU is believed to be: the mean of their
+        stamps in s, the offset and its standard deviation. None where there was too little motion."""
+        given = self.view(camera).posteriors[imu]
+        person, part = np.unravel_index(int(given.log_place.argmax()), given.log_place.shape)
+        slot = self.tracks[camera, given.tracks[int(person)]].slot
+        if self.evidence.motion_s[FAST, imu, slot] < CHANGE_MOTION_S:
+            return None
+        curve = self.evidence.sums[FAST, imu, slot, int(part)].cpu().numpy().astype(np.float64)
+        tokens, sigma = binding.peak_near(self.calibration.scale * curve, int(given.lag.argmax()))
+        return self.evidence.at_s(FAST, imu, slot), tokens * TOKEN_S, sigma * TOKEN_S
+
+    def stale_s(self, imu: int, camera: str) -> float:
+        """By how many seconds the motion behind the offset is, on average, older than the newest."""
+        given = self.view(camera).posteriors[imu]
+        if not given.tracks:
+            return 0.0
+        slot = self.tracks[camera, given.tracks[int(given.wearer.argmax())]].slot
+        if self.evidence.motion_s[SLOW, imu, slot] <= 0:
+            return 0.0
+        newest_s = self.imus[self.names[imu]].last_token_ns * 1e-9
+        return max(0.0, newest_s - self.evidence.at_s(SLOW, imu, slot))
+
+    def start_over(self, imu: int) -> None:
+        """Believe of the IMU's offset only what the last seconds say."""
+        self.evidence.take_fast(imu)
+        self.beliefs.stepped(imu)
+        self._views = None
+
+    def notice_changes(self) -> list[str]:
+        """Names of the IMUs whose fast memory contradicts the slow one, which it then replaces."""
+        changed = []
+        for imu, name in enumerate(self.names):
+            if any(self._contradicted(imu, camera) for camera in self.cameras):
+                self.start_over(imu)
+                self.beliefs.moved(imu)
+                changed.append(name)
+        return changed
+
+    def _contradicted(self, imu: int, camera: str) -> bool:
+        slots = [row.slot for row in self._people(camera)]
+        if not slots or float(self.evidence.motion_s[FAST, imu, slots].max()) < CHANGE_MOTION_S:
+            return False
+        slow, fast = (
+            self.calibration.scale * self.evidence.sums[memory, imu, slots].cpu().numpy()
+            for memory in (SLOW, FAST)
+        )
+        return contradicted(slow, fast)
+
+    def _people(self, camera: str) -> list[Track]:
+        """The tracks of ``camera`` of which there is anything to say."""
+        known = self.evidence.sums.shape[2]
+        return [row for row in self.tracks.values() if row.camera == camera and row.slot < known]
+
+    def moving(self, imu: str) -> bool:
+        return self.imus[imu].motion > MOVING
+
+    @property
+    def late(self) -> int:
+        """Samples that came too late to be used, over all streams that are still there."""
+        return sum(row.timeline.late for row in self._rows)
+
+    @property
+    def broken(self) -> int:
+        """Samples that are not numbers, over all streams that are still there."""
+        return sum(row.timeline.broken for row in self._rows)
+
+    @property
+    def _rows(self) -> list[ImuRow | Track]:
+        return [*self.imus.values(), *self.tracks.values()]
+
+    def latencies_s(self, now_ns: int) -> list[float]:
+        """For each IMU in each camera that shows somebody: how old the newest motion in its answers is.
+
+        Streams that are played faster than real time have stamps ahead of the host's clock and are left out.
+        """
+        newest = {
+            camera: max((r.last_token_ns for r in self.tracks.values() if r.camera == camera), default=0)
+            for camera in self.cameras
+        }
+        ages = [
+            (now_ns - min(row.last_token_ns, newest[camera])) * 1e-9
+            for row in self.imus.values()
+            for camera in self.cameras
+            if row.last_token_ns and newest[camera]
+        ]
+        return [age for age in ages if 0 <= age < 60]
+
+
+def _clock(spec: StreamSpec) -> str:
+    """What IMUs of one clock have in common: a group, or nothing but the name."""
+    return f"group {spec.clock_group}" if spec.clock_group else f"imu {spec.name}"
+
+
+def contradicted(slow: np.ndarray, fast: np.ndarray) -> bool:
+    """Whether the last seconds' logits ``fast`` (P, 11, L) speak against what ``slow`` believes: for another
+    lag, whoever wears the sensor and where, or for another place while little is left of the old one.
+
+    Only differences count: what is lower for every lag and place says nothing.
+    """
+    place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
+    if slow[place, part, lag] - float(np.median(slow)) < BELIEF_NATS:
+        return False
+    near = slice(max(0, lag - 3), lag + 4)
+    here, then = float(fast[place, part, near].max()), float(fast[:, :, near].max())
+    now = float(np.delete(fast, np.r_[near], axis=2).max())
+    if now - then > STEP_NATS:
+        return True
+    level = float(np.median(fast))
+    return then - here > MOVE_NATS and here - level < (then - level) / 2
+
+
+def calibration(model: Binder) -> Calibration:
+    """How the evidence of ``model`` becomes log-likelihood."""
+    fitted = model.constants
+    return Calibration(
+        scale=model.log_scale.exp().item() / IMU_STRIDE * fitted.temper,
+        nobody=model.nobody.item() + fitted.nobody,
+        background=fitted.background,
+        most=fitted.most,
+        kin=fitted.kin,
+        sigma=fitted.sigma,
+    )
+
+
+def unbroken(time_ns: np.ndarray) -> list[np.ndarray]:
+    """The rows of stamps (N,), oldest first, cut where a stream would start anew: a stamp far ahead must not
+    have the engine fill all the time until then."""
+    rows = np.argsort(time_ns, kind="stable")
+    return np.split(rows, np.flatnonzero(np.diff(time_ns[rows]) > RESET_NS) + 1)

@@ -1,0 +1,1 @@
+"""Bluetooth Low Energy IMUs: links, packets, known devices."""

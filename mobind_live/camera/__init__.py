@@ -1,0 +1,1 @@
+"""Cameras: frames from any source, stamped, and the people in them."""

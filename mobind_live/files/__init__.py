@@ -1,0 +1,1 @@
+"""Recordings made elsewhere: tables whose columns are recognized."""

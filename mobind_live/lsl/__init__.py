@@ -1,0 +1,1 @@
+"""The Lab Streaming Layer, in and out."""

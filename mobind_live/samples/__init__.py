@@ -1,0 +1,1 @@
+"""From a device's numbers to samples: fields, checksums, units, counters."""

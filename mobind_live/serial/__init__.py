@@ -1,0 +1,1 @@
+"""Serial IMUs: bytes to frames to named numbers."""

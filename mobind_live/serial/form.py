@@ -1,0 +1,210 @@
+"""What the bytes of a serial IMU mean, as its YAML section says it; makes the parser that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from mobind_live.bluetooth.packet_form import PacketForm, RecordForm
+from mobind_live.bluetooth.packets import Decoder
+from mobind_live.driver import DriverConfig
+from mobind_live.samples.fields import Record, check_scale, factor, record_name
+from mobind_live.samples.readings import Convert, Fields, Meaning, Parser, Sample
+from mobind_live.samples.units import TIME_NS, AccUnit, GyroUnit, TimeUnit, axes_matrix
+from mobind_live.serial.frame_form import FrameForm, Join
+from mobind_live.serial.frames import lines
+from mobind_live.serial.lines import (
+    ANGLES,
+    MOTION,
+    BadLine,
+    CsvDecoder,
+    decode_json,
+    decode_key_value,
+    time_unit,
+)
+from mobind_live.serial.profiles import profiles, with_profile
+
+
+class SerialForm(DriverConfig):
+    """``profile`` is a known device: it sets the other keys, and any of them may be set anew.
+
+    Text (``format: csv``, ``json``, ``key_value``): ``columns`` in the order they come (a header line from
+    the device overrides it), or the names that the values have. Names that are not time, acceleration,
+    gyroscope or quaternion are passed over. ``tag``: of CSV lines, only those that begin with this word.
+
+    ``format: binary``: ``frame`` says how frames are told apart, and then ``record`` what one sample holds,
+    or ``packet`` (as in ``ble_imu``) what several do.
+
+    ``scale``: factors for ``acc``, ``gyro``, ``quat``, ``t`` or single fields, before the units count.
+    ``time_bits``: how many bits the device's counter has, where it wraps around. ``axes``: which of the
+    device's axes is x, y and z, as ``[x, -z, y]``. ``angles``: there is no gyroscope, rates come from yaw,
+    pitch and roll in degrees, which turn about these axes, in this order.
+    """
+
+    profile: str | None = None
+    format: Literal["csv", "json", "key_value", "binary"] = "csv"
+    columns: tuple[str, ...] = ("t_ms", *MOTION)
+    tag: str | None = None
+    frame: FrameForm | None = None
+    record: RecordForm | None = None
+    packet: PacketForm | None = None
+    scale: dict[str, float] = Field(default_factory=dict)
+    acc: AccUnit = "g"
+    gyro: GyroUnit = "deg/s"
+    time: TimeUnit | None = None
+    time_bits: int | None = Field(default=None, ge=8, le=64)
+    axes: tuple[str, str, str] = ("x", "y", "z")
+    angles: tuple[str, str, str] | None = None
+    nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_top_of_its_profile(cls, section: Any) -> Any:
+        if not isinstance(section, dict):
+            return section
+        section = with_profile(section)
+        return {"format": "binary", **section} if section.get("frame") else section
+
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, profile: str | None) -> str | None:
+        if profile is not None and profile not in profiles():
+            raise ValueError(f"no profile {profile!r}; there are: {', '.join(profiles())}")
+        return profile
+
+    @field_validator("axes")
+    @classmethod
+    def _right_handed(cls, axes: tuple[str, str, str]) -> tuple[str, str, str]:
+        axes_matrix(axes)
+        return axes
+
+    @field_validator("angles")
+    @classmethod
+    def _each_axis_once(cls, angles: tuple[str, str, str] | None) -> tuple[str, str, str] | None:
+        if angles and sorted(axis.removeprefix("-") for axis in angles) != ["x", "y", "z"]:
+            raise ValueError("must name x, y and z, each once, such as [z, y, x] or [-z, x, y]")
+        return angles
+
+    @field_validator("scale")
+    @classmethod
+    def _factors(cls, scale: dict[str, float]) -> dict[str, float]:
+        check_scale(scale)
+        return scale
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.format != "binary" and (self.frame or self.record or self.packet):
+            raise ValueError(f"frame, record and packet are for format: binary, not {self.format}")
+        if self.format == "binary" and self.frame is None:
+            raise ValueError("frame is missing: how binary frames are told apart")
+        if self.format == "binary" and (self.record is None) == (self.packet is None):
+            raise ValueError("record (one sample in a frame) or packet (several) is needed, one of the two")
+        if self.tag is not None and self.format != "csv":
+            raise ValueError("tag is for format: csv")
+        if self.packet is None:
+            self._check_names()
+        self._check_sizes()
+        return self
+
+    def _check_names(self) -> None:
+        where = "record.fields" if self.record else "columns"
+        missing = [name for name in self.needed if name not in map(record_name, self.names)]
+        if missing:
+            raise ValueError(f"{where} must name {', '.join(self.needed)}; missing: {', '.join(missing)}")
+
+    def _check_sizes(self) -> None:
+        have = self.frame.size if self.frame else None
+        want = Record(self.record.format, self.record.fields).size if self.record else None
+        if have is not None and want is not None and have != want:
+            raise ValueError(
+                f"record.format is of {want} bytes, a sample's frames without checksums of {have}; "
+                "count header and gaps in, as x"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the device's values are called, where a sample is one line or record."""
+        return self.record.fields if self.record else self.columns
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return (*MOTION[:3], *(ANGLES if self.angles else MOTION[3:]))
+
+    @property
+    def tick_ns(self) -> int | None:
+        """What one of the device's stamps counts; None where it sends none."""
+        if self.packet:
+            return self.packet.tick_ns
+        stamp = next((name for name in self.names if record_name(name) == "t"), None)
+        return None if stamp is None else TIME_NS[self.time or time_unit(stamp)]
+
+    @property
+    def clocked(self) -> bool:
+        """Whether the device says when its samples were taken, be it only by counting them."""
+        return self.packet.clocked if self.packet else self.tick_ns is not None
+
+    def parser(self) -> Parser[Any]:
+        """A parser that has seen nothing yet."""
+        if self.frame is None:
+            return Parser(lines(), self._text(), Convert(self._meaning(0)))
+        join, framing = Join(self.frame.begins), self.frame.framing()
+        if self.packet is not None:
+            decode = Decoder(self.packet, self.nominal_hz, self.axes)
+            return Parser(framing, join, lambda packet, received_ns: unpacked(decode, packet, received_ns))
+        assert self.record is not None
+        record = Record(self.record.format, self.record.fields, self.scale)
+
+        def read(frame: bytes) -> Fields | None:
+            whole = join(frame)
+            if whole is not None and len(whole) != record.size:
+                raise BadLine(f"{len(whole)} bytes, expected {record.size}")
+            return None if whole is None else record.read(whole)
+
+        return Parser(framing, read, Convert(self._meaning(record.spans.get("t", 0))))
+
+    def _meaning(self, span: float) -> Meaning:
+        if self.time_bits is not None:
+            span = 2**self.time_bits * factor("t", self.scale)
+        return Meaning(
+            acc=self.acc,
+            gyro=self.gyro,
+            axes=self.axes,
+            period_ns=1e9 / self.nominal_hz,
+            tick_ns=self.tick_ns,
+            span=span,
+            angles=self.angles,
+        )
+
+    def _text(self) -> Callable[[bytes], Fields | None]:
+        csv = CsvDecoder(self.columns, self.tag, self.needed)
+        decode = {"json": decode_json, "key_value": decode_key_value}.get(self.format, csv)
+
+        def read(line: bytes) -> Fields | None:
+            try:
+                fields = decode(line.decode("ascii"))
+            except UnicodeDecodeError as error:
+                raise BadLine("not ASCII text") from error
+            if fields is None or not self.scale:
+                return fields
+            return {name: value * factor(name, self.scale) for name, value in fields.items()}
+
+        return read
+
+
+def unpacked(decode: Decoder, packet: bytes, received_ns: int) -> list[Sample]:
+    """The samples of one packet, one by one. Raises BadLine."""
+    found = decode(packet)
+    if found is None:
+        return []
+    count = len(found.acc_m_s2)
+    return [
+        Sample(
+            received_ns=received_ns,
+            device_ns=None if found.device_ns is None else int(found.device_ns[i]),
+            motion=(*found.acc_m_s2[i].tolist(), *found.gyro_rad_s[i].tolist()),
+            quaternion=None if found.quaternion is None else tuple(found.quaternion[i].tolist()),
+        )
+        for i in range(count)
+    ]

@@ -1,0 +1,218 @@
+"""``mobind-live preflight``: before a session, pass or fail each sensor and camera in plain words.
+
+The whole rig runs, its wearers move, and every stream is held against what the YAML says of it. A stream
+passes when its checks pass; the rig passes when all streams have passed for a few seconds on end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from mobind_live.clock import host_now_ns
+from mobind_live.driver import StreamSpec
+from mobind_live.schema import Binding, Offset, Received, StreamHealth, Verdict
+from mobind_live.terminal import words
+from mobind_live.terminal.view import RigView
+
+MIN_RATE = 0.9  # of the nominal rate
+MAX_LOSS = 0.05
+MAX_AGE_S = 1.0
+STEADY_NS = 3_000_000_000
+_SHOW_EVERY_NS = 500_000_000
+_ASK = "Have every wearer move for some seconds: walk, bend, lift each arm and each leg on its own."
+
+
+class State(StrEnum):
+    """How a stream stands."""
+
+    PASS = "pass"
+    WAIT = "wait"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What there is to say of one stream. WAIT turns into FAIL when time is up."""
+
+    stream: str
+    state: State
+    text: str
+
+
+def judge(view: RigView, now_ns: int) -> list[Finding]:
+    """A finding for each stream of the rig, in the YAML's order; a pure function of what came."""
+    return [_camera(view, s, now_ns) if s.kind == "cam" else _imu(view, s, now_ns) for s in view.streams]
+
+
+def _camera(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
+    alive = _alive(view, spec, now_ns)
+    if alive.state is not State.PASS:
+        return alive
+    sees = any(
+        seen.message.evidence_s > 0 for (_, camera), seen in view.offsets.items() if camera == spec.name
+    )
+    if not sees:
+        return Finding(spec.name, State.WAIT, f"{alive.text}; sees nobody who moves")
+    return alive
+
+
+def _imu(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
+    alive = _alive(view, spec, now_ns)
+    if alive.state is not State.PASS:
+        return alive
+    seen = view.bindings.get(spec.name)
+    if seen is None:
+        return Finding(spec.name, State.WAIT, f"{alive.text}; no answer about it yet")
+    place = _place(seen.message)
+    offsets = [item.message for (imu, _), item in view.offsets.items() if imu == spec.name]
+    time = _time(offsets)
+    states = (place.state, time.state)
+    worst = State.FAIL if State.FAIL in states else State.WAIT if State.WAIT in states else State.PASS
+    return Finding(spec.name, worst, f"{place.text}; {time.text}; {alive.text}")
+
+
+def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
+    """Whether data come, fast enough and whole."""
+    known = view.stream(spec.name)
+    if known is None or known[0].received == 0:
+        ask = "is it switched on, charged and near?" if spec.kind == "imu" else "is it plugged in?"
+        return Finding(spec.name, State.WAIT, f"nothing arrives: {ask}")
+    health, at_ns = known
+    age_s = words.age_s(health, at_ns, now_ns)
+    if age_s is not None and age_s > MAX_AGE_S:
+        return Finding(spec.name, State.WAIT, f"silent for {words.age(age_s)}")
+    rate = f"{health.rate_hz:.1f} Hz"
+    if health.rate_hz < MIN_RATE * health.nominal_hz:
+        return Finding(spec.name, State.WAIT, f"slow: {rate} of {health.nominal_hz:g}")
+    if _lost(health) > MAX_LOSS:
+        return Finding(spec.name, State.WAIT, f"{words.loss(health)} lost: bring it nearer to its receiver")
+    return Finding(spec.name, State.PASS, f"{rate}, {words.loss(health)} lost")
+
+
+def _lost(health: StreamHealth) -> float:
+    return health.lost / max(1, health.received + health.lost)
+
+
+def _place(binding: Binding) -> Finding:
+    """Whether somebody wears it, and where the YAML says."""
+    found, wanted = words.plain(binding.part), words.plain(binding.expected_part)
+    if binding.alarm:
+        return Finding(binding.stream, State.FAIL, words.clean(words.plain(binding.alarm)))
+    if binding.wearer_verdict is Verdict.UNBOUND:
+        return Finding(binding.stream, State.FAIL, "on nobody in view")
+    if Verdict.NO_MOTION in (binding.wearer_verdict, binding.part_verdict):
+        return Finding(binding.stream, State.WAIT, "has not moved enough: have its wearer move")
+    if binding.wearer_verdict is not Verdict.OK:
+        return Finding(binding.stream, State.WAIT, "not yet clear who wears it: move one person at a time")
+    if binding.part_verdict is Verdict.OK:
+        as_said = f", as it should be on {binding.wearer}" if wanted else f" of {binding.wearer}"
+        return Finding(binding.stream, State.PASS, f"on the {found}{as_said}")
+    return Finding(
+        binding.stream,
+        State.WAIT,
+        f"perhaps on the {found} ({100 * binding.p_part:.0f} %): move that limb alone",
+    )
+
+
+def _time(offsets: list[Offset]) -> Finding:
+    """Whether its clock is known against one camera at least."""
+    sure = [offset for offset in offsets if offset.verdict is Verdict.OK]
+    if sure:
+        text = ", ".join(f"{words.offset(offset)} s to {offset.camera}" for offset in sure)
+        return Finding("", State.PASS, f"offset {text}")
+    return Finding("", State.WAIT, "offset not known yet: move in view of a camera")
+
+
+class Preflight:
+    """Where a rig is shown while it is checked; sets ``stop`` when all has passed or time is up."""
+
+    def __init__(
+        self, streams: tuple[StreamSpec, ...], limit_s: float, stop: threading.Event, console: Console
+    ) -> None:
+        self.view = RigView(title="", streams=streams, started_ns=host_now_ns())
+        self.findings: list[Finding] = []
+        self._limit_ns = int(limit_s * 1e9)
+        self._stop = stop
+        self._console = console
+        self._good_since_ns = self.view.started_ns
+        self._next_ns = 0
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._handler = _Notes(console)
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.findings) and all(item.state is State.PASS for item in self.findings)
+
+    def __enter__(self) -> Self:
+        logging.getLogger().addHandler(self._handler)
+        self._console.print(_ASK)
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+        logging.getLogger().removeHandler(self._handler)
+        ended = [
+            Finding(f.stream, State.FAIL if f.state is State.WAIT else f.state, f.text) for f in self.findings
+        ]
+        self._console.print(_table(ended or [Finding("rig", State.FAIL, "stopped before anything came")]))
+        self._console.print(_sentence(ended, simulated=self.view.simulated))
+
+    def feed(self, batch: list[Received]) -> None:
+        now_ns = host_now_ns()
+        self.view.feed(batch, now_ns)
+        if now_ns < self._next_ns:
+            return
+        self._next_ns = now_ns + _SHOW_EVERY_NS
+        self.findings = judge(self.view, now_ns)
+        if not self.passed:
+            self._good_since_ns = now_ns
+        left_ns = self._limit_ns - (now_ns - self.view.started_ns)
+        if left_ns <= 0 or now_ns - self._good_since_ns > STEADY_NS:
+            self._stop.set()
+        left = Text(f"{max(0.0, left_ns * 1e-9):.0f} s left; Ctrl-C ends it", style="dim")
+        self._live.update(Group(_table(self.findings), left), refresh=self._console.is_terminal)
+
+
+class _Notes(logging.Handler):
+    """Warnings of the rig's processes, above the table."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(Text(words.clean(record.getMessage()), style="yellow"))
+
+
+_STYLE = {State.PASS: "green", State.WAIT: "yellow", State.FAIL: "bold red"}
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for item in findings:
+        table.add_row(Text(item.state.value, style=_STYLE[item.state]), item.stream, Text(item.text))
+    return table
+
+
+def _sentence(findings: list[Finding], *, simulated: bool) -> Text:
+    bad = [item.stream for item in findings if item.state is not State.PASS]
+    what = "simulated streams" if simulated else "streams"
+    if findings and not bad:
+        return Text(f"ready: all {len(findings)} {what} pass", style="bold green")
+    return Text(f"not ready: {', '.join(bad) or 'nothing came'}", style="bold red")

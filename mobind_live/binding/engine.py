@@ -300,7 +300,7 @@ def contradicted(slow: np.ndarray, fast: np.ndarray) -> bool:
     place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
     if slow[place, part, lag] - float(np.median(slow)) < BELIEF_NATS:
         return False
-    near = slice(max(0, lag - 3), lag + 4)
+    near = slice(max(0, lag - 3), min(slow.shape[2], lag + 4))
     here, then = float(fast[place, part, near].max()), float(fast[:, :, near].max())
     now = float(np.delete(fast, np.r_[near], axis=2).max())
     if now - then > STEP_NATS:

@@ -121,13 +121,13 @@ def test_a_clock_far_off_its_nominal_rate_is_followed():
     seed=st.integers(0, 10_000), ppm=st.floats(-500, 500), burst=st.integers(1, 25), size=st.integers(1, 60)
 )
 def test_the_output_rises_never_precedes_and_moves_smoothly(seed: int, ppm: float, burst: int, size: int):
-    data = deliver(seed, seconds=25, ppm=ppm, burst=burst)
+    data = deliver(seed, seconds=45, ppm=ppm, burst=burst)
     host_ns = mapped(DeviceClock(HZ), data, size)
     assert len(host_ns) == len(data.capture_ns)
     assert np.all(np.diff(host_ns) > 0)
     assert np.all(host_ns <= data.received_ns + np.arange(len(host_ns)))  # rising, by 1 ns where it must
     # What the mapping learns from is a burst's fastest delivery: it has settled after some 80 of them.
-    settled = np.diff(host_ns - data.capture_ns)[max(int(12 * HZ), 80 * burst) :]
+    settled = np.diff(host_ns - data.capture_ns)[max(20 * HZ, 80 * burst) :]
     assert np.abs(settled).max() < 5e6
 
 

@@ -161,7 +161,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
         points[:, wrist] = points[:, elbow] + 80 * np.stack([np.cos(seen), np.sin(seen)], axis=1)
         offset = round(bench5_data.OFFSETS_S["take_4"][f"{side}_forearm"] * 50)
         rate = np.degrees(np.gradient(angle) * 50)[extra - offset :][:steps]
-        lines = [f"{20 * n}\t0\t1\t0\t0\t0\t{value:.3f}" for n, value in enumerate(rate)]
+        up = 1 + 0.01 * rng.standard_normal(steps)
+        lines = [
+            f"{20 * n}\t0\t{g:.4f}\t0\t0\t0\t{value:.3f}"
+            for n, (g, value) in enumerate(zip(up, rate, strict=True))
+        ]
         header = "Millis\tAccelX\tAccelY\tAccelZ\tGyroX\tGyroY\tGyroZ"
         (folder / f"imu_{side}_arm.csv").write_text("\n".join([header, *lines]))
     names = ",".join(f"{name}_x,{name}_y" for name in KEYPOINTS)

@@ -108,6 +108,7 @@ def test_what_is_commented_out_in_the_template_is_right_too(
     text = re.sub(r"^( *)# ( *)(?=\w+:( |$))", r"\1\2", text, flags=re.MULTILINE)
 
     (tmp_path / "my_weights.safetensors").touch()
+    (tmp_path / "my_actions").mkdir()
 
     rig = load(write_rig(without_recordings(text, tmp_path)))
 

@@ -257,8 +257,8 @@ def immortal() -> Child:
 
 def test_a_process_that_even_a_kill_does_not_end_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
     child = immortal()
-    child.watch(61 * SECOND)
-    assert (child.pid, child.restarts, child.start_at_ns) == (None, 1, 61 * SECOND)
+    child.watch(181 * SECOND)
+    assert (child.pid, child.restarts, child.start_at_ns) == (None, 1, 181 * SECOND)
     assert "is killed, and does not go" in caplog.text
 
 
@@ -281,9 +281,9 @@ def test_a_device_is_named_once_in_its_log_lines(caplog: pytest.LogCaptureFixtur
 def test_time_in_which_the_supervisor_stood_still_is_not_held_against_others() -> None:
     child = immortal()
     child.excuse(30 * SECOND)
-    child.watch(61 * SECOND)
+    child.watch(181 * SECOND)
     assert child.restarts == 0
-    child.watch(91 * SECOND)
+    child.watch(211 * SECOND)
     assert child.restarts == 1
 
 

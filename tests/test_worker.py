@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -122,10 +123,11 @@ def test_it_stops_at_once_with_nothing_heard() -> None:
     assert offsets(heard.messages) == []
 
 
-def test_weights_that_cannot_be_used_are_one_clear_line(tmp_path: object) -> None:
+def test_weights_that_cannot_be_used_are_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "no.safetensors").write_bytes(b"nothing")
     bus = MemoryBus()
     stop = threading.Event()
-    with pytest.raises(CheckpointError, match=r"no\.safetensors: no such weights file"):
+    with pytest.raises(CheckpointError, match=r"no\.safetensors: not usable weights"):
         worker.run(rig(weights=f"{tmp_path}/no.safetensors"), bus.publisher(), bus.subscriber(), stop)
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from mobind_live.bluetooth.form import BleForm
-from mobind_live.bluetooth.packets import Decoder, Samples, join
 from mobind_live.bluetooth.profiles import profiles, recognize
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
@@ -29,7 +28,8 @@ from mobind_live.driver import (
     Part,
     StreamSpec,
 )
-from mobind_live.serial.lines import BadLine
+from mobind_live.samples.limits import BadLine
+from mobind_live.samples.packets import Decoder, Samples, join
 
 if TYPE_CHECKING:
     from mobind_live.bluetooth.link import Link

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from mobind_live.samples.fields import Record, check_scale, record_name
-from mobind_live.serial.lines import BadLine
+from mobind_live.samples.limits import BadLine
 
 NAMES = ("t_ms", "ax", "ay", "az", "gx", "gy", "gz")
 

@@ -23,10 +23,11 @@ from mobind_live.bus import MemoryBus
 from mobind_live.config import ConfigError, load
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers.serial_imu import Config, Driver, reading
+from mobind_live.samples.names import field_name, time_unit
 from mobind_live.samples.readings import Parser, Sample
 from mobind_live.schema import Imu
 from mobind_live.serial.frames import LINE_BYTES
-from mobind_live.serial.lines import HeaderError, field_name, time_unit
+from mobind_live.serial.lines import HeaderError
 from mobind_live.serve import Factory, Service
 
 G = 9.80665

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mobind_live.bluetooth.packet_form import PacketForm
 from mobind_live.bluetooth.profiles import profiles, with_profile
 from mobind_live.driver import DriverConfig
+from mobind_live.samples.packet_form import Hex, PacketForm
 from mobind_live.samples.units import axes_matrix
-from mobind_live.serial.frame_form import Hex
 
 _UUID = re.compile(r"[0-9a-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from mobind_live.samples.names import MOTION, QUATERNION, field_name
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, AccUnit, GyroUnit
-from mobind_live.serial.lines import MOTION, QUATERNION, field_name
 
 # How a channel is named in the YAML: by its place, from 0, or by its label.
 ChannelName = int | str

@@ -12,12 +12,12 @@ from mobind_live.driver import ImuReading, Part
 from mobind_live.lsl import liblsl as lsl
 from mobind_live.lsl.channels import Layout, LayoutError, Wanted, channels_of, layout
 from mobind_live.lsl.liblsl import Advert, LslError
+from mobind_live.samples.limits import MOST_M_S2, MOST_RAD_S
 from mobind_live.samples.units import AccUnit, GyroUnit, axes_matrix
 
 SILENT_S = 10.0  # neither samples nor an answer about its clock: the sender is gone
 FAR_S = 60.0  # stamps further than this from now are not LSL's clock
 FAR_FUTURE_S = 9e9  # int64 nanoseconds hold this
-MOST_M_S2, MOST_RAD_S = 5000.0, 500.0  # beyond what any worn sensor can measure
 MUCH_JITTER = 0.5  # of a sample's period: from here on the user is told
 
 Index = Annotated[int, Field(ge=0)]

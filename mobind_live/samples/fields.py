@@ -10,7 +10,8 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 
-from mobind_live.serial.lines import BadLine, field_name
+from mobind_live.samples.limits import BadLine
+from mobind_live.samples.names import field_name
 
 # What one factor may be given for, and the letter its fields begin with.
 GROUPS = {"acc": "a", "gyro": "g", "quat": "q", "t": "t"}

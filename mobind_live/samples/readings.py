@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from operator import mul
 from typing import Generic, TypeVar
 
+from mobind_live.samples.framing import Framing
+from mobind_live.samples.limits import MOST_M_S2, MOST_RAD_S, BadLine
+from mobind_live.samples.names import ANGLES, MOTION, QUATERNION
 from mobind_live.samples.ticks import Wrap
 from mobind_live.samples.turning import Turned, Turning, from_angles
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, AccUnit, GyroUnit, axes_matrix
-from mobind_live.serial.frames import Framing
-from mobind_live.serial.lines import ANGLES, MOTION, QUATERNION, BadLine
-
-MOST_M_S2, MOST_RAD_S = 5000.0, 500.0  # beyond what any worn sensor can measure: a corrupted number
 
 T = TypeVar("T")
 Fields = Mapping[str, float]

@@ -7,23 +7,17 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mobind_live.bluetooth.packet_form import PacketForm, RecordForm
-from mobind_live.bluetooth.packets import Decoder
 from mobind_live.driver import DriverConfig
 from mobind_live.samples.fields import Record, check_scale, factor, record_name
+from mobind_live.samples.limits import BadLine
+from mobind_live.samples.names import ANGLES, MOTION, time_unit
+from mobind_live.samples.packet_form import PacketForm, RecordForm
+from mobind_live.samples.packets import Decoder
 from mobind_live.samples.readings import Convert, Fields, Meaning, Parser, Sample
 from mobind_live.samples.units import TIME_NS, AccUnit, GyroUnit, TimeUnit, axes_matrix
 from mobind_live.serial.frame_form import FrameForm, Join
 from mobind_live.serial.frames import lines
-from mobind_live.serial.lines import (
-    ANGLES,
-    MOTION,
-    BadLine,
-    CsvDecoder,
-    decode_json,
-    decode_key_value,
-    time_unit,
-)
+from mobind_live.serial.lines import CsvDecoder, decode_json, decode_key_value
 from mobind_live.serial.profiles import profiles, with_profile
 
 

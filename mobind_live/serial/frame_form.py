@@ -5,27 +5,19 @@
 
 from __future__ import annotations
 
-import re
 import struct
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mobind_live.samples.checksums import Name
-from mobind_live.serial.frames import SLIP_END, Framing, Seal, cobs, slip
+from mobind_live.samples.framing import Framing
+from mobind_live.samples.limits import BadLine
+from mobind_live.samples.packet_form import Hex
+from mobind_live.serial.frames import SLIP_END, Seal, cobs, slip
 from mobind_live.serial.headers import Headed, Length
-from mobind_live.serial.lines import BadLine
 
 LONGEST = 4096
-
-
-def _is_hex(text: Any) -> str:
-    if not isinstance(text, str) or not re.fullmatch(r"\s*([0-9A-Fa-f]{2}\s*)*", text):
-        raise ValueError(f"{text!r} is not bytes in hex, in quotes, such as 'AA 55'")
-    return text
-
-
-Hex = Annotated[str, BeforeValidator(_is_hex)]
 
 
 class LengthForm(BaseModel):

@@ -9,36 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from mobind_live.samples.checksums import CHECKSUMS, Name
-from mobind_live.serial.lines import BadLine
+from mobind_live.samples.framing import Frame
+from mobind_live.samples.limits import BadLine
 
 LINE_BYTES = 2048  # a line or frame longer than this is garbage
 SLIP_END, SLIP_ESCAPE, SLIP_ESCAPED_END, SLIP_ESCAPED_ESCAPE = 0xC0, 0xDB, 0xDC, 0xDD
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame without its checksum, and when its last byte came.
-
-    ``whole`` is False for what came before the first separator: it was perhaps cut off where the port was
-    opened.
-    """
-
-    data: bytes
-    received_ns: int
-    whole: bool = True
-
-
-class Framing(Protocol):
-    """``bad_bytes`` counts the bytes of what was given out as BadLine."""
-
-    bad_bytes: int
-
-    def feed(self, data: bytes, received_ns: int) -> Iterator[Frame | BadLine]:
-        """What ``data`` completes, in order; to be read to its end."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mobind_live.serial.frames import Frame, Seal
-from mobind_live.serial.lines import BadLine
+from mobind_live.samples.framing import Frame
+from mobind_live.samples.limits import BadLine
+from mobind_live.serial.frames import Seal
 
 
 @dataclass(frozen=True, slots=True)

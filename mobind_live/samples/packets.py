@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.bluetooth.packet_form import PacketForm
 from mobind_live.samples.checksums import CHECKSUMS
+from mobind_live.samples.limits import MOST_M_S2, MOST_RAD_S, BadLine
+from mobind_live.samples.names import MOTION, QUATERNION
+from mobind_live.samples.packet_form import PacketForm
 from mobind_live.samples.ticks import LONGEST_GAP_S, Places, Wrap, spread
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, axes_matrix
-from mobind_live.serial.lines import MOTION, QUATERNION, BadLine
-
-MOST_M_S2, MOST_RAD_S = 5000.0, 500.0  # beyond what any worn sensor can measure: a corrupted number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

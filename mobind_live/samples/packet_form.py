@@ -5,15 +5,24 @@ A packet is a header (perhaps), then one or more samples, then a checksum (perha
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mobind_live.samples.checksums import CHECKSUMS, Name
 from mobind_live.samples.fields import Record, check_scale, factor, record_name
+from mobind_live.samples.names import MOTION, QUATERNION, time_unit
 from mobind_live.samples.units import TIME_NS, AccUnit, GyroUnit, TimeUnit
-from mobind_live.serial.frame_form import Hex
-from mobind_live.serial.lines import MOTION, QUATERNION, time_unit
+
+
+def _is_hex(text: Any) -> str:
+    if not isinstance(text, str) or not re.fullmatch(r"\s*([0-9A-Fa-f]{2}\s*)*", text):
+        raise ValueError(f"{text!r} is not bytes in hex, in quotes, such as 'AA 55'")
+    return text
+
+
+Hex = Annotated[str, BeforeValidator(_is_hex)]
 
 
 class RecordForm(BaseModel):
@@ -31,7 +40,7 @@ class RecordForm(BaseModel):
 
 
 # Told apart by what it looks like, so that errors are about the one that was meant.
-Sample = Annotated[
+SampleForm = Annotated[
     Annotated[RecordForm, Tag("one")] | Annotated[tuple[RecordForm, ...], Tag("several")],
     Discriminator(lambda sample: "several" if isinstance(sample, (list, tuple)) else "one"),
 ]
@@ -49,7 +58,7 @@ class PacketForm(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sample: Sample
+    sample: SampleForm
     header: RecordForm | None = None
     samples: int | None = Field(default=None, ge=1)
     begins: Hex = ""

@@ -1,0 +1,41 @@
+"""What devices call their values: the fields that a name means, and the unit in a time's name."""
+
+from __future__ import annotations
+
+import re
+
+from mobind_live.samples.units import TimeUnit
+
+MOTION = ("ax", "ay", "az", "gx", "gy", "gz")
+QUATERNION = ("qw", "qx", "qy", "qz")
+ANGLES = ("yaw", "pitch", "roll")
+
+_NAME = re.compile(
+    r"(?:(?P<a>a|acc|accel|accelerometer)|(?P<g>g|gyr|gyro|gyroscope))(?P<axis>[xyz])"
+    r"|(?P<q>q|quat|quaternion)(?P<part>[wxyz])|(?P<t>t|time|timestamp|millis|micros)(?P<unit>s|ms|us|ns)?"
+    r"|(?P<angle>yaw|pitch|roll)"
+)
+
+
+def _plain(name: str) -> str:
+    """Letters only, without a unit in brackets."""
+    return re.sub(r"\(.*?\)|[^a-z]", "", name.lower())
+
+
+def field_name(name: str) -> str | None:
+    """The field that a device's ``name`` means: ``AccelX`` is ax, ``t_ms`` is t; None for any other."""
+    match = _NAME.fullmatch(_plain(name))
+    if match is None:
+        return None
+    if match["t"] or match["angle"]:
+        return "t" if match["t"] else match["angle"]
+    return f"q{match['part']}" if match["q"] else f"{'a' if match['a'] else 'g'}{match['axis']}"
+
+
+def time_unit(name: str) -> TimeUnit:
+    """The unit that a time column's name says, ms where it says none."""
+    plain = _plain(name)
+    match = _NAME.fullmatch(plain)
+    said = match["unit"] if match is not None else None
+    named: dict[str | None, TimeUnit] = {"s": "s", "ms": "ms", "us": "us", "ns": "ns"}
+    return named.get(said, "us" if plain == "micros" else "ms")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mobind_live.models.centre import Centre
 from mobind_live.models.encoders import Binder
 
 IMU_STRIDE = 2  # every second IMU token votes: neighbours say nearly the same
@@ -50,11 +51,15 @@ class Losses:
     person_accuracy: Tensor
 
 
-def binding_loss(model: Binder, batch: Batch, token_weight: float = 0.3) -> Losses:
-    """The losses of one batch, and how often the best candidate names the right part and person."""
+def binding_loss(model: Binder, batch: Batch, *, centred: bool = False, token_weight: float = 0.3) -> Losses:
+    """The losses of one batch, and how often the best candidate names the right part and person.
+    ``centred``: of tokens less their running mean, as they are used."""
     people, sensors = batch.part.shape
-    imu = model.embed_imu(batch.imu.flatten(0, 1)).unflatten(0, (people, sensors))[:, :, ::IMU_STRIDE]
+    imu = model.embed_imu(batch.imu.flatten(0, 1)).unflatten(0, (people, sensors))
     pose = model.embed_pose(batch.pose)
+    if centred:
+        imu, pose = Centre().step(imu), Centre().step(pose)
+    imu = imu[:, :, ::IMU_STRIDE]
     similarity = torch.einsum("bknd,bpmd->bkpnm", imu, pose)
     alive = (torch.arange(imu.shape[2], device=imu.device) * IMU_STRIDE)[None, None] < batch.length[..., None]
     own = _lagged(similarity, alive)

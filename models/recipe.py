@@ -80,6 +80,7 @@ class TrainConfig(Recipe):
     utd_subjects: tuple[int, ...] = (1, 3, 5, 7)
     real_every: int = 0
     start_from: Path | None = None
+    centred: bool = False
     device: str = "auto"
     threads: int = 2
     loaders: int = 1

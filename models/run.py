@@ -50,10 +50,10 @@ def prepare(config: TrainConfig, device: torch.device) -> Run:
     return Run(model, average, optimizer, schedule)
 
 
-def update(run: Run, batch: Batch, device: torch.device) -> Losses:
+def update(run: Run, batch: Batch, config: TrainConfig, device: torch.device) -> Losses:
     """One step. With several processes, each has its own batch and all take the mean gradient."""
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-        losses = binding_loss(run.model, batch)
+        losses = binding_loss(run.model, batch, centred=config.centred)
     run.optimizer.zero_grad(set_to_none=True)
     losses.total.backward()
     if distributed.is_initialized():

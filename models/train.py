@@ -103,7 +103,7 @@ def _go_on(run: Run, config: TrainConfig, fleet: Fleet, state: Path) -> None:
         bar = progress.add_task("train", total=config.steps, completed=run.step, figures="")
         for batch in loader:
             started = time.perf_counter()
-            losses = runs.update(run, batch.to(fleet.device), fleet.device)
+            losses = runs.update(run, batch.to(fleet.device), config, fleet.device)
             run.seconds += time.perf_counter() - started
             runs.remember(run, losses)
             progress.update(bar, completed=run.step, figures=runs.figures(run))

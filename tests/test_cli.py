@@ -9,12 +9,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from mobind_live import __version__, launch
 from mobind_live.bus import BusError
+from mobind_live.camera.pose import PoseError
+from mobind_live.camera.video import VideoError
 from mobind_live.cli import app
+from mobind_live.cli.errors import user_errors
 from mobind_live.config import Rig
+from mobind_live.config_errors import ConfigError
+from mobind_live.files.columns import HintError
+from mobind_live.files.recordings import FileError
+from mobind_live.models.errors import ModelError
+from mobind_live.sync import Files
+from mobind_live.terminal import devices
 
 THREE_LINES = "devices:\n  mine:\n    driver_path: my_driver.py\n"
 
@@ -124,6 +135,41 @@ def test_a_bus_that_is_taken_is_one_line_and_exit_1(
     assert (result.exit_code, result.stderr) == (1, "mobind-live: cannot bind tcp://127.0.0.1:5571\n")
 
 
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        *((kind, 2) for kind in (ConfigError, HintError)),
+        *((kind, 1) for kind in (BusError, FileError, ModelError, PoseError, VideoError)),
+    ],
+)
+def test_each_fault_of_the_user_is_a_line_of_its_own(
+    kind: type[Exception], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended, user_errors():
+        raise kind("a: one\nb: two")
+
+    assert ended.value.exit_code == code
+    assert capsys.readouterr() == ("", "mobind-live: a: one\nmobind-live: b: two\n")
+
+
+def test_a_fault_of_ours_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), user_errors():
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("words", [["sync"], ["enroll", "jump"]])
+def test_ctrl_c_while_a_recording_is_read_is_exit_130_and_no_traceback(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(files: Files) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Files, "sensors", interrupted)
+    result = call(*words, "--keypoints", "k.csv")
+
+    assert (result.exit_code, result.output) == (130, "")
+
+
 @pytest.mark.usefixtures("own_driver")
 def test_run_and_drive_hand_over_the_rig_and_the_exit_code(
     write_rig: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
@@ -146,6 +192,20 @@ def test_run_and_drive_hand_over_the_rig_and_the_exit_code(
     assert call("drive", "other", "--config", path).exit_code == 4
     assert call("drive", "simulator").exit_code == 4
     assert ran == [(["mine", "other"], str(path)), (["other"], "other"), (["simulator"], "simulator")]
+
+
+@pytest.mark.parametrize("only_yaml", [False, True])
+def test_devices_hands_over_what_to_print(only_yaml: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def run(*, console: Console, errors: Console, only_yaml: bool) -> int:
+        asked.append(only_yaml)
+        return 0 if errors.stderr and not console.stderr else 1
+
+    monkeypatch.setattr(devices, "run", run)
+
+    assert call("devices", *["--yaml"] * only_yaml).exit_code == 0
+    assert asked == [only_yaml]
 
 
 def test_drive_without_a_section_says_what_the_driver_needs() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mobind_live import devices, registry
+from mobind_live import registry
 from mobind_live.aside import NoAnswer, Question
 from mobind_live.config import load
-from mobind_live.devices import Search
 from mobind_live.driver import DeviceError, Found
+from mobind_live.terminal import devices
+from mobind_live.terminal.devices import Search
 
 CAMERA = Found("camera0", "HD [Webcam]\x1b: MJPG", {"driver": "camera", "source": 0, "size": [1280, 720]})
 LOCKED = Found("camera1", "/dev/video1: no permission", {})

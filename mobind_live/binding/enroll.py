@@ -18,14 +18,11 @@ from rich.console import Console
 from mobind_live import sync
 from mobind_live.binding.example_windows import Samples, look, of_imus, of_person, starts
 from mobind_live.binding.timeline import STEP_NS
-from mobind_live.camera.pose import PoseError
-from mobind_live.camera.video import VideoError
-from mobind_live.files.columns import HintError
+from mobind_live.files.columns import HintError, Hints
 from mobind_live.files.recordings import FileError, ImuFile
 from mobind_live.models import actions as action_models
 from mobind_live.models import example_file
 from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet
-from mobind_live.models.errors import ModelError
 from mobind_live.models.examples import Example, Known
 from mobind_live.schema import PARTS, Verdict
 from mobind_live.sync.recording import Recording
@@ -48,7 +45,7 @@ class Request:
     default all of it. ``track`` says who it is of, where nobody's sensors do."""
 
     label: str
-    files: sync.Request
+    files: sync.Files
     from_s: float | None = None
     to_s: float | None = None
     track: int | None = None
@@ -65,27 +62,16 @@ class _Scene:
     sensors: list[Samples] = field(default_factory=list)
 
 
-def run(request: Request, console: Console, errors: Console) -> int:
-    """Add the label. Returns the exit code: 1 if a file cannot be used, 2 if the request makes no sense, 130
-    after Ctrl-C."""
-    try:
-        _run(request, console)
-    except (HintError, FileError, VideoError, PoseError, ModelError) as error:
-        for line in str(error).splitlines():
-            errors.print(f"mobind-live: {line}", markup=False, highlight=False, soft_wrap=True)
-        return 2 if isinstance(error, HintError) else 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def _run(request: Request, console: Console) -> None:
+def run(request: Request, console: Console) -> None:
+    """Add the label. Raises HintError, FileError, VideoError, PoseError and ModelError for what the user can
+    cause."""
     check_label(request.label)
     _check_times(request)
+    named = _check_files(request.files)
     net = action_models.load()
     path = example_file.path_of(request.output, request.label)
     before = _before(path, request.label, net)
-    scene = _scene(request, console)
+    scene = _scene(request, named, console)
     first_s, last_s = _between(request, scene)
     example = _example(request, scene, net, first_s, last_s)
     if before is not None:
@@ -112,8 +98,18 @@ def _check_times(request: Request) -> None:
         raise HintError(f"--to {last:g} is not after --from {first:g}")
     if last is not None and last - (first or 0) < SHORTEST_S:
         raise HintError(f"--from {first or 0:g} --to {last:g}: at least {SHORTEST_S:.0f} s are needed")
-    if request.files.video is not None and request.files.keypoints is not None:
-        raise HintError("give either --video or --keypoints")
+
+
+def _check_files(files: sync.Files) -> dict[str, tuple[Path, Hints]]:
+    """The IMUs' files. Raises HintError if there is nothing to learn from, or nobody to say what it is."""
+    camera, named = files.has_camera, files.sensors()
+    if not camera and not named:
+        raise HintError("nothing to learn from: give --keypoints or --video, --imu NAME=FILE, or both")
+    if not camera and (other := [name for name in named if name not in PARTS]):
+        raise HintError(
+            f"--imu {other[0]}: without a camera an IMU's name must be the part it is on: {', '.join(PARTS)}"
+        )
+    return named
 
 
 def _before(path: Path, label: str, net: ActionNet) -> Example | None:
@@ -126,22 +122,13 @@ def _before(path: Path, label: str, net: ActionNet) -> Example | None:
     return found
 
 
-def _scene(request: Request, console: Console) -> _Scene:
+def _scene(request: Request, named: dict[str, tuple[Path, Hints]], console: Console) -> _Scene:
     """Read everything, and find where the sensors sit and how far their time is off."""
-    files = request.files
-    named = files.sensors()
-    camera = files.video is not None or files.keypoints is not None
-    if not camera and not named:
-        raise HintError("nothing to learn from: give --keypoints or --video, --imu NAME=FILE, or both")
-    if not camera and (other := [name for name in named if name not in PARTS]):
-        raise HintError(
-            f"--imu {other[0]}: without a camera an IMU's name must be the part it is on: {', '.join(PARTS)}"
-        )
     imus = read_imus(named)
-    if not camera:
+    if not request.files.has_camera:
         return _sensors_alone(imus)
-    people = sync.read_people(files, console)
-    found = sync.find(files, people, imus, console)
+    people = sync.read_people(request.files, console)
+    found = sync.find(request.files, people, imus, console)
     kept = _placed(found, console)
     track = _whose(request, people, {one.track for one in kept.values()}, console)
     kept = {name: one for name, one in kept.items() if one.track == track}

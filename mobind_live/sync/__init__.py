@@ -9,65 +9,63 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mobind_live.camera.pose import PoseError
-from mobind_live.camera.video import VideoError
-from mobind_live.files.columns import HintError
+from mobind_live.files.columns import HintError, Hints
 from mobind_live.files.recordings import FileError, ImuFile, read_keypoints
-from mobind_live.models.errors import ModelError
 from mobind_live.sync.recording import Recording, of_file
-from mobind_live.sync.request import Request, about, length_s, read_imus
+from mobind_live.sync.request import EITHER, Files, about, length_s, read_imus
 
 if TYPE_CHECKING:  # torch loads only when all files have been read
+    from mobind_live.camera.pose import PoseOptions
     from mobind_live.sync.solve import Found
 
-__all__ = ["Request", "find", "read_people", "run", "say"]
+__all__ = ["Files", "find", "read_people", "run", "say"]
 
 SHORTEST_S = 5.0
 
 
-def run(request: Request, console: Console, errors: Console) -> int:
-    """Work it out and say it. Returns the exit code: 1 if a file cannot be used or there is no answer at
-    all, 2 if the request itself makes no sense, 130 after Ctrl-C."""
-    try:
-        return _run(request, console)
-    except (HintError, FileError, VideoError, PoseError, ModelError) as error:
-        for line in str(error).splitlines():
-            errors.print(f"mobind-live: {line}", markup=False, highlight=False, soft_wrap=True)
-        return 2 if isinstance(error, HintError) else 1
-    except KeyboardInterrupt:
-        return 130
-
-
-def _run(request: Request, console: Console) -> int:
-    imus = read_imus(request.files())
+def run(files: Files, console: Console, *, json: Path | None = None, plot: Path | None = None) -> int:
+    """Work it out, say it, and write it to ``json`` and ``plot``. Returns the exit code: 1 if there is no
+    answer at all. Raises HintError, FileError, VideoError, PoseError and ModelError for what the user can
+    cause."""
+    imus = read_imus(_named(files))
     for name, file in imus.items():
         say(console, name, about(file.path, file.t_ns, file.bad_rows, file.found))
-    people = read_people(request, console)
-    found = find(request, people, imus, console)
+    people = read_people(files, console)
+    found = find(files, people, imus, console)
     from mobind_live.sync import report
 
     report.show(console, found)
-    if request.json is not None:
-        report.write_json(request.json, found)
-    if request.plot is not None:
-        from mobind_live.sync import plot
+    if json is not None:
+        report.write_json(json, found)
+    if plot is not None:
+        from mobind_live.sync import plot as drawing
 
-        plot.write(request.plot, found, people, imus)
+        drawing.write(plot, found, people, imus)
     if any(one.answered for one in found.values()):
         return 0
     console.print("no answer: nothing here can be told for sure", style="yellow")
     return 1
 
 
-def read_people(request: Request, console: Console) -> Recording:
+def _named(files: Files) -> dict[str, tuple[Path, Hints]]:
+    """The IMUs' files. Raises HintError; a camera and an IMU are needed."""
+    if not files.has_camera:
+        raise HintError(EITHER)
+    found = files.sensors()
+    if not found:
+        raise HintError("no IMU: give at least one --imu NAME=FILE")
+    return found
+
+
+def read_people(files: Files, console: Console) -> Recording:
     """The people, from keypoints or video. Raises FileError if there is nobody, or for too short a time."""
-    if request.keypoints is not None:
-        path, file = request.keypoints, read_keypoints(request.keypoints)
+    if files.keypoints is not None:
+        path, file = files.keypoints, read_keypoints(files.keypoints)
         seen, line = of_file(file), about(path, file.t_ns, file.bad_rows, file.found)
     else:
-        assert request.video is not None
-        path = request.video
-        seen, line = _watch(path, request, console)
+        assert files.video is not None
+        path = files.video
+        seen, line = _watch(path, files.pose, console)
     if seen.length_s < SHORTEST_S:
         raise FileError(f"{path}: only {seen.length_s:.1f} s long; at least {SHORTEST_S:.0f} s are needed")
     people = seen.without_passers_by()
@@ -77,16 +75,16 @@ def read_people(request: Request, console: Console) -> Recording:
     return people
 
 
-def _watch(path: Path, request: Request, console: Console) -> tuple[Recording, str]:
+def _watch(path: Path, pose: PoseOptions, console: Console) -> tuple[Recording, str]:
     from mobind_live.sync import video
 
     with _progress(console) as bar:
-        seen, kept = video.read(path, request.pose, bar)
-    source = f"kept in {video.cache_path(path).name}" if kept else f"by {Path(request.pose.model).name}"
+        seen, kept = video.read(path, pose, bar)
+    source = f"kept in {video.cache_path(path).name}" if kept else f"by {Path(pose.model).name}"
     return seen, about(path, seen.t_ns, 0, f"{len(seen.tracks)} tracks {source}")
 
 
-def find(request: Request, people: Recording, imus: dict[str, ImuFile], console: Console) -> dict[str, Found]:
+def find(files: Files, people: Recording, imus: dict[str, ImuFile], console: Console) -> dict[str, Found]:
     """The answers for every IMU; those that are too short are not asked."""
     from mobind_live.models import checkpoint
     from mobind_live.sync.solve import nothing, solve
@@ -98,7 +96,7 @@ def find(request: Request, people: Recording, imus: dict[str, ImuFile], console:
         with _progress(console) as bar:
             task = bar.add_task("matching", total=1.0)
             solved = solve(
-                people, asked, model, request.max_offset_s, lambda share: bar.update(task, completed=share)
+                people, asked, model, files.max_offset_s, lambda share: bar.update(task, completed=share)
             )
     return {
         name: solved.get(name)

@@ -1,4 +1,4 @@
-"""What is asked of ``mobind-live sync``, and the files that it names."""
+"""The files of a recording as the command line names them, and what is read from them."""
 
 from __future__ import annotations
 
@@ -11,33 +11,31 @@ from mobind_live.camera.pose import PoseOptions
 from mobind_live.files.columns import HintError, Hints, parse_columns, parse_units
 from mobind_live.files.recordings import FileError, ImuFile, rate_hz, read_imu
 
+EITHER = "give either --video or --keypoints"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Files:
     """``imus`` are ``NAME=FILE``; ``imu_columns`` and ``units`` are as ``columns`` parses them, each for all
-    IMUs or, with ``NAME:`` before it, for one."""
+    IMUs or, with ``NAME:`` before it, for one. Offsets are looked for up to ``max_offset_s``."""
 
-    imus: tuple[str, ...]
+    imus: tuple[str, ...] = ()
     video: Path | None = None
     keypoints: Path | None = None
     max_offset_s: float = 10.0
     imu_columns: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     pose: PoseOptions
-    json: Path | None = None
-    plot: Path | None = None
 
-    def files(self) -> dict[str, tuple[Path, Hints]]:
-        """Each IMU's file, and what is said of it. Raises HintError; a camera and an IMU are needed."""
-        if (self.video is None) == (self.keypoints is None):
-            raise HintError("give either --video or --keypoints")
-        found = self.sensors()
-        if not found:
-            raise HintError("no IMU: give at least one --imu NAME=FILE")
-        return found
+    @property
+    def has_camera(self) -> bool:
+        """Whether there is anything that people are seen in. Raises HintError if there are two."""
+        if self.video is not None and self.keypoints is not None:
+            raise HintError(EITHER)
+        return self.video is not None or self.keypoints is not None
 
     def sensors(self) -> dict[str, tuple[Path, Hints]]:
-        """The same, if there may be none. Raises HintError."""
+        """Each IMU's file, and what is said of it; there may be none. Raises HintError."""
         paths: dict[str, Path] = {}
         for text in self.imus:
             name, _, path = text.partition("=")

@@ -1,0 +1,84 @@
+"""The verbs that measure: the network on recordings, the answers on simulated scenes, their probabilities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mobind_live.cli.errors import user_errors
+
+verbs = typer.Typer()
+
+Json = Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the figures here too.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights; without it those that ship.")]
+Seed = Annotated[int, typer.Option(min=0, help="Draws the scenes; the same seed, the same numbers.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Scenes played side by side, one core each.")]
+
+
+@verbs.command("eval")
+@user_errors()
+def evaluate(
+    dataset: Annotated[str, typer.Argument(help="utd-mhad, bench5 or bvh.")],
+    root: Annotated[Path, typer.Option("--root", help="Where the data set lies.")],
+    subjects: Annotated[str, typer.Option(help="Subjects of utd-mhad, such as 2,4.")] = "2,4",
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="Weights; without it those that ship.")
+    ] = None,
+    peers: Annotated[bool, typer.Option("--peers", help="Plain correlation beside the network.")] = False,
+    peer: Annotated[
+        list[Path] | None, typer.Option("--peer", metavar="F", help="A trained peer, too; repeat it.")
+    ] = None,
+    json_path: Json = None,
+    seed: Annotated[int, typer.Option(help="Draws crops, excerpts and rivals.")] = 0,
+) -> None:
+    """Measure the network on recordings whose answers are known."""
+    from rich.console import Console
+
+    from mobind_live.models.evaluate import Request, run
+
+    request = Request(dataset, root, subjects, checkpoint, peers, tuple(peer or ()), json_path, seed)
+    run(request, Console())
+
+
+@verbs.command()
+@user_errors()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Each scene once, shorter: some minutes.")] = False,
+    seed: Seed = 0,
+    json_path: Json = None,
+    only: Annotated[str | None, typer.Option(metavar="FACTOR", help="Vary this factor alone.")] = None,
+    weights: Weights = None,
+    jobs: Jobs = 2,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the network computes.")] = "cpu",
+) -> None:
+    """Measure the answers on simulated scenes whose truth is known: how soon, how right, at what cost."""
+    from rich.console import Console
+
+    from mobind_live.bench.run import Request, run
+
+    run(Request(quick, seed, json_path, only, weights, jobs, device), Console())
+
+
+@verbs.command()
+@user_errors()
+def calibrate(
+    write: Annotated[bool, typer.Option("--write", help="Put the constants into the weights' file.")] = False,
+    weights: Weights = None,
+    fit: Annotated[bool, typer.Option(help="Search for constants, or only check those there are.")] = True,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="F", help="Write the reliability diagram here (.png).")
+    ] = None,
+    json_path: Json = None,
+    scenes: Annotated[int, typer.Option(min=2, help="Scenes to fit on; half as many to check on.")] = 16,
+    seconds: Annotated[float, typer.Option(min=8, help="Length of each scene.")] = 45.0,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+) -> None:
+    """Fit the constants that turn evidence into probability, and show how often answers are right."""
+    from rich.console import Console
+
+    from mobind_live.calibrate.run import Request, run
+
+    run(Request(weights, seed, scenes, seconds, jobs, fit, write, plot, json_path), Console())

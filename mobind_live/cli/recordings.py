@@ -1,0 +1,138 @@
+"""The verbs that work on recordings made without the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mobind_live.cli.errors import user_errors
+
+if TYPE_CHECKING:
+    from mobind_live.sync import Files
+
+verbs = typer.Typer()
+
+Imus = Annotated[
+    list[str] | None,
+    typer.Option("--imu", metavar="NAME=FILE", help="An IMU's CSV file, by a name of yours; repeat it."),
+]
+ImusOrParts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--imu",
+        metavar="NAME=FILE",
+        help="An IMU's CSV file; repeat it. Without a camera NAME is its part, such as right_forearm.",
+    ),
+]
+Video = Annotated[Path | None, typer.Option(help="The video; its poses are kept beside it.")]
+Keypoints = Annotated[
+    Path | None, typer.Option(help="Instead of a video: one person's COCO-17 keypoints (CSV).")
+]
+MaxOffset = Annotated[
+    float, typer.Option("--max-offset", metavar="S", min=1, max=600, help="Offsets to look for, in s.")
+]
+PoseModel = Annotated[str, typer.Option(help="YOLO-pose weights: a file, a folder, or a name to fetch once.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME:]COLUMNS",
+        help='Which columns to read, by title or number: "time=1 acc=2,3,4 gyro=GyroX,GyroY,GyroZ".',
+    ),
+]
+Units = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[NAME:]UNITS", help='What they are measured in: "time=ms acc=g gyro=deg/s".'),
+]
+
+
+def _files(
+    *,
+    imu: list[str] | None,
+    video: Path | None,
+    keypoints: Path | None,
+    max_offset: float,
+    pose_model: str,
+    imu_columns: list[str] | None,
+    units: list[str] | None,
+) -> Files:
+    """What the options say of a recording."""
+    from mobind_live.camera.pose import PoseOptions
+    from mobind_live.sync import Files
+
+    return Files(
+        imus=tuple(imu or ()),
+        video=video,
+        keypoints=keypoints,
+        max_offset_s=max_offset,
+        imu_columns=tuple(imu_columns or ()),
+        units=tuple(units or ()),
+        pose=PoseOptions(model=pose_model),
+    )
+
+
+@verbs.command()
+@user_errors()
+def sync(
+    imu: Imus = None,
+    video: Video = None,
+    keypoints: Keypoints = None,
+    max_offset: MaxOffset = 10.0,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="Write the answers.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="Draw a picture to check the answers by.")
+    ] = None,
+    pose_model: PoseModel = "yolo11n-pose.pt",
+    imu_columns: Columns = None,
+    units: Units = None,
+) -> None:
+    """Find each sensor's offset, wearer and body part in recordings made without the daemon."""
+    from rich.console import Console
+
+    from mobind_live.sync import run
+
+    files = _files(
+        imu=imu, video=video, keypoints=keypoints, max_offset=max_offset,
+        pose_model=pose_model, imu_columns=imu_columns, units=units,
+    )  # fmt: skip
+    raise typer.Exit(run(files, Console(), json=json_path, plot=plot))
+
+
+@verbs.command()
+@user_errors()
+def enroll(
+    label: Annotated[str, typer.Argument(help="The action's name.")],
+    keypoints: Keypoints = None,
+    video: Video = None,
+    imu: ImusOrParts = None,
+    from_s: Annotated[
+        float | None, typer.Option("--from", metavar="S", help="Where the action begins, in s.")
+    ] = None,
+    to_s: Annotated[float | None, typer.Option("--to", metavar="S", help="Where it ends, in s.")] = None,
+    output: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder of labels; by default the one beside ./config.yaml."),
+    ] = Path("actions"),
+    track: Annotated[int | None, typer.Option(help="Whose action, where several people are seen.")] = None,
+    max_offset: MaxOffset = 10.0,
+    pose_model: PoseModel = "yolo11n-pose.pt",
+    imu_columns: Columns = None,
+    units: Units = None,
+) -> None:
+    """Teach an action by example: works at once, without training.
+
+    The recording from --from to --to shows the action, the rest of it is what the action is not. The same
+    label again adds up. To remove a label, delete its file.
+    """
+    from rich.console import Console
+
+    from mobind_live.binding.enroll import Request, run
+
+    files = _files(
+        imu=imu, video=video, keypoints=keypoints, max_offset=max_offset,
+        pose_model=pose_model, imu_columns=imu_columns, units=units,
+    )  # fmt: skip
+    run(Request(label=label, files=files, from_s=from_s, to_s=to_s, track=track, output=output), Console())

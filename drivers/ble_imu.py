@@ -19,15 +19,7 @@ import numpy as np
 from mobind_live.bluetooth.form import BleForm
 from mobind_live.bluetooth.profiles import profiles, recognize
 from mobind_live.clock import host_now_ns
-from mobind_live.driver import (
-    Context,
-    Counters,
-    DeviceError,
-    Found,
-    ImuReading,
-    Part,
-    StreamSpec,
-)
+from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading
 from mobind_live.samples.limits import BadLine
 from mobind_live.samples.packets import Decoder, Samples, join
 
@@ -42,23 +34,7 @@ SAY_S = 5.0  # bad packets are named in the log at most this often
 
 
 class Config(BleForm):
-    """One device; ``wears``: where it is expected, if that is known."""
-
-    wears: Part | None = None
-    clock_group: str | None = None
-
-    def streams(self, name: str) -> tuple[StreamSpec, ...]:
-        clock = "device" if self.packet.clocked else "arrival"
-        return (
-            StreamSpec(
-                name=name,
-                kind="imu",
-                nominal_hz=self.nominal_hz,
-                clock=clock,
-                wears=self.wears,
-                clock_group=self.clock_group,
-            ),
-        )
+    """One device."""
 
 
 class Driver:

@@ -56,17 +56,7 @@ class Config(DriverConfig, Source):
         return self.imus or {name: self}
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
-        return tuple(
-            StreamSpec(
-                name=stream,
-                kind="imu",
-                nominal_hz=source.nominal_hz,
-                clock="device" if source.stamps == "own" else "host",
-                wears=source.wears,
-                clock_group=source.clock_group,
-            )
-            for stream, source in self.sources(name).items()
-        )
+        return tuple(source.stream(stream) for stream, source in self.sources(name).items())
 
 
 class Driver:

@@ -1,6 +1,6 @@
-"""An IMU on a serial port that sends text lines or binary frames; ``serial_profiles.yaml`` has known ones.
+"""An IMU on a serial port that sends text lines or binary frames; ``serial/profiles.yaml`` has known ones.
 
-What the bytes mean is in ``serial_form.py`` and what that uses, all of it pure; here is the port.
+What the bytes mean is in ``serial/form.py`` and what that uses, all of it pure; here is the port.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import Field
 from serial.tools import list_ports
 
 from mobind_live.clock import host_now_ns
-from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading, Part, StreamSpec
+from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading
 from mobind_live.samples.readings import Sample
 from mobind_live.serial.form import SerialForm
 from mobind_live.serial.lines import HeaderError
@@ -37,21 +37,6 @@ class Config(SerialForm):
 
     port: str
     baud: int = Field(default=115200, gt=0)
-    wears: Part | None = None
-    clock_group: str | None = None
-
-    def streams(self, name: str) -> tuple[StreamSpec, ...]:
-        clock = "device" if self.clocked else "arrival"
-        return (
-            StreamSpec(
-                name=name,
-                kind="imu",
-                nominal_hz=self.nominal_hz,
-                clock=clock,
-                wears=self.wears,
-                clock_group=self.clock_group,
-            ),
-        )
 
 
 def discover() -> list[Found]:

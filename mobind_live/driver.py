@@ -1,9 +1,10 @@
 """What a driver is; ``serve.py`` is the loop that serves one.
 
-A driver is one file with two names: ``Config``, a subclass of ``DriverConfig`` holding its YAML section,
-and ``Driver``, a context manager that opens the device and hands out what has arrived. It may have a third,
-``discover() -> list[Found]``: which such devices are there, for ``mobind-live devices``. It takes some
-seconds at most, disturbs no other program, and raises DeviceError where it cannot search at all.
+A driver is one file with two names: ``Config``, a subclass of ``DriverConfig`` (for one IMU: ``ImuConfig``)
+holding its YAML section, and ``Driver``, a context manager that opens the device and hands out what has
+arrived. It may have a third, ``discover() -> list[Found]``: which such devices are there, for
+``mobind-live devices``. It takes some seconds at most, disturbs no other program, and raises DeviceError
+where it cannot search at all.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from types import TracebackType
 from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from mobind_live.samples.units import axes_matrix
 from mobind_live.schema import Message
 
 Part = Literal[
     "head", "chest", "pelvis", "left_upper_arm", "right_upper_arm", "left_forearm", "right_forearm",
     "left_thigh", "right_thigh", "left_shank", "right_shank",
 ]  # fmt: skip
+Clock = Literal["device", "arrival", "host"]
 
 
 def resolve_path(path: Path, info: ValidationInfo) -> Path:
@@ -86,7 +89,7 @@ class StreamSpec:
     name: str
     kind: Literal["cam", "imu"]
     nominal_hz: float
-    clock: Literal["device", "arrival", "host"] = "host"
+    clock: Clock = "host"
     wears: Part | None = None
     clock_group: str | None = None
 
@@ -101,6 +104,48 @@ class DriverConfig(BaseModel):
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         """The streams of the device called ``name`` in the YAML, known without opening it."""
         raise NotImplementedError
+
+
+class ImuSection(BaseModel):
+    """The keys that all IMUs share. A driver for one IMU takes ``ImuConfig``; this is for each of several."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    axes: tuple[str, str, str] = Field(
+        default=("x", "y", "z"), description="which of the device's axes is x, y and z, as [x, -z, y]"
+    )
+    nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
+    wears: Part | None = Field(default=None, description="where it is expected, if that is known")
+    clock_group: str | None = Field(default=None, description="IMUs of one group share one clock")
+
+    @field_validator("axes")
+    @classmethod
+    def _right_handed(cls, axes: tuple[str, str, str]) -> tuple[str, str, str]:
+        axes_matrix(axes)
+        return axes
+
+    @property
+    def clock(self) -> Clock:
+        """What the device's stamps are; see ``StreamSpec``."""
+        raise NotImplementedError
+
+    def stream(self, name: str) -> StreamSpec:
+        """The IMU as the stream ``name``."""
+        return StreamSpec(
+            name=name,
+            kind="imu",
+            nominal_hz=self.nominal_hz,
+            clock=self.clock,
+            wears=self.wears,
+            clock_group=self.clock_group,
+        )
+
+
+class ImuConfig(ImuSection, DriverConfig):
+    """Base of the section of a driver that serves one IMU: add how the device is found, and say ``clock``."""
+
+    def streams(self, name: str) -> tuple[StreamSpec, ...]:
+        return (self.stream(name),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

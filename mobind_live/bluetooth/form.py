@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from mobind_live.bluetooth.profiles import profiles, with_profile
-from mobind_live.driver import DriverConfig
+from mobind_live.bluetooth.profiles import profiles
+from mobind_live.driver import Clock, ImuConfig
 from mobind_live.samples.packet_form import Hex, PacketForm
-from mobind_live.samples.units import axes_matrix
+from mobind_live.samples.profiles import Profiled
 
 _UUID = re.compile(r"[0-9a-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -33,7 +34,7 @@ class Write(BaseModel):
     bytes: Hex
 
 
-class BleForm(DriverConfig):
+class BleForm(Profiled, ImuConfig):
     """The device by ``address``, or by the ``name`` that it advertises; its ``profile``, which sets the other
     keys, any of which may be set anew, or else ``notify`` and ``packet``.
 
@@ -44,36 +45,20 @@ class BleForm(DriverConfig):
     address: str | None = None
     name: str | None = None
     adapter: str | None = None
-    profile: str | None = None
     service: Uuid | None = None
     notify: Uuid | tuple[Uuid, ...] = ()
     start: tuple[Write, ...] = ()
     packet: PacketForm
-    axes: tuple[str, str, str] = ("x", "y", "z")
-    nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
 
-    @model_validator(mode="before")
     @classmethod
-    def _on_top_of_its_profile(cls, section: Any) -> Any:
-        if not isinstance(section, dict):
-            return section
-        whole = with_profile(section)
-        if "packet" not in whole and "profile" not in whole:
+    def known(cls) -> Mapping[str, Mapping[str, Any]]:
+        return {name: profile.section for name, profile in profiles().items()}
+
+    @classmethod
+    def complete(cls, section: dict[str, Any]) -> dict[str, Any]:
+        if "packet" not in section and "profile" not in section:
             raise ValueError(f"profile or packet: say one of them; profiles: {', '.join(profiles())}")
-        return whole
-
-    @field_validator("profile")
-    @classmethod
-    def _known(cls, profile: str | None) -> str | None:
-        if profile is not None and profile not in profiles():
-            raise ValueError(f"no profile {profile!r}; there are: {', '.join(profiles())}")
-        return profile
-
-    @field_validator("axes")
-    @classmethod
-    def _right_handed(cls, axes: tuple[str, str, str]) -> tuple[str, str, str]:
-        axes_matrix(axes)
-        return axes
+        return section
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -82,6 +67,10 @@ class BleForm(DriverConfig):
         if not self.notify:
             raise ValueError("notify: say which characteristic sends the packets")
         return self
+
+    @property
+    def clock(self) -> Clock:
+        return "device" if self.packet.clocked else "arrival"
 
     @property
     def listens_to(self) -> tuple[str, ...]:

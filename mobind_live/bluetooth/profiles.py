@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ruamel.yaml import YAML
+from mobind_live.samples.profiles import load
 
 FILE = Path(__file__).with_name("profiles.yaml")
 
@@ -30,15 +30,7 @@ class Profile:
 @cache
 def profiles() -> Mapping[str, Profile]:
     """The profiles by name."""
-    found = YAML(typ="safe").load(FILE.read_text(encoding="utf-8"))
-    return MappingProxyType({name: Profile(**keys) for name, keys in found.items()})
-
-
-def with_profile(section: Mapping[str, Any]) -> dict[str, Any]:
-    """``section`` on top of the profile that it names, if there is one of that name."""
-    name = section.get("profile")
-    known = profiles().get(name) if isinstance(name, str) else None
-    return {**(known.section if known else {}), **section}
+    return MappingProxyType({name: Profile(**keys) for name, keys in load(FILE).items()})
 
 
 def recognize(name: str | None, services: Sequence[str]) -> str | None:

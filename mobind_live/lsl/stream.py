@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
 from mobind_live.clock import Dejitter, host_now_ns
-from mobind_live.driver import ImuReading, Part
+from mobind_live.driver import Clock, ImuReading, ImuSection
 from mobind_live.lsl import liblsl as lsl
 from mobind_live.lsl.channels import Layout, LayoutError, Wanted, channels_of, layout
 from mobind_live.lsl.liblsl import Advert, LslError
@@ -25,15 +25,13 @@ Three = tuple[Index | str, Index | str, Index | str]
 Four = tuple[Index | str, Index | str, Index | str, Index | str]
 
 
-class Source(BaseModel):
+class Source(ImuSection):
     """Which LSL stream, which of its channels, and what its stamps are.
 
     ``stamps``: ``lsl``, when the sample was taken, on LSL's clock (what the sender should do); ``arrival``,
     when it reached the sender, in bursts: they are spread evenly at the stream's rate; ``own``, a clock of
     the device's own, which is mapped like any device's.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str | None = None
     type: str | None = None
@@ -44,17 +42,11 @@ class Source(BaseModel):
     quaternion_channels: Four | None = None
     acc: AccUnit | None = None
     gyro: GyroUnit | None = None
-    axes: tuple[str, str, str] = ("x", "y", "z")
     stamps: Literal["lsl", "arrival", "own"] = "lsl"
-    nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
-    wears: Part | None = None
-    clock_group: str | None = None
 
-    @field_validator("axes")
-    @classmethod
-    def _right_handed(cls, axes: tuple[str, str, str]) -> tuple[str, str, str]:
-        axes_matrix(axes)
-        return axes
+    @property
+    def clock(self) -> Clock:
+        return "device" if self.stamps == "own" else "host"
 
     @property
     def wanted(self) -> dict[str, str]:

@@ -46,6 +46,10 @@ class Checksum:
     of: Callable[[bytes], int]
     check: int
 
+    def holds(self, data: bytes, given: bytes, order: Literal["little", "big"] = "little") -> bool:
+        """Whether ``given``, an integer of that byte ``order``, is the checksum of ``data``."""
+        return self.of(data) == int.from_bytes(given, order)
+
 
 CHECKSUMS: dict[Name, Checksum] = {
     "sum8": Checksum(1, lambda data: sum(data) & 0xFF, 0xDD),
@@ -62,6 +66,11 @@ CHECKSUMS: dict[Name, Checksum] = {
     "crc16_arc": Checksum(2, Crc(16, 0xA001, 0, True, 0), 0xBB3D),  # CRC-16/ARC
     "crc32": Checksum(4, Crc(32, 0xEDB88320, 0xFFFFFFFF, True, 0xFFFFFFFF), 0xCBF43926),  # ISO-HDLC, zlib's
 }
+
+
+def size_of(name: Name | None) -> int:
+    """Bytes of the checksum; 0 where there is none."""
+    return CHECKSUMS[name].size if name else 0
 
 
 @cache

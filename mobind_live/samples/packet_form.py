@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from mobind_live.samples.checksums import CHECKSUMS, Name
+from mobind_live.samples.checksums import Name, size_of
 from mobind_live.samples.fields import Record, check_scale, factor, record_name
 from mobind_live.samples.names import MOTION, QUATERNION, time_unit
 from mobind_live.samples.units import TIME_NS, AccUnit, GyroUnit, TimeUnit
@@ -127,4 +127,4 @@ class PacketForm(BaseModel):
     @property
     def tail(self) -> int:
         """Bytes of the checksum: the last ones, little endian."""
-        return CHECKSUMS[self.checksum].size if self.checksum else 0
+        return size_of(self.checksum)

@@ -11,7 +11,7 @@ from mobind_live.samples.checksums import CHECKSUMS
 from mobind_live.samples.limits import MOST_M_S2, MOST_RAD_S, BadLine
 from mobind_live.samples.names import MOTION, QUATERNION
 from mobind_live.samples.packet_form import PacketForm
-from mobind_live.samples.ticks import LONGEST_GAP_S, Places, Wrap, spread
+from mobind_live.samples.ticks import LONGEST_GAP_S, Places, Wrap, spread, to_ns
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, axes_matrix
 
 
@@ -84,9 +84,7 @@ class Decoder:
             raise BadLine(f"{len(data)} bytes, expected {self._header.size + tail} and some times {each}")
         if form.size is not None and (len(data) < form.size or (len(data) > form.size and not form.trailing)):
             raise BadLine(f"{len(data)} bytes, expected {form.size}")
-        if form.checksum and CHECKSUMS[form.checksum].of(data[:-tail]) != int.from_bytes(
-            data[-tail:], "little"
-        ):
+        if form.checksum and not CHECKSUMS[form.checksum].holds(data[:-tail], data[-tail:]):
             raise BadLine("the checksum is wrong")
         return form.samples or count
 
@@ -126,13 +124,7 @@ class Decoder:
         if form.tick_ns is None:
             return None if places is None else np.round(places * self._period_ns).astype(np.int64)
         if "t" in header:
-            before, self._packet_ns = self._packet_ns, _ns(self._clock(header["t"]), form.tick_ns)
+            before, self._packet_ns = self._packet_ns, to_ns(self._clock(header["t"]), form.tick_ns)
             newest = form.stamp_of == "newest"
             return spread(self._packet_ns, before, len(rows), self._period_ns, newest=newest)
-        return np.array([_ns(self._clock(row["t"]), form.tick_ns) for row in rows], dtype=np.int64)
-
-
-def _ns(ticks: float, tick_ns: int) -> int:
-    if abs(ticks) * tick_ns > 4e18:
-        raise BadLine("the time is out of range")
-    return round(ticks * tick_ns)
+        return np.array([to_ns(self._clock(row["t"]), form.tick_ns) for row in rows], dtype=np.int64)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from mobind_live.samples.framing import Framing
 from mobind_live.samples.limits import MOST_M_S2, MOST_RAD_S, BadLine
 from mobind_live.samples.names import ANGLES, MOTION, QUATERNION
-from mobind_live.samples.ticks import Wrap
+from mobind_live.samples.ticks import Wrap, to_ns
 from mobind_live.samples.turning import Turned, Turning, from_angles
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, AccUnit, GyroUnit, axes_matrix
 
@@ -70,7 +70,8 @@ class Convert:
             gyro = [fields[name] * GYRO_RAD_S[self._meaning.gyro] for name in MOTION[3:]]
         if max(map(abs, acc)) > MOST_M_S2 or max(map(abs, gyro)) > MOST_RAD_S:
             raise BadLine("a value is beyond what a sensor can measure")
-        device_ns = None if self._meaning.tick_ns is None else self._stamp_ns(fields["t"])
+        tick_ns = self._meaning.tick_ns
+        device_ns = None if tick_ns is None else self._stamp_ns(fields["t"], tick_ns)
         turned = self._plain and all(name in fields for name in QUATERNION)
         sample = Sample(
             received_ns=received_ns,
@@ -85,10 +86,9 @@ class Convert:
             return tuple(vector)
         return tuple(sum(map(mul, row, vector)) for row in self._axes)
 
-    def _stamp_ns(self, tick: float) -> int:
-        if abs(tick) * (self._meaning.tick_ns or 1) > 4e18:
-            raise BadLine("the time is out of range")
-        return round(self._wrap(tick) * (self._meaning.tick_ns or 1))
+    def _stamp_ns(self, tick: float, tick_ns: int) -> int:
+        to_ns(tick, tick_ns)  # not for the counter to carry on, if it is out of range
+        return to_ns(self._wrap(tick), tick_ns)
 
     def _turn(self, sample: Sample, fields: Fields) -> list[Sample]:
         """The sample before, now that its angular rate can be told."""

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from mobind_live.samples.limits import BadLine
+
 LONGEST_GAP_S = 10.0  # a longer one is a device that slept, or a counter that began anew
 SPREAD = 0.2  # how far from the expected period that of a packet's stamps may be and still be believed
+MOST_NS = 4e18  # 127 years, and less than half of what int64 nanoseconds hold
+
+
+def to_ns(ticks: float, tick_ns: int) -> int:
+    """A stamp of so many ``ticks`` in ns. Raises BadLine for one that is out of range."""
+    if abs(ticks) * tick_ns > MOST_NS:
+        raise BadLine("the time is out of range")
+    return round(ticks * tick_ns)
 
 
 class Wrap:

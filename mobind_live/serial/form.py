@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mobind_live.driver import DriverConfig
+from mobind_live.driver import Clock, ImuConfig
 from mobind_live.samples.fields import Record, check_scale, factor, record_name
 from mobind_live.samples.limits import BadLine
 from mobind_live.samples.names import ANGLES, MOTION, time_unit
 from mobind_live.samples.packet_form import PacketForm, RecordForm
 from mobind_live.samples.packets import Decoder
+from mobind_live.samples.profiles import Profiled
 from mobind_live.samples.readings import Convert, Fields, Meaning, Parser, Sample
-from mobind_live.samples.units import TIME_NS, AccUnit, GyroUnit, TimeUnit, axes_matrix
+from mobind_live.samples.units import TIME_NS, AccUnit, GyroUnit, TimeUnit
 from mobind_live.serial.frame_form import FrameForm, Join
 from mobind_live.serial.frames import lines
 from mobind_live.serial.lines import CsvDecoder, decode_json, decode_key_value
-from mobind_live.serial.profiles import profiles, with_profile
+from mobind_live.serial.profiles import profiles
 
 
-class SerialForm(DriverConfig):
-    """``profile`` is a known device: it sets the other keys, and any of them may be set anew.
-
-    Text (``format: csv``, ``json``, ``key_value``): ``columns`` in the order they come (a header line from
+class SerialForm(Profiled, ImuConfig):
+    """Text (``format: csv``, ``json``, ``key_value``): ``columns`` in the order they come (a header line from
     the device overrides it), or the names that the values have. Names that are not time, acceleration,
     gyroscope or quaternion are passed over. ``tag``: of CSV lines, only those that begin with this word.
 
@@ -32,12 +31,10 @@ class SerialForm(DriverConfig):
     or ``packet`` (as in ``ble_imu``) what several do.
 
     ``scale``: factors for ``acc``, ``gyro``, ``quat``, ``t`` or single fields, before the units count.
-    ``time_bits``: how many bits the device's counter has, where it wraps around. ``axes``: which of the
-    device's axes is x, y and z, as ``[x, -z, y]``. ``angles``: there is no gyroscope, rates come from yaw,
-    pitch and roll in degrees, which turn about these axes, in this order.
+    ``time_bits``: how many bits the device's counter has, where it wraps around. ``angles``: there is no
+    gyroscope, rates come from yaw, pitch and roll in degrees, which turn about these axes, in this order.
     """
 
-    profile: str | None = None
     format: Literal["csv", "json", "key_value", "binary"] = "csv"
     columns: tuple[str, ...] = ("t_ms", *MOTION)
     tag: str | None = None
@@ -49,30 +46,15 @@ class SerialForm(DriverConfig):
     gyro: GyroUnit = "deg/s"
     time: TimeUnit | None = None
     time_bits: int | None = Field(default=None, ge=8, le=64)
-    axes: tuple[str, str, str] = ("x", "y", "z")
     angles: tuple[str, str, str] | None = None
-    nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
 
-    @model_validator(mode="before")
     @classmethod
-    def _on_top_of_its_profile(cls, section: Any) -> Any:
-        if not isinstance(section, dict):
-            return section
-        section = with_profile(section)
+    def known(cls) -> Mapping[str, Mapping[str, Any]]:
+        return profiles()
+
+    @classmethod
+    def complete(cls, section: dict[str, Any]) -> dict[str, Any]:
         return {"format": "binary", **section} if section.get("frame") else section
-
-    @field_validator("profile")
-    @classmethod
-    def _known(cls, profile: str | None) -> str | None:
-        if profile is not None and profile not in profiles():
-            raise ValueError(f"no profile {profile!r}; there are: {', '.join(profiles())}")
-        return profile
-
-    @field_validator("axes")
-    @classmethod
-    def _right_handed(cls, axes: tuple[str, str, str]) -> tuple[str, str, str]:
-        axes_matrix(axes)
-        return axes
 
     @field_validator("angles")
     @classmethod
@@ -135,9 +117,9 @@ class SerialForm(DriverConfig):
         return None if stamp is None else TIME_NS[self.time or time_unit(stamp)]
 
     @property
-    def clocked(self) -> bool:
-        """Whether the device says when its samples were taken, be it only by counting them."""
-        return self.packet.clocked if self.packet else self.tick_ns is not None
+    def clock(self) -> Clock:
+        clocked = self.packet.clocked if self.packet else self.tick_ns is not None
+        return "device" if clocked else "arrival"
 
     def parser(self) -> Parser[Any]:
         """A parser that has seen nothing yet."""

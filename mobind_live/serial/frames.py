@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from mobind_live.samples.checksums import CHECKSUMS, Name
+from mobind_live.samples.checksums import CHECKSUMS, Name, size_of
 from mobind_live.samples.framing import Frame
 from mobind_live.samples.limits import BadLine
 
@@ -30,19 +30,16 @@ class Seal:
 
     @property
     def size(self) -> int:
-        return (CHECKSUMS[self.checksum].size if self.checksum else 0) + len(self.footer)
+        return size_of(self.checksum) + len(self.footer)
 
     def open(self, frame: bytes) -> bytes:
         """``frame`` without its seal. Raises BadLine if that is broken."""
         body = len(frame) - self.size
         if body < self.start or not frame.endswith(self.footer):
             raise BadLine("does not end as it should" if self.footer else "too short")
-        if self.checksum:
-            kind = CHECKSUMS[self.checksum]
-            if kind.of(frame[self.start : body]) != int.from_bytes(
-                frame[body : body + kind.size], self.order
-            ):
-                raise BadLine("wrong checksum")
+        given = frame[body : body + size_of(self.checksum)]
+        if self.checksum and not CHECKSUMS[self.checksum].holds(frame[self.start : body], given, self.order):
+            raise BadLine("wrong checksum")
         return frame[:body]
 
 

@@ -1,8 +1,8 @@
 """A simulated scene: people moved by a kinematic model, virtual cameras and virtual IMUs.
 
 It plays in real time and marks everything it makes as simulated. Two time errors are injected apart:
-device clocks (offset, drift, jitter, bursts), for ``clock.py`` to remove, and a hidden constant delay of
-each device, which only motion can find: what happens at t is stamped t + ``delay_s``.
+device clocks (offset, drift, jitter, bursts), for ``mobind_live.clock`` to remove, and a hidden constant
+delay of each device, which only motion can find: what happens at t is stamped t + ``delay_s``.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from mobind_live.process import Hopeless, Link, Target
 from mobind_live.serve import serve
 from mobind_live.supervisor import ProcessSpec, Supervisor
 from mobind_live.terminal import console
+from mobind_live.terminal.output import Output
 from mobind_live.terminal.preflight import Preflight
 
 _WATCHED = ("v1/health/", "v1/out/", "v1/sim/truth/")
@@ -125,7 +126,7 @@ def _run_processes(
     processes: tuple[ProcessSpec, ...],
     proxy: Proxy,
     stop: threading.Event,
-    terminal: console.Output,
+    terminal: Output,
     log: Path | None,
 ) -> int:
     """Supervise ``processes`` until ``stop``, showing what happens on ``terminal``. Returns the exit code."""

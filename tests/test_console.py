@@ -16,6 +16,7 @@ from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Action, Message, StreamHealth, Truth, Verdict, WornTruth
 from mobind_live.terminal import console as terminal
+from mobind_live.terminal.lines import lines as as_lines
 from mobind_live.terminal.table import render, sparkline
 from mobind_live.terminal.view import Note, RigView
 
@@ -239,7 +240,7 @@ def test_the_histogram_has_its_peak_where_it_is() -> None:
 
 
 def test_without_a_terminal_the_same_is_written_as_lines() -> None:
-    lines = terminal.lines(view_of(*ANSWERS, TRUTH), SECOND)
+    lines = as_lines(view_of(*ANSWERS, TRUTH), SECOND)
     text = "\n".join(lines)
     assert lines[0].startswith("SIMULATED")
     assert "49.6 of 50 Hz  age 0.04 s  loss 1.0 %  gaps 6  shed 3" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from test_wire import binding, health, offset
 from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Binding, Health, Message, Offset, Received, StreamHealth, Verdict
-from mobind_live.terminal import preflight
+from mobind_live.terminal import output, preflight
 from mobind_live.terminal.preflight import Preflight, State, judge
 from mobind_live.terminal.view import RigView
 
@@ -113,7 +114,8 @@ def session(limit_s: float = 60.0) -> tuple[Preflight, threading.Event, io.Strin
 
 
 def at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    monkeypatch.setattr(preflight, "host_now_ns", lambda: int(seconds * 1e9))
+    for module in (preflight, output):
+        monkeypatch.setattr(module, "host_now_ns", lambda: int(seconds * 1e9))
 
 
 def test_it_ends_once_all_has_passed_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +144,20 @@ def test_it_gives_up_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not watch.passed
     assert "not ready: left" in out.getvalue()
     assert "fail  left" in out.getvalue()
+
+
+def test_warnings_are_heard_while_it_lasts() -> None:
+    watch, _, out = session()
+    before = list(logging.getLogger().handlers)
+    with watch:
+        logging.getLogger("x").warning("scene: \x1b[2Jlost")
+        logging.getLogger("x").info("scene: fine")
+    logging.getLogger("x").warning("afterwards")
+
+    assert "scene:  [2Jlost\n" in out.getvalue()
+    assert "fine" not in out.getvalue()
+    assert "afterwards" not in out.getvalue()
+    assert logging.getLogger().handlers == before
 
 
 def test_ctrl_c_at_once_is_not_ready() -> None:

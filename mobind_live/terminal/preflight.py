@@ -10,8 +10,6 @@ import logging
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,11 +18,11 @@ from rich.text import Text
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import StreamSpec
-from mobind_live.schema import Binding, Offset, Received, StreamHealth, Verdict
+from mobind_live.schema import Binding, Offset, Verdict
 from mobind_live.terminal import words
-from mobind_live.terminal.view import RigView
+from mobind_live.terminal.output import Notes, Output
+from mobind_live.terminal.view import MIN_RATE, RigView
 
-MIN_RATE = 0.9  # of the nominal rate
 MAX_LOSS = 0.05
 MAX_AGE_S = 1.0
 STEADY_NS = 3_000_000_000
@@ -94,13 +92,9 @@ def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     rate = f"{health.rate_hz:.1f} Hz"
     if health.rate_hz < MIN_RATE * health.nominal_hz:
         return Finding(spec.name, State.WAIT, f"slow: {rate} of {health.nominal_hz:g}")
-    if _lost(health) > MAX_LOSS:
+    if words.lost(health) > MAX_LOSS:
         return Finding(spec.name, State.WAIT, f"{words.loss(health)} lost: bring it nearer to its receiver")
     return Finding(spec.name, State.PASS, f"{rate}, {words.loss(health)} lost")
-
-
-def _lost(health: StreamHealth) -> float:
-    return health.lost / max(1, health.received + health.lost)
 
 
 def _place(binding: Binding) -> Finding:
@@ -133,49 +127,31 @@ def _time(offsets: list[Offset]) -> Finding:
     return Finding("", State.WAIT, "offset not known yet: move in view of a camera")
 
 
-class Preflight:
-    """Where a rig is shown while it is checked; sets ``stop`` when all has passed or time is up."""
+class Preflight(Output):
+    """Where a rig is shown while it is checked; sets ``stop`` when all has passed or time is up. Warnings of
+    the rig's processes stand above the table."""
 
     def __init__(
         self, streams: tuple[StreamSpec, ...], limit_s: float, stop: threading.Event, console: Console
     ) -> None:
-        self.view = RigView(title="", streams=streams, started_ns=host_now_ns())
+        view = RigView(title="", streams=streams, started_ns=host_now_ns())
+        super().__init__(view, [Notes(logging.WARNING, self._warn)], every_ns=_SHOW_EVERY_NS)
         self.findings: list[Finding] = []
         self._limit_ns = int(limit_s * 1e9)
         self._stop = stop
         self._console = console
-        self._good_since_ns = self.view.started_ns
-        self._next_ns = 0
+        self._good_since_ns = view.started_ns
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._handler = _Notes(console)
 
     @property
     def passed(self) -> bool:
         return bool(self.findings) and all(item.state is State.PASS for item in self.findings)
 
-    def __enter__(self) -> Self:
-        logging.getLogger().addHandler(self._handler)
+    def _begin(self) -> None:
         self._console.print(_ASK)
         self._live.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
-        logging.getLogger().removeHandler(self._handler)
-        ended = [
-            Finding(f.stream, State.FAIL if f.state is State.WAIT else f.state, f.text) for f in self.findings
-        ]
-        self._console.print(_table(ended or [Finding("rig", State.FAIL, "stopped before anything came")]))
-        self._console.print(_sentence(ended, simulated=self.view.simulated))
-
-    def feed(self, batch: list[Received]) -> None:
-        now_ns = host_now_ns()
-        self.view.feed(batch, now_ns)
-        if now_ns < self._next_ns:
-            return
-        self._next_ns = now_ns + _SHOW_EVERY_NS
+    def _show(self, now_ns: int) -> None:
         self.findings = judge(self.view, now_ns)
         if not self.passed:
             self._good_since_ns = now_ns
@@ -185,16 +161,16 @@ class Preflight:
         left = Text(f"{max(0.0, left_ns * 1e-9):.0f} s left; Ctrl-C ends it", style="dim")
         self._live.update(Group(_table(self.findings), left), refresh=self._console.is_terminal)
 
+    def _end(self) -> None:
+        self._live.stop()
+        ended = [
+            Finding(f.stream, State.FAIL if f.state is State.WAIT else f.state, f.text) for f in self.findings
+        ]
+        self._console.print(_table(ended or [Finding("rig", State.FAIL, "stopped before anything came")]))
+        self._console.print(_sentence(ended, simulated=self.view.simulated))
 
-class _Notes(logging.Handler):
-    """Warnings of the rig's processes, above the table."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(logging.WARNING)
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(Text(words.clean(record.getMessage()), style="yellow"))
+    def _warn(self, _: int, text: str) -> None:
+        self._console.print(Text(text, style="yellow"))
 
 
 _STYLE = {State.PASS: "green", State.WAIT: "yellow", State.FAIL: "bold red"}

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mobind_live.schema import Binding, Health, Offset, Verdict
 from mobind_live.terminal import words
-from mobind_live.terminal.view import SILENT_PROCESS_NS, STALE_ANSWER_NS, RigView, Seen
+from mobind_live.terminal.view import MIN_RATE, SILENT_PROCESS_NS, STALE_ANSWER_NS, RigView, Seen
 
 VERDICT_STYLE = {
     Verdict.OK: "bold green",
@@ -87,9 +87,7 @@ def _title(view: RigView, now_ns: int, width: int) -> Text:
 
 
 def _banner(width: int) -> Text:
-    line = "SIMULATED"
-    if width >= MEDIUM:
-        line += ": no real person, camera or sensor"
+    line = words.SIMULATED if width >= MEDIUM else "SIMULATED"
     if width >= FULL:
         line += "; the hidden truth stands beside each answer"
     return Text(line.center(width), "bold black on yellow", no_wrap=True, overflow="crop")
@@ -137,7 +135,7 @@ def _streams(view: RigView, now_ns: int, width: int) -> Table:
 def _rate_style(rate_hz: float, nominal_hz: float) -> str:
     if rate_hz <= 0:
         return "red"
-    return "green" if nominal_hz <= 0 or rate_hz > 0.9 * nominal_hz else "yellow"
+    return "green" if nominal_hz <= 0 or rate_hz > MIN_RATE * nominal_hz else "yellow"
 
 
 def _answers(view: RigView, now_ns: int, width: int) -> Table:

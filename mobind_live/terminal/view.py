@@ -12,6 +12,7 @@ from mobind_live.schema import Action, Binding, Health, Offset, Received, Stream
 
 STALE_ANSWER_NS = 5_000_000_000
 SILENT_PROCESS_NS = 3_000_000_000
+MIN_RATE = 0.9  # of the nominal rate; a stream below is slow
 
 M = TypeVar("M")
 

@@ -6,6 +6,7 @@ from mobind_live.driver import StreamSpec
 from mobind_live.schema import Health, Offset, StreamHealth
 
 UNKNOWN_SIGMA_S = 5.0
+SIMULATED = "SIMULATED: no real person, camera or sensor"
 
 # Counters with a place of their own in the table, or of no interest in it.
 _ELSEWHERE = ("cpu_s", "rss_mb", "latency_p50_ms", "latency_p95_ms", "sender_restarts")
@@ -45,9 +46,13 @@ def age(seconds: float | None) -> str:
     return f"{seconds:.2f} s" if seconds < 10 else duration(seconds)
 
 
+def lost(health: StreamHealth) -> float:
+    """The share of a stream's samples that were lost."""
+    return health.lost / max(1, health.received + health.lost)
+
+
 def loss(health: StreamHealth) -> str:
-    total = health.received + health.lost
-    return f"{100 * health.lost / total:.1f} %" if total else "-"
+    return f"{100 * lost(health):.1f} %" if health.received + health.lost else "-"
 
 
 def jitter(health: StreamHealth) -> str:

@@ -23,7 +23,6 @@ from mobind_live.bus import MemoryBus
 from mobind_live.config import ConfigError, load
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers.serial_imu import Config, Driver, reading
-from mobind_live.samples.names import field_name, time_unit
 from mobind_live.samples.readings import Parser, Sample
 from mobind_live.schema import Imu
 from mobind_live.serial.frames import LINE_BYTES
@@ -51,25 +50,7 @@ def parsed(parser: Parser, *chunks: bytes) -> list[Sample]:
     return feed(parser, START, *chunks)
 
 
-@pytest.mark.parametrize(
-    ("name", "means"),
-    [
-        ("AccelX", "ax"), ("acc_y", "ay"), ("az", "az"), ("Gyro Z (deg/s)", "gz"), ("gx", "gx"),
-        ("t_ms", "t"), ("Millis", "t"), ("quat_w", "qw"), ("mag_x", None), ("", None), ("battery", None),
-    ],
-)  # fmt: skip
-def test_names_of_columns(name: str, means: str | None):
-    assert field_name(name) == means
-
-
-def test_the_time_columns_name_gives_its_unit():
-    assert [time_unit(n) for n in ("t", "t_us", "time_s", "micros", "Millis")] == [
-        "ms",
-        "us",
-        "s",
-        "us",
-        "ms",
-    ]
+def test_the_time_columns_name_or_the_section_gives_the_unit():
     assert config(columns=["t_us", "ax", "ay", "az", "gx", "gy", "gz"]).tick_ns == 1_000
     assert config(time="s").tick_ns == 1_000_000_000
 

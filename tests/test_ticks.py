@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.samples.ticks import Places, Wrap, spread
+from mobind_live.samples.limits import BadLine
+from mobind_live.samples.ticks import Places, Wrap, spread, to_ns
 
 MS = 1_000_000
+
+
+def test_a_stamp_that_no_device_can_mean_is_no_sample() -> None:
+    assert to_ns(2.5, MS) == 2_500_000
+    with pytest.raises(BadLine, match="out of range"):
+        to_ns(-1e13, MS)
 
 
 def test_a_counter_goes_on_over_its_wrap_around_and_back_a_little() -> None:

@@ -1,1 +1,1 @@
-"""Bluetooth Low Energy IMUs: links, packets, known devices."""
+"""Bluetooth Low Energy IMUs: links, and known devices."""

@@ -1,1 +1,1 @@
-"""From a device's numbers to samples: fields, checksums, units, counters."""
+"""From a device's bytes and numbers to samples: what serial, Bluetooth and LSL devices share."""

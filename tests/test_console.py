@@ -16,8 +16,9 @@ from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Action, Message, StreamHealth, Truth, Verdict, WornTruth
 from mobind_live.terminal import console as terminal
+from mobind_live.terminal.answers import sparkline
 from mobind_live.terminal.lines import lines as as_lines
-from mobind_live.terminal.table import render, sparkline
+from mobind_live.terminal.table import render
 from mobind_live.terminal.view import Note, RigView
 
 SECOND = 1_000_000_000

@@ -14,7 +14,7 @@ from mobind_live.files.csv_table import FileError
 from mobind_live.schema import Verdict
 from mobind_live.sync.solve import Found
 from mobind_live.terminal import words
-from mobind_live.terminal.table import VERDICT_STYLE
+from mobind_live.terminal.style import VERDICT_STYLE
 
 _NAME = 16  # the longest part of a name that fits beside the rest in 80 columns
 

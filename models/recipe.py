@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from mobind_live.models.errors import RecipeError
@@ -80,7 +80,10 @@ class TrainConfig(Recipe):
     utd_subjects: tuple[int, ...] = (1, 3, 5, 7)
     real_every: int = 0
     start_from: Path | None = None
-    centred: bool = False
+    centred: bool = False  # the loss sees tokens less their running mean, as they are used
+    blend: float = Field(
+        1.0, gt=0, le=1
+    )  # of what was learned, the share that goes into what it started from
     device: str = "auto"
     threads: int = 2
     loaders: int = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mobind_live.models import checkpoint
@@ -28,6 +28,7 @@ class Run:
     average: AveragedModel
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
+    start: dict[str, Tensor]
     step: int = 0
     seconds: float = 0.0
     recent: dict[str, float] = field(default_factory=dict)
@@ -47,7 +48,8 @@ def prepare(config: TrainConfig, device: torch.device) -> Run:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=config.rate, total_steps=config.steps + 1, pct_start=0.15
     )
-    return Run(model, average, optimizer, schedule)
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    return Run(model, average, optimizer, schedule, start)
 
 
 def update(run: Run, batch: Batch, config: TrainConfig, device: torch.device) -> Losses:
@@ -99,9 +101,22 @@ def save(run: Run, config: TrainConfig, state: Path) -> None:
     )
     temporary.replace(state)
     notes = {"steps": str(run.step), "seconds": f"{run.seconds:.0f}", "config": config.published()}
-    averaged = run.average.module
-    assert isinstance(averaged, Binder)
-    checkpoint.save(config.output, averaged, notes)
+    checkpoint.save(config.output, blended(run, config.blend), notes)
+
+
+def blended(run: Run, share: float) -> Binder:
+    """The averaged weights, moved back towards those that the run started from, all but a ``share`` of the
+    way: a network tuned to new data keeps more of what it knew elsewhere (Wortsman et al. 2022, WiSE-FT)."""
+    learned = run.average.module
+    assert isinstance(learned, Binder)
+    model = Binder(learned.sizes)
+    model.load_state_dict(
+        {
+            name: torch.lerp(run.start[name], value, share) if value.is_floating_point() else value
+            for name, value in learned.state_dict().items()
+        }
+    )
+    return model
 
 
 def restore(run: Run, state: Path, recipe: str, device: torch.device) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mobind_live.models import losses
+from mobind_live.models.centre import Centre
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.features import POSE_CHANNELS
 from mobind_live.models.losses import IMU_STRIDE, Batch, binding_loss
@@ -121,6 +122,20 @@ def test_tokens_after_the_length_do_not_count() -> None:
 
     torch.testing.assert_close(a.total, b.total)
     assert binding_loss(Told(2.0), short).joint > binding_loss(Told(2.0), batch).joint
+
+
+def test_centred_tokens_are_those_less_their_running_mean() -> None:
+    batch = perfect()
+    less = replace(batch, imu=Centre().step(batch.imu), pose=Centre().step(batch.pose))
+
+    weak = Told(3.0)
+    centred, same, plain = (
+        float(binding_loss(weak, given, centred=on).total.item())
+        for given, on in ((batch, True), (less, False), (batch, False))
+    )
+
+    assert centred == pytest.approx(same)
+    assert centred != pytest.approx(plain)
 
 
 def test_diagonals_are_those_of_a_slow_loop() -> None:

@@ -113,6 +113,18 @@ def test_starting_from_weights(motion: Path, uninterrupted: Path, tmp_path: Path
         train.train(recipe(motion, tmp_path / "c.safetensors", width=16, start_from=uninterrupted))
 
 
+def test_a_blend_goes_part_of_the_way(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    given = {"rate": 0.05, "seed": 1, "centred": True, "start_from": uninterrupted}
+
+    whole = train.train(recipe(motion, tmp_path / "whole.safetensors", **given))
+    part = train.train(recipe(motion, tmp_path / "part.safetensors", blend=0.25, **given))
+
+    name = "imu.out.weight"
+    start, end = weights(uninterrupted)[name], weights(whole)[name]
+    assert not torch.allclose(start, end)
+    torch.testing.assert_close(weights(part)[name], 0.75 * start + 0.25 * end)
+
+
 def test_two_processes_train_one_network(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
     text = "motion: {motion}\noutput: two.safetensors\nsteps: 3\npeople: 2\nworn: 2\nreels: 1\nreel_s: 9.0\n"
     small = "device: cpu\nthreads: 1\nloaders: 0\nwidth: 8\nembedding: 4\n"

@@ -16,12 +16,13 @@ from rich import console as rich_console
 
 from mobind_live import registry
 from mobind_live.bus import Proxy, Publisher, Subscriber
+from mobind_live.child import ProcessSpec
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DriverConfig
 from mobind_live.models.errors import ModelError
 from mobind_live.process import Hopeless, Link, Target
 from mobind_live.serve import serve
-from mobind_live.supervisor import ProcessSpec, Supervisor
+from mobind_live.supervisor import Supervisor
 from mobind_live.terminal import console
 from mobind_live.terminal.output import Output
 from mobind_live.terminal.preflight import Preflight

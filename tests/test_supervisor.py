@@ -15,10 +15,10 @@ from pathlib import Path
 import children
 import pytest
 
-from mobind_live.bus import Intake, MemoryBus, Proxy, Publisher, Subscriber, TopicCount
-from mobind_live.process import Boot, LogLine
+from mobind_live.bus import Intake, Proxy, Publisher, Subscriber, TopicCount
+from mobind_live.child import ProcessSpec, RestartPolicy
 from mobind_live.schema import Health, Received
-from mobind_live.supervisor import Child, ProcessSpec, RestartPolicy, Supervisor
+from mobind_live.supervisor import Supervisor
 
 ANY = "tcp://127.0.0.1:*"
 SECOND = 1_000_000_000
@@ -123,7 +123,7 @@ def test_what_dies_again_and_again_is_given_up(stage: Stage, caplog: pytest.LogC
 
 
 def test_a_process_that_stalls_is_killed_and_restarted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mobind_live.supervisor.STALL_NS", SECOND // 2)
+    monkeypatch.setattr("mobind_live.child.STALL_NS", SECOND // 2)
     monkeypatch.setattr("mobind_live.supervisor.STOP_GRACE_S", 0.1)
     stage.play(
         [ProcessSpec(name="a", target=children.beat_once_then_hang)],
@@ -232,36 +232,6 @@ def test_where_nothing_is_left_to_run_the_supervisor_ends(stage: Stage) -> None:
     assert stage.supervisor.all_failed
 
 
-class Immortal:
-    """A process that not even SIGKILL ends: it hangs in the kernel."""
-
-    pid, exitcode = 1, None
-
-    def kill(self) -> None:
-        pass
-
-    def join(self, timeout_s: float) -> None:
-        pass
-
-    def close(self) -> None:
-        raise ValueError("Cannot close a process while it is still running")
-
-
-def immortal() -> Child:
-    spec = ProcessSpec(name="a", target=children.beat)
-    child = Child(spec, Boot(name="a", publish="", subscribe=""), MemoryBus().publisher())
-    child._process = Immortal()  # type: ignore[assignment]
-    child._beat_ns = 0
-    return child
-
-
-def test_a_process_that_even_a_kill_does_not_end_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
-    child = immortal()
-    child.watch(181 * SECOND)
-    assert (child.pid, child.restarts, child.start_at_ns) == (None, 1, 181 * SECOND)
-    assert "is killed, and does not go" in caplog.text
-
-
 def test_a_process_that_still_imports_is_spoken_for(stage: Stage) -> None:
     stage.play(
         [ProcessSpec(name="a", target=children.beat)],
@@ -269,30 +239,13 @@ def test_a_process_that_still_imports_is_spoken_for(stage: Stage) -> None:
     )
 
 
-def test_a_device_is_named_once_in_its_log_lines(caplog: pytest.LogCaptureFixture) -> None:
-    child = immortal()
-    child._connection, theirs = multiprocessing.Pipe()
-    for text in ("a: 2 bad lines", "opened"):
-        theirs.send(LogLine(logging.WARNING, "mobind_live.x", text))
-    child.watch(SECOND)
-    assert caplog.messages == ["a: 2 bad lines", "a: opened"]
-
-
-def test_time_in_which_the_supervisor_stood_still_is_not_held_against_others() -> None:
-    child = immortal()
-    child.excuse(30 * SECOND)
-    child.watch(181 * SECOND)
-    assert child.restarts == 0
-    child.watch(211 * SECOND)
-    assert child.restarts == 1
-
-
 _PARENT = """
 import sys, threading
 sys.path.insert(0, {tests!r})
 import children
 from mobind_live.bus import MemoryBus
-from mobind_live.supervisor import ProcessSpec, Supervisor
+from mobind_live.child import ProcessSpec
+from mobind_live.supervisor import Supervisor
 if __name__ == "__main__":
     bus = MemoryBus()
     spec = ProcessSpec(name="a", target=children.orphan, args=({pid_file!r},))
@@ -321,23 +274,6 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
-
-
-def test_the_first_restart_is_at_once_and_the_sixth_is_none() -> None:
-    policy = RestartPolicy()
-    assert [policy.after_death(now) for now in range(6)] == [
-        0,
-        SECOND // 2,
-        SECOND,
-        2 * SECOND,
-        4 * SECOND,
-        None,
-    ]
-
-
-def test_old_deaths_are_forgiven() -> None:
-    policy = RestartPolicy()
-    assert all(policy.after_death(minute * 61 * SECOND) == 0 for minute in range(20))
 
 
 def test_neither_torch_nor_cv2_is_loaded_with_the_supervisor() -> None:

@@ -11,140 +11,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
-Angles = dict[str, "np.ndarray | float"]
-TAU = 2 * np.pi
-
-
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """Where T instants are in an exercise. ``phase`` (T,) counts cycles; ``table`` (N, 12) holds standard
-    normal numbers for each cycle, ``style`` (12,) uniform ones of 0 to 1 for the whole bout."""
-
-    phase: np.ndarray
-    table: np.ndarray
-    style: np.ndarray
-
-    @property
-    def fraction(self) -> np.ndarray:
-        return self.phase - np.floor(self.phase)
-
-    @property
-    def stride(self) -> float:
-        """How long this bout's strides are, as a share of usual ones."""
-        return 0.82 + 0.34 * float(self.style[0])
-
-    def held(self, column: int) -> np.ndarray:
-        """This cycle's number, constant within the cycle."""
-        return self.table[self._row(0), column]
-
-    def gain(self, column: int, spread: float) -> np.ndarray:
-        """A factor near 1 that moves smoothly from one cycle's value to the next's."""
-        value = np.clip(self.table[:, column], -2.5, 2.5)
-        here, there = value[self._row(0)], value[self._row(1)]
-        return 1 + spread * (here + (there - here) * smooth(self.fraction))
-
-    def _row(self, ahead: int) -> np.ndarray:
-        return (np.floor(self.phase).astype(int) + ahead) % len(self.table)
-
-
-def smooth(u: np.ndarray) -> np.ndarray:
-    """0 to 1 over u = 0 to 1 with flat ends (first and second derivative zero)."""
-    u = np.clip(u, 0.0, 1.0)
-    return u * u * u * (u * (6 * u - 15) + 10)
-
-
-def pulse(fraction: np.ndarray, rise: float, hold: float, fall: float, start: float = 0.0) -> np.ndarray:
-    """Up over ``rise``, stay for ``hold``, down over ``fall``, all as shares of a cycle."""
-    u = fraction - start
-    return smooth(u / rise) - smooth((u - rise - hold) / fall)
-
-
-def _wave(phase: np.ndarray, shift: float = 0.0) -> np.ndarray:
-    return np.cos(TAU * (phase - shift))
-
-
-def _periodic(values: list[float]) -> CubicSpline:
-    """A smooth periodic curve through ``values`` at equally spaced phases."""
-    return CubicSpline(np.linspace(0, 1, len(values) + 1), [*values, values[0]], bc_type="periodic")
-
-
-# Sagittal hip and knee flexion of a stride from heel strike on, after the normative curves in Winter.
-_WALK_HIP = _periodic([27, 24, 17, 8, -1, -9, -7, 9, 24, 30])
-_WALK_KNEE = _periodic([6, 16, 15, 10, 7, 14, 36, 58, 46, 14])
-_JOG_HIP = _periodic([30, 27, 18, 5, -6, -6, 8, 26, 38, 36])
-_JOG_KNEE = _periodic([18, 36, 40, 26, 20, 42, 74, 88, 68, 30])
-
-
-def _gait(c: Cycle, hip: CubicSpline, knee: CubicSpline, stride: float) -> Angles:
-    out: Angles = {}
-    for side, shift in (("left", 0.0), ("right", 0.5)):
-        phase = c.fraction + shift
-        phase = phase - np.floor(phase)
-        gain = c.gain(0 if side == "left" else 1, 0.04)
-        out[f"{side}_hip_flex"] = stride * gain * hip(phase)
-        out[f"{side}_knee"] = (0.4 + 0.6 * stride) * gain * knee(phase)
-        out[f"{side}_hip_abd"] = 1 + c.style[8] * 2
-    return out
-
-
-def walking(c: Cycle) -> Angles:
-    stride = c.stride
-    out = _gait(c, _WALK_HIP, _WALK_KNEE, stride)
-    swing = (10 + 22 * c.style[1]) * c.gain(2, 0.12)
-    for side, shift, skew in (("left", 0.5, c.style[2]), ("right", 0.0, 1 - c.style[2])):
-        phase = c.phase - shift - 0.02
-        own = swing * (0.7 + 0.6 * skew)
-        out[f"{side}_flex"] = own * (0.15 + _wave(phase))
-        out[f"{side}_elbow"] = 14 + 14 * c.style[3] + 0.45 * own * (1 + _wave(phase, 0.06))
-        out[f"{side}_abd"] = 6 + 3 * _wave(2 * c.phase, 0.2)
-        out[f"{side}_rot"] = 12 + 6 * _wave(phase, 0.1)
-        out[f"{side}_pron"] = 20 + 8 * _wave(phase, 0.15)
-    yaw = (3 + 4 * c.style[4]) * c.gain(3, 0.1)
-    out["pelvis_yaw"] = -yaw * _wave(c.phase, 0.02)
-    out["chest_yaw"] = 2.1 * yaw * _wave(c.phase, 0.05)
-    out["head_yaw"] = -yaw * _wave(c.phase, 0.05)
-    out["pelvis_roll"] = (2 + 2 * c.style[5]) * _wave(c.phase, 0.12)
-    out["chest_roll"] = -(2 + 3 * c.style[5]) * _wave(c.phase, 0.12)
-    out["pelvis_pitch"] = 2 + 1.2 * _wave(2 * c.phase, 0.1)
-    out["chest_pitch"] = 2 + 4 * c.style[6] - 1.5 * _wave(2 * c.phase, 0.15)
-    return out
-
-
-def jogging(c: Cycle) -> Angles:
-    stride = c.stride
-    out = _gait(c, _JOG_HIP, _JOG_KNEE, stride)
-    swing = (14 + 13 * c.style[1]) * c.gain(2, 0.1)
-    for side, shift in (("left", 0.5), ("right", 0.0)):
-        phase = c.phase - shift - 0.03
-        out[f"{side}_flex"] = swing * (_wave(phase) - 0.25)
-        out[f"{side}_elbow"] = 75 + 25 * c.style[3] + 0.5 * swing * _wave(phase, 0.05)
-        out[f"{side}_abd"] = 10 + 8 * c.style[4]
-        out[f"{side}_rot"] = 22 + 14 * _wave(phase, 0.05)
-    yaw = (5 + 4 * c.style[5]) * c.gain(3, 0.1)
-    out["pelvis_yaw"] = -0.7 * yaw * _wave(c.phase, 0.02)
-    out["chest_yaw"] = 2.4 * yaw * _wave(c.phase, 0.04)
-    out["head_yaw"] = -1.4 * yaw * _wave(c.phase, 0.04)
-    out["pelvis_roll"] = 3.0 * _wave(c.phase, 0.12)
-    out["pelvis_pitch"] = 6 + 1.5 * _wave(2 * c.phase, 0.2)
-    out["chest_pitch"] = 4 - 2.5 * _wave(2 * c.phase, 0.15)
-    out["hop"] = (0.014 + 0.016 * c.style[6]) * c.gain(4, 0.1) * (1 + _wave(2 * c.phase, 0.85)) / 2
-    return out
+from mobind_live.kinematics.cycle import TAU, Angles, Cycle, pulse, wave
+from mobind_live.kinematics.gait import jogging, walking
 
 
 def jumping_jacks(c: Cycle) -> Angles:
-    u = 0.5 - 0.5 * _wave(c.phase)
+    u = 0.5 - 0.5 * wave(c.phase)
     u = u + 0.09 * np.sin(2 * TAU * c.phase) * (c.style[0] - 0.5)
-    hop = 0.5 - 0.5 * _wave(2 * c.phase, 0.05)
-    bend = 0.5 + 0.5 * _wave(2 * c.phase, 0.97)
+    hop = 0.5 - 0.5 * wave(2 * c.phase, 0.05)
+    bend = 0.5 + 0.5 * wave(2 * c.phase, 0.97)
     out: Angles = {}
     for side, column in (("left", 0), ("right", 1)):
         top = (130 + 34 * c.style[1]) * c.gain(column, 0.05)
         out[f"{side}_abd"] = 8 + (top - 8) * u
         out[f"{side}_flex"] = 4 + 14 * c.style[2] * u
         out[f"{side}_elbow"] = (
-            14 + 16 * c.style[3] + (22 + 34 * c.style[6]) * (0.5 - 0.5 * _wave(2 * c.phase, 0.1))
+            14 + 16 * c.style[3] + (22 + 34 * c.style[6]) * (0.5 - 0.5 * wave(2 * c.phase, 0.1))
         )
         out[f"{side}_rot"] = 12 - (25 + 30 * c.style[7]) * u
         out[f"{side}_pron"] = 60 * u
@@ -216,12 +99,12 @@ def waving(c: Cycle) -> Angles:
         shift = 0.0 if side == sides[0] else 0.25 + 0.3 * c.style[5]
         swing = (16 + 16 * c.style[1]) * c.gain(0, 0.15)
         up = 0.5 + 0.5 * c.gain(1, 0.2)
-        out[f"{side}_abd"] = (62 + 45 * c.style[2]) * up + 0.35 * swing * _wave(c.phase, shift)
+        out[f"{side}_abd"] = (62 + 45 * c.style[2]) * up + 0.35 * swing * wave(c.phase, shift)
         out[f"{side}_flex"] = 12 + 15 * c.style[3]
-        out[f"{side}_rot"] = -68 + swing * _wave(c.phase, shift + 0.05)
-        out[f"{side}_elbow"] = 72 + 20 * c.style[4] + 0.8 * swing * _wave(c.phase, shift + 0.12)
-        out[f"{side}_pron"] = 10 + 0.7 * swing * _wave(c.phase, shift + 0.2)
-    out["chest_roll"] = 3 * _wave(c.phase / 2)
+        out[f"{side}_rot"] = -68 + swing * wave(c.phase, shift + 0.05)
+        out[f"{side}_elbow"] = 72 + 20 * c.style[4] + 0.8 * swing * wave(c.phase, shift + 0.12)
+        out[f"{side}_pron"] = 10 + 0.7 * swing * wave(c.phase, shift + 0.2)
+    out["chest_roll"] = 3 * wave(c.phase / 2)
     out["head_yaw"] = 8 * c.gain(2, 1.0)
     return out
 
@@ -233,7 +116,7 @@ def punching(c: Cycle) -> Angles:
     left = (turn.astype(int) % 2) == 0
     hook = c.held(6) > 0.9
     reach = (0.88 + 0.08 * np.clip(c.held(0), -2, 1.5)) * pulse(f, 0.40, 0.04, 0.48)
-    bob = 0.5 + 0.5 * _wave(c.phase, 0.2)
+    bob = 0.5 + 0.5 * wave(c.phase, 0.2)
     out: Angles = {"pelvis_yaw": 18.0, "pelvis_pitch": 8 + 3 * reach, "chest_pitch": 9.0, "head_pitch": -8.0}
     for side, own in (("left", left), ("right", ~left)):
         k = reach * own
@@ -281,7 +164,7 @@ def reaching(c: Cycle) -> Angles:
 
 
 def clapping(c: Cycle) -> Angles:
-    close = (0.5 + 0.5 * _wave(c.phase)) * c.gain(0, 0.08)
+    close = (0.5 + 0.5 * wave(c.phase)) * c.gain(0, 0.08)
     out = dict(standing(c))
     lift = 28 + 30 * c.style[0]
     for side, skew in (("left", c.style[1]), ("right", 1 - c.style[1])):
@@ -292,7 +175,7 @@ def clapping(c: Cycle) -> Angles:
         out[f"{side}_elbow"] = 88 - 0.35 * lift - 6 * close
         out[f"{side}_pron"] = -35 + 10 * close
     out["chest_pitch"] = 3 + 1.5 * close
-    out["chest_roll"] = 2 * _wave(c.phase / 2)
+    out["chest_roll"] = 2 * wave(c.phase / 2)
     return out
 
 

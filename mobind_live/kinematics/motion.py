@@ -16,7 +16,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from mobind_live.kinematics.body import BodyMotion
-from mobind_live.kinematics.exercises import EXERCISES, Cycle, Exercise, smooth
+from mobind_live.kinematics.cycle import Cycle, smooth
+from mobind_live.kinematics.exercises import EXERCISES, Exercise
 from mobind_live.kinematics.habit import IN_DEGREES, Habit
 from mobind_live.kinematics.skeleton import DOF, DOFS, Skeleton, pose
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mobind_live.kinematics.exercises import smooth
+from mobind_live.kinematics.cycle import smooth
 from mobind_live.kinematics.imu import random_rotations
 from mobind_live.kinematics.motion import RAMP_S, Person, ramp
 from mobind_live.schema import PARTS

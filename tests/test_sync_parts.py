@@ -212,6 +212,16 @@ def test_other_settings_or_another_video_are_looked_at_anew(film: Path, network:
     assert network.made == 3
 
 
+def test_a_part_of_a_video_is_not_kept_in_place_of_the_whole(film: Path, network: type[TwoPeople]) -> None:
+    part, _ = video.read(film, OPTIONS, Progress(disable=True), seconds=0.5)
+    assert 0.4 < part.length_s <= 0.5
+    assert not video.cache_path(film).exists()
+
+    whole, kept = video.read(film, OPTIONS, Progress(disable=True), seconds=5)
+    assert (len(whole.t_ns), kept) == (2 * FPS, False)
+    assert video.read(film, OPTIONS, Progress(disable=True))[1]
+
+
 @pytest.mark.parametrize("broken", [b"PK\3\4 cut off", b"", b"\x93NUMPY", b"no cache"])
 def test_a_broken_cache_is_made_anew(broken: bytes, film: Path, network: type[TwoPeople]) -> None:
     video.cache_path(film).write_bytes(broken)

@@ -28,9 +28,11 @@ def cache_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.poses.npz")
 
 
-def read(path: Path, options: PoseOptions, progress: Progress) -> tuple[Recording, bool]:
-    """The people in the video ``path``, and whether they come from its cache. Raises FileError, VideoError or
-    PoseError."""
+def read(
+    path: Path, options: PoseOptions, progress: Progress, *, seconds: float | None = None
+) -> tuple[Recording, bool]:
+    """The people in the video ``path``, and whether they come from its cache. What lies after ``seconds`` need
+    not be looked at; a part is not kept. Raises FileError, VideoError or PoseError."""
     if not path.is_file():
         raise FileError(f"{path}: no such file")
     key = cache_key(path, options)
@@ -38,8 +40,9 @@ def read(path: Path, options: PoseOptions, progress: Progress) -> tuple[Recordin
     if kept is not None:
         return kept, True
     frames = _count(path)  # a file that is no video is refused before the network loads
-    found = _watch(path, YoloPose(options, (CAMERA,)), progress, frames)
-    save(cache_path(path), key, found)
+    found, whole = _watch(path, YoloPose(options, (CAMERA,)), progress, frames, seconds)
+    if whole:
+        save(cache_path(path), key, found)
     return found, False
 
 
@@ -92,12 +95,19 @@ def _count(path: Path) -> int | None:
         capture.release()
 
 
-def _watch(path: Path, finder: Finder, progress: Progress, frames: int | None) -> Recording:
+def _watch(
+    path: Path, finder: Finder, progress: Progress, frames: int | None, seconds: float | None
+) -> tuple[Recording, bool]:
+    """The people, and whether the video was looked at to its end."""
     task = progress.add_task(f"poses in {path.name}", total=frames)
     stamps: list[int] = []
     rows: list[tuple[int, np.ndarray, np.ndarray]] = []
     size = (0, 0)
+    whole = True
     for frame in _frames(path):
+        if seconds is not None and stamps and frame.t_ns - stamps[0] > seconds * 1e9:
+            whole = False
+            break
         people = finder({CAMERA: frame.image})[CAMERA]
         size = (frame.image.shape[1], frame.image.shape[0])
         rows.append((len(stamps), people.track_ids, people.keypoints))
@@ -106,13 +116,14 @@ def _watch(path: Path, finder: Finder, progress: Progress, frames: int | None) -
     if not stamps:
         raise FileError(f"{path}: not one frame can be read; is it a video?")
     empty = np.empty((0, len(KEYPOINTS), 3), np.float32)
-    return Recording(
+    found = Recording(
         t_ns=np.array(stamps, np.int64) - stamps[0],
         image_size=size,
         frame=np.concatenate([np.full(len(ids), n, np.int32) for n, ids, _ in rows]),
         track_ids=np.concatenate([ids for _, ids, _ in rows]).astype(np.int32),
         keypoints=np.concatenate([empty, *(points for _, _, points in rows)]).astype(np.float32),
     )
+    return found, whole
 
 
 def _frames(path: Path) -> Iterator[video.Frame]:

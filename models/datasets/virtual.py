@@ -159,18 +159,28 @@ def keypoints(rng: np.random.Generator, motion: BodyMotion, conditions: Conditio
     camera = Camera.look_at(position, aim, focal, IMAGE_SIZE, rng.normal(0, conditions.roll_rad, people))
     pixels, _ = project(camera, motion.keypoints_m)
     height = np.full((people, steps), 1.0) * (focal * 1.75 / distance)[:, None]
-    noise = KeypointNoise(
-        jitter=_between(conditions.jitter, rng.random()),
-        wander=_between(conditions.wander, rng.random()),
-        drop=conditions.drop * rng.random() ** 2,
-    )
-    seen = np.ones((people, 1, 17))
-    hidden = rng.random(people) < conditions.occlusion
-    seen[hidden] = rng.random((int(hidden.sum()), 1, 17)) > 0.25
-    noisy = yolo_noise(rng, pixels, height, STEP_HZ, noise, seen)
+    noise = keypoint_noise(conditions, rng.random(3))
+    noisy = yolo_noise(rng, pixels, height, STEP_HZ, noise, visibility(rng, people, conditions))
     bare = rng.random(people) < conditions.sticks
     noisy[bare] = angles_only(rng, noisy[bare], (focal / distance)[bare])
     return _at_frame_rate(rng, noisy, conditions)
+
+
+def keypoint_noise(conditions: Conditions, level: np.ndarray) -> KeypointNoise:
+    """The noise at ``level`` (3,) of jitter, wander and drops, each from 0 to 1."""
+    return KeypointNoise(
+        jitter=_between(conditions.jitter, level[0]),
+        wander=_between(conditions.wander, level[1]),
+        drop=conditions.drop * level[2] ** 2,
+    )
+
+
+def visibility(rng: np.random.Generator, people: int, conditions: Conditions) -> np.ndarray:
+    """Which joints of ``people`` can be seen (people, 1, 17), 1 or 0: a quarter of some people's are hidden."""
+    seen = np.ones((people, 1, 17))
+    hidden = rng.random(people) < conditions.occlusion
+    seen[hidden] = rng.random((int(hidden.sum()), 1, 17)) > 0.25
+    return seen
 
 
 def _at_frame_rate(rng: np.random.Generator, points: np.ndarray, conditions: Conditions) -> np.ndarray:

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from mobind_live.models import actions
 from mobind_live.models.actions import DAILY, MODES, OTHER, WINDOW, ActionNet, Logits
-from mobind_live.models.datasets import acts, bvh, utd_mhad
+from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
 from mobind_live.models.datasets.acts import Pool
 from mobind_live.models.recipe import Recipe
 
@@ -77,7 +77,7 @@ def train(recipe: ActionRecipe, console: Console) -> Path:
     rng = np.random.default_rng(recipe.seed)
     clips = utd_mhad.load(recipe.utd_mhad, recipe.subjects)
     pool = training_pool(rng, recipe, clips)
-    plain = acts.whole_clips(clips)
+    plain = clip_acts.whole_clips(clips)
     notes = {"recipe": recipe.model_dump_json(exclude={"motion", "utd_mhad", "output"})}
     clip_said, daily_said = [], []
     for subject in recipe.subjects if recipe.folds else ():
@@ -88,7 +88,7 @@ def train(recipe: ActionRecipe, console: Console) -> Path:
         console.print(f"subject {subject} left out: {_accuracies(clip_said[-1])}")
     net = fit(recipe, pool, console)
     if recipe.held_samples:
-        held = acts.motion_pool(rng, bvh.load(recipe.motion), recipe.held_samples, held=True)
+        held = mocap_acts.motion_pool(rng, bvh.load(recipe.motion), recipe.held_samples, held=True)
         daily_said.append(say(net, daily_rows(np.random.default_rng((recipe.seed, 3)), held, 4), head=1))
         notes["held_out_motion"] = _accuracies(daily_said[-1])
         console.print(f"held-out motion, windows: {notes['held_out_motion']}")
@@ -107,15 +107,15 @@ def train(recipe: ActionRecipe, console: Console) -> Path:
 def training_pool(rng: np.random.Generator, recipe: ActionRecipe, clips: list[utd_mhad.Clip]) -> Pool:
     """Everything there is to train on. Strange and still samples are made subject by subject, so that a fold
     leaves its subject out of them too."""
-    pools = [acts.real_pool(rng, clips, recipe.copies)]
+    pools = [clip_acts.real_pool(rng, clips, recipe.copies)]
     share = len(recipe.subjects)
     for subject in recipe.subjects:
         own = [clip for clip in clips if clip.subject == subject]
         pools += [
-            acts.strange_pool(rng, own, recipe.strange // share),
-            acts.still_pool(rng, own, recipe.still // share),
+            clip_acts.strange_pool(rng, own, recipe.strange // share),
+            clip_acts.still_pool(rng, own, recipe.still // share),
         ]
-    pools.append(acts.motion_pool(rng, bvh.load(recipe.motion), recipe.motion_samples))
+    pools.append(mocap_acts.motion_pool(rng, bvh.load(recipe.motion), recipe.motion_samples))
     return acts.joined(pools)
 
 
@@ -281,5 +281,5 @@ def threshold(probabilities: np.ndarray, right: np.ndarray) -> float:
 
 def measure(net: ActionNet, root: Path, subjects: tuple[int, ...]) -> dict[str, float]:
     """``action_acc_imu``, ``_pose`` and ``_both`` on whole UTD-MHAD clips of ``subjects``."""
-    said = say(net, whole_rows(acts.whole_clips(utd_mhad.load(root, subjects))), head=0)
+    said = say(net, whole_rows(clip_acts.whole_clips(utd_mhad.load(root, subjects))), head=0)
     return {f"action_acc_{mode}": share for mode, share in accuracies(said).items()}

@@ -14,13 +14,12 @@ from mobind_live.binding.engine import BLOCK, Engine
 from mobind_live.driver import StreamSpec
 from mobind_live.models import actions, checkpoint
 from mobind_live.models.actions import DAILY, OTHER, STILL, UNKNOWN, WINDOW, ActionNet, ActionSizes, decide
-from mobind_live.models.datasets import acts, utd_mhad
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.features import PoseFeatures
 from mobind_live.models.rolling import RECENT, Recent
 from mobind_live.models.train_actions import ActionRecipe, threshold
-from mobind_live.schema import PARTS, Binding, Imu, Offset, Pose, Verdict
+from mobind_live.schema import Binding, Imu, Offset, Pose, Verdict
 
 S = 1_000_000_000
 SMALL = ActionSizes(width=8, hidden=8)
@@ -167,50 +166,6 @@ def test_the_threshold_keeps_nine_of_ten_answers_right() -> None:
     given = sure >= found
     assert (right[given] == 1).mean() >= 0.9
     assert given.sum() == 50
-
-
-# --- labels and mirror ---
-
-
-def test_a_mirror_swaps_left_and_right() -> None:
-    names = utd_mhad.ACTIONS
-    swaps = {names[a]: names[acts.mirrored_action(a)] for a in range(27) if acts.mirrored_action(a) != a}
-    assert swaps == {
-        "swipe left": "swipe right",
-        "swipe right": "swipe left",
-        "drawing a circle": "drawing a circle backwards",
-        "drawing a circle backwards": "drawing a circle",
-    }
-
-
-def test_every_action_and_content_has_a_daily_label() -> None:
-    assert len(acts.DAILY_OF_ACTION) == len(utd_mhad.ACTIONS) == actions.CLIP_ACTIONS
-    assert {*acts.DAILY_OF_ACTION, *acts.DAILY_OF_CONTENT.values(), STILL} <= set(DAILY)
-
-
-def _clip(action: int) -> utd_mhad.Clip:
-    rng = np.random.default_rng(action)
-    joints = np.array([0, 0.4, 2.5]) + np.zeros((80, 17, 3))
-    joints += rng.normal(0, 0.3, (17, 3))
-    joints[:, 10, 0] += 0.4 * np.sin(np.arange(80) / 6)
-    return utd_mhad.Clip(action, 1, 1, rng.normal(0, 1, (80, 3)), rng.normal(0, 1, (80, 3)), joints)
-
-
-def test_mirrored_samples_carry_the_mirrored_label_and_part() -> None:
-    pool = acts.real_pool(np.random.default_rng(3), [_clip(1)], copies=8)
-    left = pool.part[:, 0] == PARTS.index("left_forearm")
-    assert left.any()
-    assert not left.all()
-    np.testing.assert_array_equal(pool.action, np.where(left, 1, 0))
-    assert pool.pose.shape == (8, acts.STEPS, 75)
-    assert np.isfinite(pool.pose.astype(np.float32)).all()
-
-
-def test_strange_motion_has_no_class() -> None:
-    pool = acts.strange_pool(np.random.default_rng(0), [_clip(6), _clip(26)], 4)
-    assert set(pool.daily) == {DAILY.index(OTHER)}
-    assert set(pool.action) == {-1}
-    assert not pool.worn.any()
 
 
 def test_pose_inputs_take_each_joint_once() -> None:

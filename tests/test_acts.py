@@ -1,0 +1,83 @@
+"""Labelled motion: labels, mirrors, and samples of clips and motion capture that were made up here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mobind_live.kinematics.body import BodyMotion
+from mobind_live.models import actions
+from mobind_live.models.actions import DAILY, OTHER, STILL
+from mobind_live.models.datasets import acts, clip_acts, mocap_acts, utd_mhad
+from mobind_live.models.datasets.bvh import Take
+from mobind_live.models.datasets.reels import make_reel
+from mobind_live.schema import PARTS
+
+
+def test_a_mirror_swaps_left_and_right() -> None:
+    names = utd_mhad.ACTIONS
+    swaps = {names[a]: names[acts.mirrored_action(a)] for a in range(27) if acts.mirrored_action(a) != a}
+    assert swaps == {
+        "swipe left": "swipe right",
+        "swipe right": "swipe left",
+        "drawing a circle": "drawing a circle backwards",
+        "drawing a circle backwards": "drawing a circle",
+    }
+
+
+def test_every_action_and_content_has_a_daily_label() -> None:
+    assert len(acts.DAILY_OF_ACTION) == len(utd_mhad.ACTIONS) == actions.CLIP_ACTIONS
+    assert {*acts.DAILY_OF_ACTION, *acts.DAILY_OF_CONTENT.values(), STILL} <= set(DAILY)
+
+
+def _clip(action: int) -> utd_mhad.Clip:
+    rng = np.random.default_rng(action)
+    joints = np.array([0, 0.4, 2.5]) + np.zeros((80, 17, 3))
+    joints += rng.normal(0, 0.3, (17, 3))
+    joints[:, 10, 0] += 0.4 * np.sin(np.arange(80) / 6)
+    return utd_mhad.Clip(action, 1, 1, rng.normal(0, 1, (80, 3)), rng.normal(0, 1, (80, 3)), joints)
+
+
+def test_mirrored_samples_carry_the_mirrored_label_and_part() -> None:
+    pool = clip_acts.real_pool(np.random.default_rng(3), [_clip(1)], copies=8)
+    left = pool.part[:, 0] == PARTS.index("left_forearm")
+    assert left.any()
+    assert not left.all()
+    np.testing.assert_array_equal(pool.action, np.where(left, 1, 0))
+    assert pool.pose.shape == (8, acts.STEPS, 75)
+    assert np.isfinite(pool.pose.astype(np.float32)).all()
+
+
+def test_strange_motion_has_no_class() -> None:
+    pool = clip_acts.strange_pool(np.random.default_rng(0), [_clip(6), _clip(26)], 4)
+    assert set(pool.daily) == {DAILY.index(OTHER)}
+    assert set(pool.action) == {-1}
+    assert not pool.worn.any()
+
+
+def _take(name: str) -> Take:
+    rotation = np.zeros((60, 15, 3))
+    rotation[:, :, 0] = np.sin(np.arange(60) * 0.3)[:, None] * 0.4
+    offset_m = np.random.default_rng(0).uniform(0.1, 0.3, (19, 3))
+    return Take(name, rotation, np.array([0, 0, 0.9]) + np.zeros((60, 3)), offset_m)
+
+
+@pytest.mark.parametrize(("held", "seen"), [(False, "dataset_walk_normal"), (True, "dataset_walk_old")])
+def test_motion_capture_that_training_must_not_see_stays_apart(
+    monkeypatch: pytest.MonkeyPatch, held: bool, seen: str
+) -> None:
+    used: set[str] = set()
+
+    def watched(rng: np.random.Generator, takes: list[Take], *rest: Any) -> BodyMotion:
+        used.update(take.name for take in takes)
+        return make_reel(rng, takes, *rest)
+
+    monkeypatch.setattr(mocap_acts, "make_reel", watched)
+    takes = [_take("dataset_walk_normal"), _take("dataset_walk_old"), _take("dataset_run_normal")]
+    pool = mocap_acts.motion_pool(np.random.default_rng(0), takes, {"walking": 3}, held=held)
+    assert used == {seen}
+    assert set(pool.daily) == {DAILY.index("walking")}
+    assert pool.imu.shape == (3, acts.SENSORS, acts.STEPS, 15)
+    assert pool.worn.all()

@@ -18,10 +18,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mobind_live.models.constants import Constants
-from mobind_live.models.features import CHAINS, IMU_CHANNELS, PART_OUTPUT, POSE_CHANNELS, STEP_HZ
+from mobind_live.models.features import (
+    CHAINS,
+    IMU_CHANNELS,
+    PART_OUTPUT,
+    POSE_CHANNELS,
+    STEP_HZ,
+    STEPS_PER_TOKEN,
+)
 
-TOKEN_HZ = STEP_HZ / 2
-STEPS_PER_TOKEN = 2
+TOKEN_HZ = STEP_HZ / STEPS_PER_TOKEN
 KERNEL = 5
 # (dilation, look-ahead) in tokens of each residual block; the stem looks one token ahead.
 BLOCKS = ((1, 2), (2, 4), (2, 2), (4, 0), (8, 0))

@@ -16,6 +16,7 @@ import numpy as np
 from mobind_live.schema import KEYPOINTS, PARTS
 
 STEP_HZ = 50.0
+STEPS_PER_TOKEN = 2  # the encoders make one token of so many steps
 _DT = 1.0 / STEP_HZ
 
 IMU_CHANNELS = 15
@@ -205,18 +206,10 @@ assert len(PART_OUTPUT) == len(PARTS)
 _LENGTHS = np.array([0.50, 0.36, 0.43, 0.43, 0.42, 0.42, 0.32, 0.32, 0.26, 0.26])
 _LENGTH_ENDS = np.array(
     [
-        (_MID_SHOULDER, _MID_HIP),
-        (5, 6),
-        (11, 13),
-        (12, 14),
-        (13, 15),
-        (14, 16),
-        (5, 7),
-        (6, 8),
-        (7, 9),
-        (8, 10),
+        (_MID_SHOULDER, _MID_HIP), (5, 6), (11, 13), (12, 14), (13, 15),
+        (14, 16), (5, 7), (6, 8), (7, 9), (8, 10),
     ]
-)
+)  # fmt: skip
 _SHORT_M = 0.1
 SEEN = 0.3  # a joint with a lower score counts as missing
 _FORGET_S = 10.0

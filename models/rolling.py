@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mobind_live.models.actions import POSE_PICK, pose_inputs
-from mobind_live.models.encoders import LOOKAHEAD, STEPS_PER_TOKEN, Binder, Encoder, parts_of
-from mobind_live.models.features import CHAINS, IMU_CHANNELS, ImuFeatures, PoseFeatures
+from mobind_live.models.encoders import LOOKAHEAD, Binder, Encoder, parts_of
+from mobind_live.models.features import CHAINS, IMU_CHANNELS, STEPS_PER_TOKEN, ImuFeatures, PoseFeatures
 
 
 class _Features(Protocol):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mobind_live.models.encoders import LOOKAHEAD, STEPS_PER_TOKEN, TOKEN_HZ, Binder, Encoder, Sizes, parts_of
-from mobind_live.models.features import CHAINS, IMU_CHANNELS, POSE_CHANNELS
+from mobind_live.models.encoders import LOOKAHEAD, TOKEN_HZ, Binder, Encoder, Sizes, parts_of
+from mobind_live.models.features import CHAINS, IMU_CHANNELS, POSE_CHANNELS, STEPS_PER_TOKEN
 from mobind_live.schema import PARTS
 
 SMALL = Sizes(width=16, embedding=8)

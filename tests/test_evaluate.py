@@ -65,12 +65,6 @@ def test_the_lag_is_the_offset() -> None:
     assert readout.peak(curves[1], -40) == pytest.approx(12, abs=0.2)
 
 
-def test_all_lags_together() -> None:
-    curves = np.array([[0.0, 0.0], [1000.0, 0.0]])
-
-    np.testing.assert_allclose(readout.log_sum(curves), [np.log(2), 1000.0])
-
-
 def swing(rng: np.random.Generator, steps: int) -> np.ndarray:
     """An angle in rad that wanders as no other does, at 50 Hz."""
     time = np.arange(steps) / 50

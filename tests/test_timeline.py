@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobind_live.binding.timeline import RESET_NS, SEEN, STEP_NS, ImuTimeline, PoseTimeline
+from mobind_live.binding.timeline import RESET_NS, STEP_NS, ImuTimeline, PoseTimeline
 from mobind_live.kinematics.imu import GRAVITY_M_S2
+from mobind_live.models.features import SEEN
 
 START_NS = 40 * STEP_NS + 3_000_000
 TOKEN_NS = 2 * STEP_NS

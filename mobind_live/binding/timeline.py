@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from mobind_live.kinematics.imu import GRAVITY_M_S2
+from mobind_live.models.features import SEEN, STEP_HZ, STEPS_PER_TOKEN
 
-STEP_NS = 20_000_000
-_STEPS_PER_TOKEN = 2
+STEP_NS = round(1e9 / STEP_HZ)
 IMU_GAP_NS = 150_000_000
 POSE_GAP_NS = 400_000_000
-SEEN = 0.3
 RESET_NS = 3_000_000_000  # a stream silent for so long starts anew instead of filling the hole
 
 
@@ -53,8 +52,8 @@ class _Timeline:
         if anew:
             self.time = self.time[:0]
             self.values = [value[:0] for value in self.values]
-            token = -(-int(kept[0]) // (STEP_NS * _STEPS_PER_TOKEN))
-            self.next = token * _STEPS_PER_TOKEN
+            token = -(-int(kept[0]) // (STEP_NS * STEPS_PER_TOKEN))
+            self.next = token * STEPS_PER_TOKEN
         self.time = np.concatenate([self.time, kept])
         self.values = [np.concatenate([a, b[rows]]) for a, b in zip(self.values, values, strict=True)]
         return anew

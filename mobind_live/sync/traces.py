@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mobind_live.files.recordings import ImuFile
+from mobind_live.models.features import SEEN
 from mobind_live.schema import KEYPOINTS
 from mobind_live.sync.recording import Recording
 
 HZ = 50.0
-_SEEN = 0.3
 _SMOOTH_S = 0.16
 _GAP_S = 0.4  # no line is drawn over a longer one
 _WINDOW_S = 10.0
@@ -71,7 +71,7 @@ def limb_turning(people: Recording, track: int, part: str) -> Trace:
 
 def _middle(points: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     own = points[:, [_K[name] for name in names]]
-    return own[..., :2].mean(axis=1), np.all(own[..., 2] >= _SEEN, axis=1)
+    return own[..., :2].mean(axis=1), np.all(own[..., 2] >= SEEN, axis=1)
 
 
 def _trace(at_s: np.ndarray, values: np.ndarray) -> Trace:

@@ -47,9 +47,3 @@ def peak(curve: np.ndarray, low: int) -> float:
     before, top, after = (float(value) for value in curve[best - 1 : best + 2])
     bend = before - 2 * top + after
     return low + best + (0.5 * (before - after) / bend if bend < 0 else 0.0)
-
-
-def log_sum(curves: np.ndarray) -> np.ndarray:
-    """The log of the summed exponentials over the last axis: all lags of a candidate together."""
-    most = curves.max(axis=-1, keepdims=True)
-    return most[..., 0] + np.log(np.exp(curves - most).sum(axis=-1))

@@ -27,7 +27,7 @@ class Conditions:
     roll_rad: float = 0.05
     camera_hz: tuple[float, float] = (10.0, 60.0)
     # YOLOv8n-pose on four videos: 0.003 of the height on people of 800 pixels, 0.007 on those of 250, and
-    # 4 to 12 % of the joints below a score of 0.3.
+    # 4 to 12 % of the joints below a score of 0.3 (evaluate/keypoint_noise.py measures it).
     jitter: tuple[float, float] = (0.001, 0.009)
     wander: tuple[float, float] = (0.001, 0.012)
     drop: float = 0.15

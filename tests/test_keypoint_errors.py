@@ -103,6 +103,13 @@ def test_within_a_long_swap_a_short_one_is_right() -> None:
     np.testing.assert_array_equal(frames, np.r_[300:310, 312:330])
 
 
+def test_of_two_ways_the_usual_one_is_right() -> None:
+    stretch, frames = moving()[:62], np.r_[0:15, 16, 28, 60, 61]
+    for n in frames:
+        exchange(stretch, n, n + 1, slice(0, 6))
+    np.testing.assert_array_equal(np.flatnonzero(swaps(stretch, HZ).exchanged.all(axis=1)), frames)
+
+
 def test_limbs_at_one_place_on_their_way_are_exchanged_all_the_same() -> None:
     stretch = moving()
     exchange(stretch, 300, 310, slice(0, 6))

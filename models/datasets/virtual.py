@@ -176,7 +176,7 @@ def keypoint_noise(conditions: Conditions, level: np.ndarray) -> KeypointNoise:
 
 
 def visibility(rng: np.random.Generator, people: int, conditions: Conditions) -> np.ndarray:
-    """Which joints of ``people`` can be seen (people, 1, 17), 1 or 0: a quarter of some people's are hidden."""
+    """Which joints of ``people`` are in view (people, 1, 17), 1 or 0: a quarter of some people's are not."""
     seen = np.ones((people, 1, 17))
     hidden = rng.random(people) < conditions.occlusion
     seen[hidden] = rng.random((int(hidden.sum()), 1, 17)) > 0.25

@@ -31,8 +31,8 @@ def cache_path(path: Path) -> Path:
 def read(
     path: Path, options: PoseOptions, progress: Progress, *, seconds: float | None = None
 ) -> tuple[Recording, bool]:
-    """The people in the video ``path``, and whether they come from its cache. What lies after ``seconds`` need
-    not be looked at; a part is not kept. Raises FileError, VideoError or PoseError."""
+    """The people in the video ``path``, and whether they come from its cache. What lies after ``seconds``
+    need not be looked at; a part is not kept. Raises FileError, VideoError or PoseError."""
     if not path.is_file():
         raise FileError(f"{path}: no such file")
     key = cache_key(path, options)

@@ -18,9 +18,10 @@ class Constants:
 
     temper: float = 0.5
     nobody: float = 0.0
-    background: float = 2.5
-    most: float = 20.0
-    kin: float = 0.5
+    chance: float = 0.2
+    worth_s: float = 4.0
+    limb: float = 0.5
+    trunk: float = 0.25
     sigma: float = 1.0
 
     def text(self) -> str:

@@ -26,7 +26,7 @@ from mobind_live.models.constants import Constants
 from mobind_live.schema import PARTS
 
 LAGS = 101
-CALIBRATION = Calibration(scale=1.0, nobody=0.0)
+CALIBRATION = Calibration(scale=1.0, nobody=0.0, worth_s=1e9, chance=0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def snapshot(
     view = View(
         tracks=(7, 9),
         evidence=evidence.astype(np.float32),
-        motion_s=np.array([20.0]),
+        motion_s=np.full((1, 2), 20.0),
         own=np.array([1]),
         lag=np.array([true_lag]),
     )
@@ -80,7 +80,7 @@ def test_without_its_wearer_a_sensor_is_on_nobody_and_rows_move_up() -> None:
 
 def test_a_sensor_that_hardly_moved_is_not_asked() -> None:
     given = snapshot()
-    view = replace(given.views[0], motion_s=np.array([1.0]))
+    view = replace(given.views[0], motion_s=np.full((1, 2), 1.0))
     found = outcomes([replace(given, views=(view,))], CALIBRATION)
     assert found.asked == dict.fromkeys(KINDS, 0)
 
@@ -94,17 +94,17 @@ def made(nats: float, false: int = 0) -> Outcomes:
 
 
 def test_the_search_finds_what_costs_least() -> None:
-    best = Constants(temper=0.2, nobody=-2.5, most=33.0, background=1.9, kin=0.8)
+    best = Constants(temper=0.2, nobody=-2.5, worth_s=11.0, chance=0.1, limb=0.8, trunk=0.1)
+
+    factors = ("temper", "worth_s", "chance", "limb", "trunk")
 
     def evaluate(c: Constants) -> Outcomes:
-        apart = [
-            np.log(getattr(c, name) / getattr(best, name)) for name in ("temper", "most", "background", "kin")
-        ]
+        apart = [np.log(getattr(c, name) / getattr(best, name)) for name in factors]
         return made(float(np.sum(np.square(apart))) + 0.1 * (c.nobody - best.nobody) ** 2)
 
     tried: list[None] = []
     found = fit.search(evaluate, Constants(), 200, lambda: tried.append(None))
-    for name in ("temper", "most", "background", "kin"):
+    for name in factors:
         assert getattr(found, name) == pytest.approx(getattr(best, name), rel=0.15)
     assert found.nobody == pytest.approx(best.nobody, abs=0.4)
     assert len(tried) <= 200
@@ -115,12 +115,12 @@ def test_the_search_keeps_to_its_budget_and_to_the_limits() -> None:
 
     def evaluate(c: Constants) -> Outcomes:
         tried.append(c)
-        return made(c.kin + c.most)
+        return made(c.limb + c.worth_s)
 
     found = fit.search(evaluate, Constants(), 25, lambda: None)
     assert len(tried) <= 26, "and once more for sigma"
-    assert found.kin >= 0.1
-    assert found.most >= 6.0
+    assert found.limb >= 0.1
+    assert found.worth_s >= 0.5
 
 
 def test_false_answers_and_silence_cost() -> None:

@@ -100,9 +100,9 @@ def test_constants_travel_with_the_weights_and_can_be_replaced_alone(tmp_path: P
     model.constants = Constants(temper=0.25)
     checkpoint.save(path, model, {"seed": "0"})
     assert checkpoint.load(path).constants == Constants(temper=0.25)
-    checkpoint.write_constants(path, Constants(kin=0.125, most=18.5), "by hand")
+    checkpoint.write_constants(path, Constants(limb=0.125, worth_s=18.5), "by hand")
     again = checkpoint.load(path)
-    assert again.constants == Constants(kin=0.125, most=18.5)
+    assert again.constants == Constants(limb=0.125, worth_s=18.5)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value)
     with safe_open(path, framework="pt") as file:

@@ -10,7 +10,8 @@ import pytest
 import torch
 from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
 
-from mobind_live.binding.engine import Engine, contradicted, unbroken
+from mobind_live.binding.change import contradicted
+from mobind_live.binding.engine import Engine, unbroken
 from mobind_live.binding.timeline import RESET_NS
 from mobind_live.driver import StreamSpec
 from mobind_live.kinematics.devices import CameraSpec, ImuSpec
@@ -408,19 +409,26 @@ def tip(place: tuple[int, int], lag: int, height: float) -> np.ndarray:
     return logits
 
 
+CHANCE = 10.0
+
+
 def test_a_step_and_a_move_contradict_what_was_believed_and_noise_does_not() -> None:
     slow = tip((0, 4), 30, 60.0)
     for low in (0.0, -30.0):
-        assert not contradicted(slow, low + tip((0, 4), 31, 12.0))
-        assert not contradicted(slow, low + tip((0, 4), 30, 0.0)), "the last seconds say nothing"
-        assert contradicted(slow + low, low + tip((0, 4), 30, 6.0) + tip((0, 4), 80, 20.0)), "another lag"
-        assert contradicted(slow, low + tip((1, 6), 80, 20.0)), "another lag and wearer"
-        assert not contradicted(slow, low + tip((0, 4), 30, 20.0) + tip((0, 4), 80, 20.0)), "not yet"
-        assert contradicted(slow, low + tip((0, 6), 30, 20.0)), "another limb"
-        assert not contradicted(low + tip((0, 4), 30, 5.0), tip((1, 6), 80, 20.0)), "nothing was believed"
+        assert not contradicted(slow, low + tip((0, 4), 31, 12.0), CHANCE)
+        assert not contradicted(slow, low + tip((0, 4), 30, 0.0), CHANCE), "the last seconds say nothing"
+        assert contradicted(slow + low, low + tip((0, 4), 30, 6.0) + tip((0, 4), 80, 20.0), CHANCE), (
+            "another lag"
+        )
+        assert contradicted(slow, low + tip((1, 6), 80, 20.0), CHANCE), "another lag and wearer"
+        assert not contradicted(slow, low + tip((0, 4), 30, 20.0) + tip((0, 4), 80, 20.0), CHANCE), "not yet"
+        assert contradicted(slow, low + tip((0, 6), 30, 20.0), CHANCE), "another limb"
+        assert not contradicted(low + tip((0, 4), 30, 5.0), tip((1, 6), 80, 20.0), CHANCE), (
+            "nothing was believed"
+        )
 
 
 @pytest.mark.parametrize("edge", [0, 1, 99, 100])
 def test_a_belief_at_the_edge_of_the_lags_can_be_contradicted(edge: int) -> None:
-    assert contradicted(tip((0, 4), edge, 60.0), tip((0, 4), 50, 20.0))
-    assert not contradicted(tip((0, 4), edge, 60.0), tip((0, 4), edge, 20.0))
+    assert contradicted(tip((0, 4), edge, 60.0), tip((0, 4), 50, 20.0), CHANCE)
+    assert not contradicted(tip((0, 4), edge, 60.0), tip((0, 4), edge, 20.0), CHANCE)

@@ -30,11 +30,12 @@ class CameraSums:
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """All IMUs' posteriors in one camera, the evidence sums (I, P, 11, L) they came from, and what those say
-    alone."""
+    """All IMUs' posteriors in one camera, the evidence sums (I, P, 11, L) and seconds of motion (I, P) they
+    came from, and what those say alone."""
 
     posteriors: list[CameraPosterior]
     evidence: np.ndarray
+    motion_s: np.ndarray
     own: list[Likelihood]
 
 
@@ -56,7 +57,12 @@ class Beliefs:
 
     def views(self, cameras: Mapping[str, CameraSums]) -> dict[str, CameraView]:
         """Every IMU's posterior in every camera."""
-        own = {c: [binding.likelihood(s, self.calibration) for s in e.sums] for c, e in cameras.items()}
+        own = {
+            c: [
+                binding.likelihood(*given, self.calibration) for given in zip(e.sums, e.motion_s, strict=True)
+            ]
+            for c, e in cameras.items()
+        }
         said = {
             camera: [
                 self._message(imu, camera, given, float(cameras[camera].motion_s[imu].max(initial=0.0)))
@@ -82,10 +88,10 @@ class Beliefs:
         ]
         placed = [self._placed(imu, alone, sums.motion_s[imu]) for imu in range(len(alone))]
         together = [
-            replace(given, motion_s=tested_s(given, motion_s))
+            replace(given, motion_s=binding.tested_s(given, motion_s))
             for given, motion_s in zip(one_to_one(placed), sums.motion_s, strict=True)
         ]
-        return CameraView(together, sums.sums, own)
+        return CameraView(together, sums.sums, sums.motion_s, own)
 
     def _lag_prior(self, imu: int, camera: str, said: dict[str, list[np.ndarray]]) -> np.ndarray:
         """The log-prior (L,) over this IMU's lag in this camera: from tracks that have ended, from the other
@@ -139,12 +145,3 @@ def _kept(before: np.ndarray | None, new: np.ndarray) -> np.ndarray:
     """What several tracks in turn have taught, none of it for ever."""
     kept = new if before is None else before + new
     return np.maximum(kept - kept.max(), -_MOST)
-
-
-def tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:
-    """The seconds of motion (P,) behind the answer that is most probable: those of the track it names, or, if
-    it is nobody, those of whoever came last. Who has just come in has shown nothing yet, whatever an earlier
-    track leads to expect."""
-    if not motion_s.size:
-        return 0.0
-    return float(motion_s[given.wearer.argmax()] if given.p_none < 0.5 else motion_s.min())

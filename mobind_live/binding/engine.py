@@ -7,6 +7,7 @@ import torch
 
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.beliefs import Beliefs, CameraSums, CameraView
+from mobind_live.binding.change import contradicted
 from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, Evidence
 from mobind_live.binding.posterior import Calibration
 from mobind_live.binding.rows import ImuRow, Track
@@ -21,8 +22,6 @@ from mobind_live.schema import PARTS, Imu, Message, Pose
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
-BELIEF_NATS = 10.0  # of which something is believed that the last seconds may contradict
-STEP_NATS, MOVE_NATS = 5.0, 8.0  # by which they must, for another lag, or for another place
 CHANGE_MOTION_S = 2.5
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
 
@@ -238,13 +237,14 @@ class Engine:
 
     def _contradicted(self, imu: int, camera: str) -> bool:
         slots = [row.slot for row in self._people(camera)]
-        if not slots or float(self.evidence.motion_s[FAST, imu, slots].max()) < CHANGE_MOTION_S:
+        motion_s = float(self.evidence.motion_s[FAST, imu, slots].max()) if slots else 0.0
+        if motion_s < CHANGE_MOTION_S:
             return False
         slow, fast = (
             self.calibration.scale * self.evidence.sums[memory, imu, slots].cpu().numpy()
             for memory in (SLOW, FAST)
         )
-        return contradicted(slow, fast)
+        return contradicted(slow, fast, self.calibration.chance * motion_s)
 
     def _people(self, camera: str) -> list[Track]:
         """The tracks of ``camera`` of which there is anything to say."""
@@ -291,33 +291,17 @@ def _clock(spec: StreamSpec) -> str:
     return f"group {spec.clock_group}" if spec.clock_group else f"imu {spec.name}"
 
 
-def contradicted(slow: np.ndarray, fast: np.ndarray) -> bool:
-    """Whether the last seconds' logits ``fast`` (P, 11, L) speak against what ``slow`` believes: for another
-    lag, whoever wears the sensor and where, or for another place while little is left of the old one.
-
-    Only differences count: what is lower for every lag and place says nothing.
-    """
-    place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
-    if slow[place, part, lag] - float(np.median(slow)) < BELIEF_NATS:
-        return False
-    near = slice(max(0, lag - 3), min(slow.shape[2], lag + 4))
-    here, then = float(fast[place, part, near].max()), float(fast[:, :, near].max())
-    now = float(np.delete(fast, np.r_[near], axis=2).max())
-    if now - then > STEP_NATS:
-        return True
-    level = float(np.median(fast))
-    return then - here > MOVE_NATS and here - level < (then - level) / 2
-
-
 def calibration(model: Binder) -> Calibration:
     """How the evidence of ``model`` becomes log-likelihood."""
     fitted = model.constants
+    scale = model.log_scale.exp().item() / IMU_STRIDE * fitted.temper
     return Calibration(
-        scale=model.log_scale.exp().item() / IMU_STRIDE * fitted.temper,
+        scale=scale,
         nobody=model.nobody.item() + fitted.nobody,
-        background=fitted.background,
-        most=fitted.most,
-        kin=fitted.kin,
+        chance=fitted.temper * TOKEN_HZ * fitted.chance,
+        worth_s=fitted.worth_s,
+        limb=fitted.limb,
+        trunk=fitted.trunk,
         sigma=fitted.sigma,
     )
 

@@ -19,8 +19,6 @@ SURE_NOBODY_MOTION_S = 12.0
 PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 MIN_SIGMA_S = 0.004
 TINY = 1e-30
-_LIMBS = 4  # of the eleven parts, about how many move as they like
-_SEGMENTS = (("upper_arm", "forearm"), ("thigh", "shank"))
 OUTLIER_P = 1e-6  # the chance that a camera's whole opinion is worth nothing
 
 
@@ -30,15 +28,15 @@ class Calibration:
     in nats, the level that evidence must pass to speak for anybody.
 
     Where nobody in view wears a sensor, its evidence still rises and falls with the lag; what a wearer's must
-    beat is not zero but that background. Its level is the mean over the lags plus ``background`` standard
-    deviations, taken on the row (track, part) where that is highest.
+    beat is not zero but what strangers' motions reach at the best of all lags: ``chance``, in nats for each
+    second of motion, above the mean over the lags, on the row (track, part) where that is highest.
 
-    ``most`` is the evidence, in nats above the mean over lags, at which the network's own errors rather than
-    chance set the limit: more is scaled down to it. Two limbs moving in step differ by little for as long as
-    they do, and no amount of that makes one of them sure.
+    ``worth_s`` is how many seconds of motion the longest evidence is worth. The network's own errors go on as
+    long as the motion does: two limbs moving in step differ by little, and no amount of that makes one of
+    them sure. What counts in the end is how well two motions agree, not for how long.
 
-    ``kin`` shrinks the log-odds between the two segments of one limb, and between chest and pelvis: what
-    tells them apart is how keypoints are drawn as much as how people move.
+    ``limb`` shrinks the log-odds between the two segments of one limb, ``trunk`` those between head, chest
+    and pelvis: what tells them apart is how keypoints are drawn as much as how people move.
 
     ``sigma`` is what the width of a peak is multiplied by to be the standard deviation of the offset's error.
 
@@ -47,9 +45,10 @@ class Calibration:
 
     scale: float
     nobody: float
-    background: float = 2.5
-    most: float = 20.0
-    kin: float = 0.5
+    chance: float = 3.0
+    worth_s: float = 4.0
+    limb: float = 0.5
+    trunk: float = 0.25
     sigma: float = 1.0
 
 
@@ -99,33 +98,35 @@ class CameraPosterior:
 @dataclass(frozen=True, slots=True)
 class Likelihood:
     """What the evidence alone says of one IMU in one camera: ``exp(rows[..., None]) * lags`` (P, 11, L) in
-    nats above nobody's zero, each row of ``lags`` scaled to a maximum of one, and the height (P, 11) of each
-    row's ``mean`` and standard deviation ``spread`` over the lags."""
+    nats above nobody's zero, each row of ``lags`` scaled to a maximum of one; each row's ``mean`` (P, 11)
+    over the lags, and what ``chance`` (P,) reaches above it."""
 
     rows: np.ndarray
     lags: np.ndarray
     mean: np.ndarray
-    spread: np.ndarray
+    chance: np.ndarray
 
 
-def likelihood(evidence: np.ndarray, calibration: Calibration) -> Likelihood:
-    """The likelihood from evidence sums (P, 11, L); L is not 0, P may be."""
-    logits = calibration.scale * evidence
-    if logits.size:
-        logits = trusted(logits, calibration.most)
+def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibration) -> Likelihood:
+    """The likelihood from evidence sums (P, 11, L), L not 0, and the seconds of motion (P,) behind them."""
+    counted = worth(motion_s, calibration.worth_s)
+    logits = (calibration.scale * counted)[:, None, None] * evidence
     rows = logits.max(axis=2)
-    return Likelihood(rows, np.exp(logits - rows[:, :, None]), logits.mean(axis=2), logits.std(axis=2))
+    chance = calibration.chance * counted * motion_s
+    return Likelihood(rows, np.exp(logits - rows[:, :, None]), logits.mean(axis=2), chance)
 
 
 def posterior(
     evidence: np.ndarray,
     prior: np.ndarray,
     tracks: tuple[int, ...],
-    motion_s: float,
+    motion_s: np.ndarray,
     calibration: Calibration,
 ) -> CameraPosterior:
-    """The posterior from evidence sums (P, 11, L) and a log-prior over lags (L,), flat being zero."""
-    return settled(likelihood(evidence, calibration), prior, tracks, motion_s, calibration)
+    """The posterior from evidence sums (P, 11, L), the seconds of motion (P,) behind them, and a log-prior
+    over lags (L,), flat being zero."""
+    given = settled(likelihood(evidence, motion_s, calibration), prior, tracks, 0.0, calibration)
+    return replace(given, motion_s=tested_s(given, motion_s))
 
 
 def settled(
@@ -136,11 +137,20 @@ def settled(
         return CameraPosterior(tracks, given.rows, 0.0, given.lags, motion_s)
     weights = given.lags * np.exp(prior)
     sums = weights.sum(axis=2)
-    log_place = _kin_shrunk(given.rows + np.log(sums + TINY), calibration.kin)
-    nobody = calibration.nobody + _background(given, prior, calibration.background)
+    log_place = _kin_shrunk(given.rows + np.log(sums + TINY), calibration.limb, calibration.trunk)
+    nobody = calibration.nobody + _background(given)
     total = float(log_sum(np.append(log_place, nobody), 0))
     lags = weights / np.maximum(sums, TINY)[:, :, None]
     return CameraPosterior(tracks, log_place - total, float(nobody - total), lags, motion_s, prior)
+
+
+def tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:
+    """The seconds of motion (P,) behind the answer that is most probable: those of the track it names, or, if
+    it is nobody, those of whoever came last. Who has just come in has shown nothing yet, whatever an earlier
+    track leads to expect."""
+    if not motion_s.size:
+        return 0.0
+    return float(motion_s[given.wearer.argmax()] if given.p_none < 0.5 else motion_s.min())
 
 
 def tilted(given: CameraPosterior, prior: np.ndarray) -> CameraPosterior:
@@ -156,7 +166,7 @@ def lag_message(given: Likelihood, calibration: Calibration) -> np.ndarray:
         return np.zeros(given.lags.shape[2])
     top = float(given.rows.max())
     places = np.einsum("pk,pkl->l", np.exp(given.rows - top), given.lags)
-    nobody = calibration.nobody + _background(given, np.zeros(()), calibration.background)
+    nobody = calibration.nobody + _background(given)
     return over_flat(places + np.exp(nobody - top) / len(places))
 
 
@@ -171,48 +181,39 @@ def log_sum(logs: np.ndarray, axis: int) -> np.ndarray:
     return np.squeeze(top, axis) + np.log(np.exp(logs - top).sum(axis=axis))
 
 
-_KIN = np.array(
-    [(PARTS.index("chest"), PARTS.index("pelvis"))]
-    + [(PARTS.index(f"{s}_{a}"), PARTS.index(f"{s}_{b}")) for s in ("left", "right") for a, b in _SEGMENTS]
+_TRUNK = np.array([PARTS.index(part) for part in ("head", "chest", "pelvis")])
+_LIMBS = np.array(
+    [
+        (PARTS.index(f"{side}_{upper}"), PARTS.index(f"{side}_{lower}"))
+        for side in ("left", "right")
+        for upper, lower in (("upper_arm", "forearm"), ("thigh", "shank"))
+    ]
 )
-_TIMES = np.array([2, 1, 1, 1, 1])
 
 
-def _kin_shrunk(log_place: np.ndarray, share: float) -> np.ndarray:
-    """Log-probabilities (P, 11) with the log-odds inside each pair of kin multiplied by ``share`` (twice for
-    the trunk), and each pair's total kept."""
-    pairs = log_place[:, _KIN]
-    shrunk = (share**_TIMES)[:, None] * pairs
+def _kin_shrunk(log_place: np.ndarray, limb: float, trunk: float) -> np.ndarray:
+    """Log-probabilities (P, 11) with the log-odds inside each limb multiplied by ``limb`` and inside the
+    trunk by ``trunk``, and the total of each kept."""
     out = log_place.copy()
-    out[:, _KIN] = shrunk - log_sum(shrunk, 2)[:, :, None] + log_sum(pairs, 2)[:, :, None]
+    for members, share in ((_TRUNK[None], trunk), (_LIMBS, limb)):
+        own = log_place[:, members]
+        total = log_sum(own, 2) - log_sum(share * own, 2)
+        out[:, members] = share * own + total[:, :, None]
     return out
 
 
-def trusted(logits: np.ndarray, most: float) -> np.ndarray:
-    """``logits`` (P, 11, L) scaled so that none stands more than ``most`` above the best row's mean."""
-    top = float((logits - logits.mean(axis=2).max()).max())
-    return logits * min(1.0, most / max(top, TINY))
+def worth(motion_s: np.ndarray, most_s: float) -> np.ndarray:
+    """The share of evidence from ``motion_s`` seconds that counts: that of two measurements, one of errors
+    that average out in time and one of errors that stay."""
+    return most_s / (most_s + motion_s)
 
 
-def _background(given: Likelihood, prior: np.ndarray, deviations: float) -> float:
+def _background(given: Likelihood) -> float:
     """The level (nats) that chance reaches somewhere among the lags, and never less than what they add up to
-    where they say nothing: no evidence is none for anybody.
-
-    ``deviations`` is meant for lags that are all open. Where ``prior`` leaves fewer, chance has fewer tries.
-    """
-    people, _, lags = given.lags.shape
-    peaks, rivals = lags / (4 * PEAK_TOKENS), _LIMBS * people
-    tries = np.log(max(_open_lags(prior, lags) / (4 * PEAK_TOKENS), 1.0) * rivals) / np.log(peaks * rivals)
-    level = float((given.mean + deviations * np.sqrt(tries) * given.spread).max())
+    where they say nothing: no evidence is none for anybody."""
+    peaks = given.lags.shape[2] / (4 * PEAK_TOKENS)
+    level = float((given.mean.max(axis=1) + given.chance).max())
     return max(level + np.log(peaks), float(given.mean.max()) + np.log(given.lags.size))
-
-
-def _open_lags(prior: np.ndarray, lags: int) -> float:
-    """How many of the lags a log-prior leaves open: the exponential of its entropy."""
-    if not prior.shape:
-        return float(lags)
-    p = np.exp(prior) / lags
-    return float(np.exp(-(p * np.log(p + TINY)).sum()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,10 @@ class _Knob:
 _KNOBS = (
     _Knob("temper", 1.5, 0.02, 4.0),
     _Knob("nobody", 1.5, -12.0, 6.0),
-    _Knob("most", 1.35, 6.0, 80.0),
-    _Knob("background", 1.25, 1.0, 6.0),
-    _Knob("kin", 1.5, 0.1, 1.0),
+    _Knob("worth_s", 1.35, 0.5, 60.0),
+    _Knob("chance", 1.25, 0.02, 0.6),
+    _Knob("limb", 1.5, 0.1, 1.0),
+    _Knob("trunk", 1.5, 0.02, 1.0),
 )
 
 Evaluate = Callable[[Constants], Outcomes]

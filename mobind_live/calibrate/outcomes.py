@@ -75,7 +75,7 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
 def _posteriors(view: View, calibration: Calibration) -> list[CameraPosterior]:
     return one_to_one(
         [
-            binding.posterior(own.astype(np.float64), np.zeros(()), view.tracks, float(motion_s), calibration)
+            binding.posterior(own.astype(np.float64), np.zeros(()), view.tracks, motion_s, calibration)
             for own, motion_s in zip(view.evidence, view.motion_s, strict=True)
         ]
     )

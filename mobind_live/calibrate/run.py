@@ -71,10 +71,14 @@ def run(request: Request, console: Console) -> None:
 
 def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constants, dict[str, float]]:
     """The fitted constants, and what they and the old ones make of the evidence."""
-    cases = drawn(request.seed, request.scenes, request.seconds)
+    cases = list(drawn(request.seed, request.scenes, request.seconds))
     given = [(case, request.weights) for case in cases]
     gotten = in_parallel(gathered, given, request.jobs, "scenes to fit on", console)
-    snapshots = thinned([snapshot for scene in gotten for snapshot in scene])
+    snapshots = [
+        snapshot
+        for case, scene in zip(cases, gotten, strict=True)
+        for snapshot in (scene if case.config.in_step else thinned(scene))
+    ]
     if not snapshots:
         raise BenchError("the scenes are too short: give more --seconds")
 
@@ -104,7 +108,8 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
 
 
 def thinned(snapshots: list[Snapshot]) -> list[Snapshot]:
-    """Every third snapshot without somebody, so that being on nobody is learned, too."""
+    """Every third snapshot without somebody, so that being on nobody is learned, too. (Not where all are in
+    step: somebody else's motion is then one's own.)"""
     return [
         snapshot.without(n) if n % 3 == 2 and len(snapshot.views[0].tracks) > 1 else snapshot
         for n, snapshot in enumerate(snapshots)

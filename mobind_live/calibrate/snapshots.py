@@ -21,8 +21,9 @@ _FIRST_S, _EVERY_S = 6, 4
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One camera at one moment. ``evidence`` (I, P, 11, L) float32; ``motion_s`` (I,); ``own`` (I,), the row
-    of the wearer or -1 if they are not in the picture; ``lag`` (I,), the true offset's place in the lags."""
+    """One camera at one moment. ``evidence`` (I, P, 11, L) float32; ``motion_s`` (I, P) behind it; ``own``
+    (I,), the row of the wearer or -1 if they are not in the picture; ``lag`` (I,), the true offset's place in
+    the lags."""
 
     tracks: tuple[int, ...]
     evidence: np.ndarray
@@ -73,7 +74,7 @@ def _snapshot(player: Player, moment: Moment, people: dict[tuple[str, int], str]
             View(
                 tracks=tracks,
                 evidence=view.evidence.astype(np.float32),
-                motion_s=np.array([p.motion_s for p in view.posteriors]),
+                motion_s=view.motion_s,
                 own=np.array([whose.index(w.person) if w.person in whose else -1 for w in truth.worn]),
                 lag=_lags(truth, camera, engine.lags),
             )
@@ -92,5 +93,6 @@ def _without(view: View, row: int) -> View:
         view,
         tracks=tuple(track for n, track in enumerate(view.tracks) if n != row),
         evidence=np.delete(view.evidence, row, axis=1),
+        motion_s=np.delete(view.motion_s, row, axis=1),
         own=own,
     )

@@ -1,0 +1,29 @@
+"""When the last seconds say that a sensor is no longer where, or its clock no longer what, was believed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NEAR_TOKENS = 3  # lags so close (0.12 s) are one
+# By how much, in what chance reaches in the last seconds, something is believed that they may contradict, and
+# they must speak for another lag, or for another place.
+_BELIEVED, _STEPPED, _MOVED = 1.0, 0.5, 0.8
+
+
+def contradicted(slow: np.ndarray, fast: np.ndarray, chance: float) -> bool:
+    """Whether the last seconds' evidence ``fast`` (P, 11, L) speaks against what ``slow`` believes: for
+    another lag, whoever wears the sensor and where, or for another place while little is left of the old one.
+    All in nats, ``chance`` what strangers' motions reach in the last seconds.
+
+    Only differences count: what is lower for every lag and place says nothing.
+    """
+    place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
+    if slow[place, part, lag] - float(np.median(slow)) < _BELIEVED * chance:
+        return False
+    near = slice(max(0, lag - NEAR_TOKENS), min(slow.shape[2], lag + NEAR_TOKENS + 1))
+    here, then = float(fast[place, part, near].max()), float(fast[:, :, near].max())
+    now = float(np.delete(fast, np.r_[near], axis=2).max())
+    if now - then > _STEPPED * chance:
+        return True
+    level = float(np.median(fast))
+    return then - here > _MOVED * chance and here - level < (then - level) / 2

@@ -19,9 +19,11 @@ class Constants:
     temper: float = 0.5
     nobody: float = 0.0
     chance: float = 0.2
+    deviations: float = 4.0
     worth_s: float = 4.0
     limb: float = 0.5
     trunk: float = 0.25
+    person: float = 0.6
     sigma: float = 1.0
 
     def text(self) -> str:

@@ -12,7 +12,7 @@ from mobind_live.binding.ties import Ties
 from mobind_live.schema import PARTS
 
 P, LAGS, HALF = len(PARTS), 201, 100
-CALIBRATION = Calibration(scale=1.0, nobody=1.0, worth_s=1e9, chance=0.04)
+CALIBRATION = Calibration(scale=1.0, nobody=1.0, worth_s=1e9, chance=0.04, person=1.0)
 
 
 def beliefs(*groups: str) -> Beliefs:

@@ -326,8 +326,21 @@ def test_kin_are_told_apart_by_more_than_strangers(one: str, other: str) -> None
 
 def test_shrinking_the_odds_between_kin_keeps_what_they_add_up_to() -> None:
     evidence = with_peak(noise(5), 1, PARTS.index("left_shank"), -20)
-    apart = replace(CALIBRATION, limb=1.0, trunk=1.0)
+    apart = replace(CALIBRATION, limb=1.0)
     shrunk, plain = judged(evidence), posterior(evidence, FLAT, (1, 2), np.full(2, 20.0), apart)
     pair = [PARTS.index("left_thigh"), PARTS.index("left_shank")]
     assert shrunk.part[pair].sum() == pytest.approx(plain.part[pair].sum(), abs=1e-9)
     assert total(shrunk) == pytest.approx(1.0)
+
+
+def test_people_are_told_apart_by_more_than_limbs() -> None:
+    """How well each is seen differs between people; who is sure to be worn by somebody stays so."""
+    shank = PARTS.index("left_shank")
+    evidence = with_peak(noise(5), 0, shank, -20, height=20.0)
+    evidence = with_peak(evidence, 1, shank, -20, height=17.0)
+    alike = posterior(evidence, FLAT, (1, 2), np.full(2, 20.0), replace(CALIBRATION, person=0.5))
+    apart = posterior(evidence, FLAT, (1, 2), np.full(2, 20.0), replace(CALIBRATION, person=1.0))
+    odds, plain = (np.log(p.wearer[0] / p.wearer[1]) for p in (alike, apart))
+    assert odds == pytest.approx(0.5 * plain)
+    assert alike.p_none == pytest.approx(apart.p_none, abs=1e-9)
+    np.testing.assert_allclose(alike.place[0] / alike.wearer[0], apart.place[0] / apart.wearer[0], atol=1e-9)

@@ -94,9 +94,11 @@ def made(nats: float, false: int = 0) -> Outcomes:
 
 
 def test_the_search_finds_what_costs_least() -> None:
-    best = Constants(temper=0.2, nobody=-2.5, worth_s=11.0, chance=0.1, limb=0.8, trunk=0.1)
+    best = Constants(
+        temper=0.2, nobody=-2.5, worth_s=11.0, chance=0.1, deviations=3.0, limb=0.8, trunk=0.1, person=0.3
+    )
 
-    factors = ("temper", "worth_s", "chance", "limb", "trunk")
+    factors = ("temper", "worth_s", "chance", "deviations", "limb", "trunk", "person")
 
     def evaluate(c: Constants) -> Outcomes:
         apart = [np.log(getattr(c, name) / getattr(best, name)) for name in factors]

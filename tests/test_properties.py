@@ -118,7 +118,7 @@ def test_the_mounting_does_not_matter(arrivals: list[Arrival], said: Said, model
 
 
 def test_a_mirrored_world_has_mirrored_answers(arrivals: list[Arrival], said: Said, model: Binder) -> None:
-    """Left is right, in the picture and in the sensors. The network has learned that, it is not built in: what
+    """Left is right, in picture and sensors. The network has learned that, it is not built in: what
     is not called ok, such as which of two limbs that are nearly alike, may differ."""
     mirrored = heard(changed(arrivals, mirror=True), model)
     same(said, mirrored)

@@ -299,9 +299,11 @@ def calibration(model: Binder) -> Calibration:
         scale=scale,
         nobody=model.nobody.item() + fitted.nobody,
         chance=fitted.temper * TOKEN_HZ * fitted.chance,
+        deviations=fitted.deviations,
         worth_s=fitted.worth_s,
         limb=fitted.limb,
         trunk=fitted.trunk,
+        person=fitted.person,
         sigma=fitted.sigma,
     )
 

@@ -27,16 +27,19 @@ class Calibration:
     """How evidence becomes log-likelihood: ``scale`` nats for a token pair in perfect accord, and ``nobody``,
     in nats, the level that evidence must pass to speak for anybody.
 
-    Where nobody in view wears a sensor, its evidence still rises and falls with the lag; what a wearer's must
-    beat is not zero but what strangers' motions reach at the best of all lags: ``chance``, in nats for each
-    second of motion, above the mean over the lags, on the row (track, part) where that is highest.
+    Where nobody in view wears a sensor, its evidence still rises and falls with the lag; what a wearer's
+    must beat is not zero but what strangers' motions reach at the best of all lags, on the row (track, part)
+    where that is highest: ``chance``, in nats for each second of motion above the mean over the lags, or
+    ``deviations`` standard deviations over the lags, whichever is less. The first is how well motions agree
+    that are not one; where the network sees little in what it is given, the second asks less.
 
     ``worth_s`` is how many seconds of motion the longest evidence is worth. The network's own errors go on as
     long as the motion does: two limbs moving in step differ by little, and no amount of that makes one of
     them sure. What counts in the end is how well two motions agree, not for how long.
 
     ``limb`` shrinks the log-odds between the two segments of one limb, ``trunk`` those between head, chest
-    and pelvis: what tells them apart is how keypoints are drawn as much as how people move.
+    and pelvis, ``person`` those between people: what tells them apart is how keypoints are drawn, and how
+    well each is seen, as much as how they move.
 
     ``sigma`` is what the width of a peak is multiplied by to be the standard deviation of the offset's error.
 
@@ -46,9 +49,11 @@ class Calibration:
     scale: float
     nobody: float
     chance: float = 3.0
+    deviations: float = 4.0
     worth_s: float = 4.0
     limb: float = 0.5
     trunk: float = 0.25
+    person: float = 0.6
     sigma: float = 1.0
 
 
@@ -99,7 +104,7 @@ class CameraPosterior:
 class Likelihood:
     """What the evidence alone says of one IMU in one camera: ``exp(rows[..., None]) * lags`` (P, 11, L) in
     nats above nobody's zero, each row of ``lags`` scaled to a maximum of one; each row's ``mean`` (P, 11)
-    over the lags, and what ``chance`` (P,) reaches above it."""
+    over the lags, and what ``chance`` (P, 11) reaches above it."""
 
     rows: np.ndarray
     lags: np.ndarray
@@ -112,7 +117,8 @@ def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibrat
     counted = worth(motion_s, calibration.worth_s)
     logits = (calibration.scale * counted)[:, None, None] * evidence
     rows = logits.max(axis=2)
-    chance = calibration.chance * counted * motion_s
+    agree = calibration.chance * counted * motion_s
+    chance = np.minimum(agree[:, None], calibration.deviations * logits.std(axis=2))
     return Likelihood(rows, np.exp(logits - rows[:, :, None]), logits.mean(axis=2), chance)
 
 
@@ -137,7 +143,7 @@ def settled(
         return CameraPosterior(tracks, given.rows, 0.0, given.lags, motion_s)
     weights = given.lags * np.exp(prior)
     sums = weights.sum(axis=2)
-    log_place = _kin_shrunk(given.rows + np.log(sums + TINY), calibration.limb, calibration.trunk)
+    log_place = _shrunk(given.rows + np.log(sums + TINY), calibration)
     nobody = calibration.nobody + _background(given)
     total = float(log_sum(np.append(log_place, nobody), 0))
     lags = weights / np.maximum(sums, TINY)[:, :, None]
@@ -191,15 +197,21 @@ _LIMBS = np.array(
 )
 
 
-def _kin_shrunk(log_place: np.ndarray, limb: float, trunk: float) -> np.ndarray:
-    """Log-probabilities (P, 11) with the log-odds inside each limb multiplied by ``limb`` and inside the
-    trunk by ``trunk``, and the total of each kept."""
+def _shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Log-probabilities (P, 11) with the log-odds between limbs' segments, between the trunk's, and between
+    people multiplied by ``limb``, ``trunk`` and ``person``; the total of those is kept."""
     out = log_place.copy()
-    for members, share in ((_TRUNK[None], trunk), (_LIMBS, limb)):
-        own = log_place[:, members]
-        total = log_sum(own, 2) - log_sum(share * own, 2)
-        out[:, members] = share * own + total[:, :, None]
-    return out
+    for members, share in ((_TRUNK[None], calibration.trunk), (_LIMBS, calibration.limb)):
+        out[:, members] += _less_apart(log_place[:, members], share, 2)
+    everybody = log_sum(out, 1)
+    return out + _less_apart(everybody, calibration.person, 0)[:, None]
+
+
+def _less_apart(logs: np.ndarray, share: float, axis: int) -> np.ndarray:
+    """What to add to logarithms so that their differences along ``axis`` are multiplied by ``share`` and the
+    logarithm of their sum stays."""
+    total = log_sum(logs, axis) - log_sum(share * logs, axis)
+    return (share - 1) * logs + np.expand_dims(total, axis)
 
 
 def worth(motion_s: np.ndarray, most_s: float) -> np.ndarray:
@@ -212,7 +224,7 @@ def _background(given: Likelihood) -> float:
     """The level (nats) that chance reaches somewhere among the lags, and never less than what they add up to
     where they say nothing: no evidence is none for anybody."""
     peaks = given.lags.shape[2] / (4 * PEAK_TOKENS)
-    level = float((given.mean.max(axis=1) + given.chance).max())
+    level = float((given.mean + given.chance).max())
     return max(level + np.log(peaks), float(given.mean.max()) + np.log(given.lags.size))
 
 

@@ -33,8 +33,10 @@ _KNOBS = (
     _Knob("nobody", 1.5, -12.0, 6.0),
     _Knob("worth_s", 1.35, 0.5, 60.0),
     _Knob("chance", 1.25, 0.02, 0.6),
+    _Knob("deviations", 1.25, 1.0, 8.0),
     _Knob("limb", 1.5, 0.1, 1.0),
     _Knob("trunk", 1.5, 0.02, 1.0),
+    _Knob("person", 1.5, 0.1, 1.0),
 )
 
 Evaluate = Callable[[Constants], Outcomes]

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.assignment import one_to_one
+from mobind_live.binding.peak import offset
 from mobind_live.binding.posterior import (
     Calibration,
     CameraPosterior,
     fuse_parts,
-    offset,
     posterior,
     verdict,
 )

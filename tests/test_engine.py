@@ -11,8 +11,8 @@ import torch
 from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
 
 from mobind_live.binding.change import contradicted
-from mobind_live.binding.engine import Engine, unbroken
-from mobind_live.binding.timeline import RESET_NS
+from mobind_live.binding.engine import Engine
+from mobind_live.binding.timeline import RESET_NS, unbroken
 from mobind_live.driver import StreamSpec
 from mobind_live.kinematics.devices import CameraSpec, ImuSpec
 from mobind_live.kinematics.scene import SceneConfig

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mobind_live.binding import peak
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.actions import Actions
 from mobind_live.binding.beliefs import CameraView
@@ -65,7 +66,7 @@ class Answers:
     def _offset(self, imu: str, camera: str, view: CameraView, index: int, now_ns: int) -> Offset:
         engine = self.engine
         given = view.posteriors[index]
-        found = binding.offset(given, view.evidence[index], engine.calibration.scale, TOKEN_S)
+        found = peak.offset(given, view.evidence[index], engine.calibration.scale, TOKEN_S)
         verdict = binding.verdict(
             found.p, given.p_none, given.motion_s, engine.moving(imu), self._stale(imu, camera, now_ns)
         )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mobind_live.binding import posterior as binding
 from mobind_live.binding.beliefs import Beliefs, CameraSums, CameraView
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, Evidence
+from mobind_live.binding.peak import peak_near
 from mobind_live.binding.posterior import Calibration
 from mobind_live.binding.rows import ImuRow, Track
 from mobind_live.binding.ties import Ties
-from mobind_live.binding.timeline import RESET_NS
+from mobind_live.binding.timeline import unbroken
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.losses import IMU_STRIDE
@@ -205,7 +205,7 @@ class Engine:
         if self.evidence.motion_s[FAST, imu, slot] < CHANGE_MOTION_S:
             return None
         curve = self.evidence.sums[FAST, imu, slot, int(part)].cpu().numpy().astype(np.float64)
-        tokens, sigma = binding.peak_near(self.calibration.scale * curve, int(given.lag.argmax()))
+        tokens, sigma = peak_near(self.calibration.scale * curve, int(given.lag.argmax()))
         return self.evidence.at_s(FAST, imu, slot), tokens * TOKEN_S, sigma * TOKEN_S
 
     def stale_s(self, imu: int, camera: str) -> float:
@@ -306,10 +306,3 @@ def calibration(model: Binder) -> Calibration:
         person=fitted.person,
         sigma=fitted.sigma,
     )
-
-
-def unbroken(time_ns: np.ndarray) -> list[np.ndarray]:
-    """The rows of stamps (N,), oldest first, cut where a stream would start anew: a stamp far ahead must not
-    have the engine fill all the time until then."""
-    rows = np.argsort(time_ns, kind="stable")
-    return np.split(rows, np.flatnonzero(np.diff(time_ns[rows]) > RESET_NS) + 1)

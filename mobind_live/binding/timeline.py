@@ -172,3 +172,10 @@ class PoseTimeline(_Timeline):
         taken[..., 2] = np.where(hidden, 0.0, taken[..., 2])
         self._drop(steps)
         return taken
+
+
+def unbroken(time_ns: np.ndarray) -> list[np.ndarray]:
+    """The rows of stamps (N,), oldest first, cut where a stream would start anew: a stamp far ahead must not
+    have the engine fill all the time until then."""
+    rows = np.argsort(time_ns, kind="stable")
+    return np.split(rows, np.flatnonzero(np.diff(time_ns[rows]) > RESET_NS) + 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mobind_live.bench.judge import TOLERANCE_S
+from mobind_live.binding import peak
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.engine import TOKEN_S
@@ -90,7 +91,7 @@ def _wearer(found: Outcomes, given: CameraPosterior, own: int) -> None:
 def _offset(found: Outcomes, view: View, given: CameraPosterior, imu: int, calibration: Calibration) -> None:
     if not given.tracks:
         return
-    said = binding.offset(given, view.evidence[imu], calibration.scale, TOKEN_S)
+    said = peak.offset(given, view.evidence[imu], calibration.scale, TOKEN_S)
     lags = given.lags.shape[2]
     error_s = said.offset_s - (view.lag[imu] - lags // 2) * TOKEN_S
     near = np.abs(np.arange(lags) - view.lag[imu]) <= _NEAR_TOKENS

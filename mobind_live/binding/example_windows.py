@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from mobind_live.binding.engine import unbroken
+from mobind_live.binding.timeline import STEP_NS, ImuTimeline, PoseTimeline
 from mobind_live.models.actions import WINDOW, ActionNet, pose_inputs
 from mobind_live.models.examples import MODALITIES, direction
-from mobind_live.models.features import SEEN, STEP_NS, ImuFeatures, ImuTimeline, PoseFeatures, PoseTimeline
+from mobind_live.models.features import SEEN, ImuFeatures, PoseFeatures
 from mobind_live.schema import PARTS
 
 ENOUGH = 60  # steps (1.2 s) without which a window says nothing

@@ -16,14 +16,14 @@ class Constants:
     """``temper`` shrinks the learned scale: evidence of a window longer than those of training is less sure
     than its sum, since neighbours agree by habit. ``nobody`` is added to the learned level of that name."""
 
-    temper: float = 0.5
-    nobody: float = 0.0
-    chance: float = 0.2
-    deviations: float = 4.0
-    worth_s: float = 4.0
-    limb: float = 0.5
-    trunk: float = 0.25
-    person: float = 0.6
+    temper: float = 0.4
+    nobody: float = -2.5
+    chance: float = 0.26
+    deviations: float = 3.5
+    worth_s: float = 24.0
+    limb: float = 0.9
+    trunk: float = 0.15
+    person: float = 0.5
     sigma: float = 1.0
 
     def text(self) -> str:

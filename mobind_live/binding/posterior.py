@@ -15,7 +15,9 @@ from mobind_live.schema import PARTS, Verdict
 
 OK_P = 0.9
 MIN_MOTION_S = 2.0  # seconds of full motion before anything is called ok
-SURE_NOBODY_MOTION_S = 12.0
+# That nobody in view wears a sensor sends people looking, and a limb that hardly shows in the picture looks like
+# nobody's: more is asked of it.
+SURE_NOBODY_P, SURE_NOBODY_MOTION_S = 0.995, 20.0
 PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 TINY = 1e-30
 OUTLIER_P = 1e-6  # the chance that a camera's whole opinion is worth nothing
@@ -263,6 +265,6 @@ def verdict(p: float, p_none: float, motion_s: float, moving: bool, stale: bool)
         return Verdict.OK
     if motion_s < MIN_MOTION_S and not moving:
         return Verdict.NO_MOTION
-    if p_none >= OK_P and motion_s >= SURE_NOBODY_MOTION_S:
+    if p_none >= SURE_NOBODY_P and motion_s >= SURE_NOBODY_MOTION_S:
         return Verdict.UNBOUND
     return Verdict.AMBIGUOUS

@@ -15,8 +15,8 @@ from mobind_live.schema import PARTS, Verdict
 
 OK_P = 0.9
 MIN_MOTION_S = 2.0  # seconds of full motion before anything is called ok
-# That nobody in view wears a sensor sends people looking, and a limb that hardly shows in the picture looks like
-# nobody's: more is asked of it.
+# That nobody in view wears a sensor sends people looking, and a limb that hardly shows looks like nobody's:
+# more is asked of it.
 SURE_NOBODY_P, SURE_NOBODY_MOTION_S = 0.995, 20.0
 PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 TINY = 1e-30

@@ -8,7 +8,7 @@ import numpy as np
 
 from mobind_live.binding import peak
 from mobind_live.binding import posterior as binding
-from mobind_live.binding.actions import Actions
+from mobind_live.binding.actions import STALE_NS, Actions
 from mobind_live.binding.beliefs import CameraView
 from mobind_live.binding.drift import Estimate, OffsetCourse
 from mobind_live.binding.engine import TOKEN_S, Engine
@@ -17,7 +17,6 @@ from mobind_live.binding.ties import Tie
 from mobind_live.binding.wearers import Seat
 from mobind_live.schema import PARTS, Binding, CameraOffset, Candidate, Health, Message, Offset, Verdict
 
-STALE_NS = 3_000_000_000
 MOST_CANDIDATES = 5
 
 

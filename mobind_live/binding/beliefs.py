@@ -83,7 +83,7 @@ class Beliefs:
         self, camera: str, sums: CameraSums, own: list[Likelihood], said: dict[str, list[np.ndarray]]
     ) -> CameraView:
         alone = [
-            binding.settled(given, self._lag_prior(imu, camera, said), sums.tracks, 0.0, self.calibration)
+            binding.settled(given, self._lag_prior(imu, camera, said), sums.tracks, self.calibration)
             for imu, given in enumerate(own)
         ]
         placed = [self._placed(imu, alone, sums.motion_s[imu]) for imu in range(len(alone))]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-NEAR_TOKENS = 3  # lags so close (0.12 s) are one
+from mobind_live.binding.posterior import PEAK_TOKENS
+
 # By how much, in what chance reaches in the last seconds, something is believed that they may contradict, and
 # they must speak for another lag, or for another place.
 _BELIEVED, _STEPPED, _MOVED = 1.0, 0.5, 0.8
@@ -20,7 +21,7 @@ def contradicted(slow: np.ndarray, fast: np.ndarray, chance: float) -> bool:
     place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
     if slow[place, part, lag] - float(np.median(slow)) < _BELIEVED * chance:
         return False
-    near = slice(max(0, lag - NEAR_TOKENS), min(slow.shape[2], lag + NEAR_TOKENS + 1))
+    near = slice(max(0, lag - PEAK_TOKENS), min(slow.shape[2], lag + PEAK_TOKENS + 1))
     here, then = float(fast[place, part, near].max()), float(fast[:, :, near].max())
     now = float(np.delete(fast, np.r_[near], axis=2).max())
     if now - then > _STEPPED * chance:

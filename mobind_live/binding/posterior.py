@@ -72,7 +72,7 @@ class CameraPosterior:
     log_place: np.ndarray
     log_none: float
     lags: np.ndarray
-    motion_s: float
+    motion_s: float = 0.0
     prior: np.ndarray = field(default_factory=lambda: np.zeros(()))
 
     @property
@@ -132,23 +132,24 @@ def posterior(
 ) -> CameraPosterior:
     """The posterior from evidence sums (P, 11, L), the seconds of motion (P,) behind them, and a log-prior
     over lags (L,), flat being zero."""
-    given = settled(likelihood(evidence, motion_s, calibration), prior, tracks, 0.0, calibration)
+    given = settled(likelihood(evidence, motion_s, calibration), prior, tracks, calibration)
     return replace(given, motion_s=tested_s(given, motion_s))
 
 
 def settled(
-    given: Likelihood, prior: np.ndarray, tracks: tuple[int, ...], motion_s: float, calibration: Calibration
+    given: Likelihood, prior: np.ndarray, tracks: tuple[int, ...], calibration: Calibration
 ) -> CameraPosterior:
-    """The posterior from a likelihood and a log-prior over lags (L,), flat being zero."""
+    """The posterior from a likelihood and a log-prior over lags (L,), flat being zero; the seconds of motion
+    behind the answer are not in it yet."""
     if not given.lags.size:
-        return CameraPosterior(tracks, given.rows, 0.0, given.lags, motion_s)
+        return CameraPosterior(tracks, given.rows, 0.0, given.lags)
     weights = given.lags * np.exp(prior)
     sums = weights.sum(axis=2)
     log_place = _shrunk(given.rows + np.log(sums + TINY), calibration)
     nobody = calibration.nobody + _background(given)
     total = float(log_sum(np.append(log_place, nobody), 0))
     lags = weights / np.maximum(sums, TINY)[:, :, None]
-    return CameraPosterior(tracks, log_place - total, float(nobody - total), lags, motion_s, prior)
+    return CameraPosterior(tracks, log_place - total, float(nobody - total), lags, prior=prior)
 
 
 def tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:

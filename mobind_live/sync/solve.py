@@ -12,6 +12,7 @@ import torch
 
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import TOKEN_S, CameraView, Engine
+from mobind_live.binding.posterior import PEAK_TOKENS
 from mobind_live.driver import StreamSpec
 from mobind_live.files.recordings import ImuFile
 from mobind_live.models.encoders import Binder
@@ -150,7 +151,7 @@ class _Stretches:
             for row, track in enumerate(tracks):
                 totals[n, everybody.index(track)] = sums[imu, row, part]
         added = self._scale * np.diff(totals, axis=0)
-        near = added[:, :, max(0, peak - 3) : peak + 4].max(axis=2)
+        near = added[:, :, max(0, peak - PEAK_TOKENS) : peak + PEAK_TOKENS + 1].max(axis=2)
         return added[np.arange(len(added)), near.argmax(axis=1)]
 
 

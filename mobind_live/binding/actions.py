@@ -16,7 +16,7 @@ import torch
 
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.example_windows import ENOUGH
-from mobind_live.binding.timeline import STEP_NS
+from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.actions import MODES, STILL, UNKNOWN, WINDOW, ActionNet, decide
 from mobind_live.models.examples import MODALITIES, Known, direction, with_known
 from mobind_live.models.rolling import RECENT, Recent
@@ -25,7 +25,6 @@ from mobind_live.schema import PARTS, Action, Binding, Offset, Verdict
 SMOOTH_S = 1.0
 STALE_NS = 3_000_000_000
 _SHOWN = 3
-_STEP_S = STEP_NS * 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class Actions:
             and now_ns - engine.camera_arrived_ns.get(camera, 0) <= STALE_NS
         ]
         sensors = [
-            (worn, engine.imus[worn.imu], round(worn.offset_s / _STEP_S))
+            (worn, engine.imus[worn.imu], round(worn.offset_s / STEP_S))
             for worn in subject.worn
             if engine.imus[worn.imu].timeline.next is not None
             and now_ns - engine.imus[worn.imu].arrived_ns <= STALE_NS
@@ -194,7 +193,7 @@ class Actions:
         if memory is None:
             self._memory[name] = _Memory(given, at_step)
             return given
-        passed_s = max(0, at_step - memory.at_step) * _STEP_S
+        passed_s = max(0, at_step - memory.at_step) * STEP_S
         memory.probabilities = memory.probabilities + (1 - math.exp(-passed_s / SMOOTH_S)) * (
             given - memory.probabilities
         )

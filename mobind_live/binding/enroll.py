@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mobind_live import sync
 from mobind_live.binding.example_windows import Samples, look, of_imus, of_person, starts
-from mobind_live.binding.timeline import STEP_NS
+from mobind_live.binding.timeline import STEP_S
 from mobind_live.files.columns import HintError, Hints
 from mobind_live.files.recordings import FileError, ImuFile
 from mobind_live.models import actions as action_models
@@ -35,7 +35,6 @@ _EVERY = 12  # steps between the example's windows
 _MOST_REST = 256  # counter-examples of one recording
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,38}[A-Za-z0-9])?")
 _LIKE_REST, _UNLIKE_ITSELF = 0.2, 0.6
-_STEP_S = STEP_NS * 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +195,7 @@ def _between(request: Request, scene: _Scene) -> tuple[float, float]:
     """The example's begin and end. Raises HintError if they are not in the recording."""
     first_s = request.from_s or 0.0
     last_s = scene.length_s if request.to_s is None else request.to_s
-    if last_s > scene.length_s + _STEP_S:
+    if last_s > scene.length_s + STEP_S:
         raise HintError(f"--to {last_s:g}: the recording is only {scene.length_s:.1f} s long")
     if last_s - first_s < SHORTEST_S:
         raise HintError(f"--from {first_s:g}: at least {SHORTEST_S:.0f} s of the recording must be left")
@@ -209,7 +208,7 @@ def _example(request: Request, scene: _Scene, net: ActionNet, first_s: float, la
         channels.append(of_person(scene.frames_ns, scene.person))
     mine = starts(first_s, last_s, _EVERY)
     whole = starts(0.0, scene.length_s, _EVERY)
-    first, last = round(first_s / _STEP_S), round(last_s / _STEP_S)
+    first, last = round(first_s / STEP_S), round(last_s / STEP_S)
     rest = whole[(whole + WINDOW <= first) | (whole >= last)]
     rest = rest[:: max(1, -(-len(rest) // _MOST_REST))]
     start = np.concatenate([mine, rest])

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mobind_live.binding.timeline import STEP_NS, ImuTimeline, PoseTimeline
+from mobind_live.binding.timeline import STEP_NS, STEP_S, ImuTimeline, PoseTimeline
 from mobind_live.models.centre import Centre
 from mobind_live.models.rolling import Rolling
 
 TOKEN_NS = STEP_NS * Rolling.steps_per_token
-_STEP_S = STEP_NS * 1e-9
 _MEMORY_S = 0.4  # about the encoders' look-ahead, so that the motion is that of the tokens coming out
 # A sensor turning or shaking this much counts as fully moving; below the share, it rests.
 _TURN_RAD_S, _SHAKE_G = 0.6, 0.15
@@ -58,13 +57,13 @@ class ImuRow(Row):
 
     def feel(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray) -> None:
         """Take in the acceleration and angular rate (n, 3) of new steps."""
-        keep = math.exp(-len(acc_g) * _STEP_S / _MEMORY_S)
+        keep = math.exp(-len(acc_g) * STEP_S / _MEMORY_S)
         unrest = np.linalg.norm(acc_g, axis=1) - 1
         self._turn = keep * self._turn + (1 - keep) * float(np.mean(np.sum(gyro_rad_s**2, axis=1)))
         self._shake = keep * self._shake + (1 - keep) * float(np.mean(unrest**2))
         level = max(math.sqrt(self._turn) / _TURN_RAD_S, math.sqrt(self._shake) / _SHAKE_G)
         self.motion = min(1.0, max(0.0, (level - _REST) / (1 - _REST)))
-        self.moved_s += self.motion * len(acc_g) * _STEP_S
+        self.moved_s += self.motion * len(acc_g) * STEP_S
 
 
 @dataclass(slots=True)

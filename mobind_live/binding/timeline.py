@@ -12,6 +12,7 @@ from mobind_live.kinematics.imu import GRAVITY_M_S2
 from mobind_live.models.features import SEEN, STEP_HZ, STEPS_PER_TOKEN
 
 STEP_NS = round(1e9 / STEP_HZ)
+STEP_S = STEP_NS * 1e-9
 IMU_GAP_NS = 150_000_000
 POSE_GAP_NS = 400_000_000
 RESET_NS = 3_000_000_000  # a stream silent for so long starts anew instead of filling the hole

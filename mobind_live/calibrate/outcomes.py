@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mobind_live.bench.judge import TOLERANCE_S
+from mobind_live.bench.score import KINDS
 from mobind_live.binding import peak
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.assignment import one_to_one
@@ -14,7 +15,6 @@ from mobind_live.binding.engine import TOKEN_S
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.calibrate.snapshots import Snapshot, View
 
-KINDS = ("offset", "wearer", "part")
 FLOOR_P = 1e-4  # a wrong answer costs no more than this probability of the truth does
 _NEAR_TOKENS = 2.0
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from rich.table import Table
 
+from mobind_live.bench import score
 from mobind_live.bench.judge import TOLERANCE_S, Judge, Said
 from mobind_live.bench.play import Player
 from mobind_live.bench.scenes import Case
@@ -19,7 +20,7 @@ from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.schema import Verdict
 
-KINDS = ("offset", "wearer", "part", "action")
+KINDS = (*score.KINDS, "action")
 EDGES = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
 SURE_P = 0.9
 Pairs = dict[str, list[tuple[float, bool]]]

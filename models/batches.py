@@ -16,7 +16,6 @@ from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
 from mobind_live.models.losses import Batch
 from mobind_live.schema import PARTS
 
-REAL_IMU_S, REAL_POSE_S = 2.0, 4.0
 _SLACK_TOKENS = 5.0  # 0.2 s: UTD-MHAD's own constant shift must not be learned
 _TOKEN_STEPS = 2
 _ABSENT = 0.15
@@ -27,8 +26,8 @@ class Pairs:
     """B people and K of their sensors, as measured, on the 50 Hz grid.
 
     ``acc_g`` and ``gyro_rad_s`` (B, K, Ti, 3); ``valid`` (B, K, Ti); ``keypoints`` (B, Tp, 17, 3);
-    ``part`` (B, K); ``start`` (B,) the step of the poses at which the IMUs' first falls; ``seconds``
-    (B, K) how much of the IMUs counts; ``slack`` (B,) tokens by which the clocks may be off.
+    ``part`` (B, K); ``start`` (B,) the step of the longer at which the shorter's first falls; ``seconds``
+    (B, K) how much of the shorter counts; ``slack`` (B,) tokens by which the clocks may be off.
     """
 
     acc_g: np.ndarray
@@ -50,7 +49,7 @@ def virtual_batch(
     conditions: Conditions,
 ) -> Batch:
     """``people`` virtual people, each wearing ``worn`` sensors, for windows of ``window_s`` seconds: the
-    IMUs' and the longer one of the poses."""
+    IMUs' and the poses'."""
     rng = np.random.default_rng(seed)
     part = draw_parts(rng, people, worn)
     return _batch(rng, virtual_pairs(rng, reels, part, window_s, conditions))
@@ -64,50 +63,61 @@ def virtual_pairs(
     conditions: Conditions,
 ) -> Pairs:
     """Virtual people with sensors on ``part`` (B, K)."""
-    imu_s, pose_s = window_s
-    people = len(part)
-    motion = windows(rng, reels, people, pose_s, conditions)
+    people, short_s, long_s = len(part), min(window_s), max(window_s)
+    motion = windows(rng, reels, people, long_s, conditions)
     acc, gyro, valid = sensors(rng, motion, part, conditions)
     points = keypoints(rng, motion, conditions)
-    steps, spare = round(imu_s * STEP_HZ), round((pose_s - imu_s) * STEP_HZ)
+    steps, spare = round(short_s * STEP_HZ), round((long_s - short_s) * STEP_HZ)
     # The IMU's grid and the camera's are not in step: moving the window by half tokens shows both phases.
     start = rng.integers(0, spare + 1, people)
     rows = np.arange(people)[:, None]
     pick = start[:, None] + np.arange(steps)
-    acc, gyro, valid = (np.moveaxis(np.moveaxis(x, 2, 1)[rows, pick], 1, 2) for x in (acc, gyro, valid))
-    seconds = rng.uniform(0.5, imu_s, part.shape)
+    if window_s[0] > window_s[1]:
+        points = points[rows, pick]
+    else:
+        acc, gyro, valid = (np.moveaxis(np.moveaxis(x, 2, 1)[rows, pick], 1, 2) for x in (acc, gyro, valid))
+    seconds = rng.uniform(0.5, short_s, part.shape)
     return Pairs(acc, gyro, valid, points, part, start, seconds, np.zeros(people))
 
 
-def real_batch(seed: tuple[int, ...], clips: list[utd_mhad.Clip], people: int) -> Batch:
+def real_batch(
+    seed: tuple[int, ...], clips: list[utd_mhad.Clip], people: int, window_s: tuple[float, float]
+) -> Batch:
     """``people`` clips with their real IMU, half of them mirrored, seen from about where the Kinect stood."""
     rng = np.random.default_rng(seed)
-    return _batch(rng, real_pairs(rng, clips, people, (REAL_IMU_S, REAL_POSE_S)))
+    return _batch(rng, real_pairs(rng, clips, people, window_s))
 
 
 def real_pairs(
     rng: np.random.Generator, clips: list[utd_mhad.Clip], people: int, window_s: tuple[float, float]
 ) -> Pairs:
     """Real people: windows of clips, which stand still before and after."""
-    steps, longer = (round(seconds * STEP_HZ) for seconds in window_s)
-    acc, gyro = np.empty((people, 1, steps, 3)), np.empty((people, 1, steps, 3))
-    points = np.empty((people, longer, 17, 3))
+    imu_steps, pose_steps = (round(seconds * STEP_HZ) for seconds in window_s)
+    short = min(imu_steps, pose_steps)
+    acc, gyro = np.empty((people, 1, imu_steps, 3)), np.empty((people, 1, imu_steps, 3))
+    points = np.empty((people, pose_steps, 17, 3))
     part, starts, seconds = np.empty((people, 1), int), np.empty(people, int), np.empty((people, 1))
     for n, clip in enumerate(_rivals(rng, clips, people)):
         total = len(clip.acc_g)
-        first = int(rng.integers(0, max(1, total - steps)))
-        pick = np.minimum(first + np.arange(steps), total - 1)
-        start = starts[n] = int(rng.integers(0, longer - steps + 1))
-        place = np.clip(first - start + np.arange(longer), 0, total - 1)
+        first = int(rng.integers(0, max(1, total - short)))
+        start = starts[n] = int(rng.integers(0, abs(imu_steps - pose_steps) + 1))
         flip = rng.random() < 0.5
         sign = np.array([-1.0, 1.0, 1.0]) if flip else np.ones(3)
-        acc[n, 0], gyro[n, 0] = clip.acc_g[pick] * sign, clip.gyro_rad_s[pick] * sign * (-1 if flip else 1)
-        points[n] = _seen_from_elsewhere(rng, clip.joints_m[place], flip)
+        worn = _part_of(total, first, imu_steps, start if imu_steps > short else 0)
+        seen = _part_of(total, first, pose_steps, start if pose_steps > short else 0)
+        acc[n, 0], gyro[n, 0] = clip.acc_g[worn] * sign, clip.gyro_rad_s[worn] * sign * (-1 if flip else 1)
+        points[n] = _seen_from_elsewhere(rng, clip.joints_m[seen], flip)
         name = clip.part.replace("right", "left") if flip else clip.part
         part[n] = PARTS.index(name)
-        seconds[n] = min(rng.uniform(0.4 * window_s[0], window_s[0]), (total - first) / STEP_HZ)
+        short_s = short / STEP_HZ
+        seconds[n] = min(rng.uniform(0.4 * short_s, short_s), (total - first) / STEP_HZ)
     slack = np.full(people, _SLACK_TOKENS)
-    return Pairs(acc, gyro, np.ones((people, 1, steps)), points, part, starts, seconds, slack)
+    return Pairs(acc, gyro, np.ones((people, 1, imu_steps)), points, part, starts, seconds, slack)
+
+
+def _part_of(total: int, first: int, steps: int, before: int) -> np.ndarray:
+    """``steps`` rows of ``total``, ``before`` of them before row ``first``; the ends go on standing."""
+    return np.clip(first - before + np.arange(steps), 0, total - 1)
 
 
 def _rivals(rng: np.random.Generator, clips: list[utd_mhad.Clip], count: int) -> list[utd_mhad.Clip]:

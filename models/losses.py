@@ -3,8 +3,9 @@
 The evidence for (person, part, lag) is the sum over time of IMU token . pose token, times a learned scale;
 its softmax, with a ``nobody`` beside it, is the posterior that the daemon publishes. Training minimizes
 exactly that posterior's cross-entropy, over random lengths of evidence, so that it comes out calibrated. A
-second term asks the same of every single token. The pose window starts a random time before the IMU's, so
-that no position in a window can give the time away.
+second term asks the same of every single token. The longer stream starts a random time before the shorter, so
+that no position in a window can give the time away; either may be the longer, as a recording may be longer
+than the walk through its picture.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from torch import Tensor
 from mobind_live.models.centre import Centre
 from mobind_live.models.encoders import Binder
 
-IMU_STRIDE = 2  # every second IMU token votes: neighbours say nearly the same
+VOTE_STRIDE = 2  # every second token of the shorter stream votes: neighbours say nearly the same
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """B people, each with K of their sensors.
 
-    ``imu`` (B, K, Ti, 15) and ``pose`` (B, Tp, 6, 40) at 50 Hz; ``part`` (B, K) index of the part worn;
-    ``shift`` (B,) the pose token, as a real number, at which the IMU's first token falls;
-    ``length`` (B, K) how many IMU tokens count; ``absent`` (B, K) 1 where the wearer is left out of the
-    candidates; ``slack`` (B,) tokens by which the pair's own clocks may be off (0: exact).
+    ``imu`` (B, K, Ti, 15) and ``pose`` (B, Tp, 6, 40) at 50 Hz, either the longer; ``part`` (B, K) index of
+    the part worn; ``shift`` (B,) the token of the longer, as a real number, at which the shorter's first
+    falls; ``length`` (B, K) how many tokens of the shorter count; ``absent`` (B, K) 1 where the wearer is left
+    out of the candidates; ``slack`` (B,) tokens by which the pair's own clocks may be off (0: exact).
     """
 
     imu: Tensor
@@ -59,11 +60,19 @@ def binding_loss(model: Binder, batch: Batch, *, centred: bool = False, token_we
     pose = model.embed_pose(batch.pose)
     if centred:
         imu, pose = Centre().step(imu), Centre().step(pose)
-    imu = imu[:, :, ::IMU_STRIDE]
-    similarity = torch.einsum("bknd,bpmd->bkpnm", imu, pose)
-    alive = (torch.arange(imu.shape[2], device=imu.device) * IMU_STRIDE)[None, None] < batch.length[..., None]
+    imu_longer = imu.shape[2] > pose.shape[2]
+    short, long = (pose[:, :, ::VOTE_STRIDE], imu) if imu_longer else (imu[:, :, ::VOTE_STRIDE], pose)
+    alive = (torch.arange(short.shape[2], device=imu.device) * VOTE_STRIDE)[None, None] < batch.length[
+        ..., None
+    ]
+    there = _aligned(long, short.shape[2], batch.shift)
+    if imu_longer:
+        similarity = torch.einsum("bpnd,bkmd->bkpnm", short, long)
+        others = torch.einsum("bknd,cpnd->bkcp", there * alive[..., None], short)
+    else:
+        similarity = torch.einsum("bknd,bpmd->bkpnm", short, long)
+        others = torch.einsum("bknd,cpnd->bkcp", short * alive[..., None], there)
     own = _lagged(similarity, alive)
-    others = _across(imu * alive[..., None], pose, batch.shift)
     joint, person_ok, part_ok = _joint(model, own, others, batch)
     token = _token(model, similarity, alive, batch)
     return Losses(joint + token_weight * token, joint, token, part_ok, person_ok)
@@ -72,19 +81,17 @@ def binding_loss(model: Binder, batch: Batch, *, centred: bool = False, token_we
 def _lagged(similarity: Tensor, alive: Tensor) -> Tensor:
     """Evidence (B, K, 11, L) for each lag, from similarities (B, K, 11, N, M): sums along diagonals."""
     *lead, tokens, places = similarity.shape
-    lags = places - IMU_STRIDE * (tokens - 1)
+    lags = places - VOTE_STRIDE * (tokens - 1)
     masked = (similarity * alive[:, :, None, :, None]).contiguous()
     stride = masked.stride()
-    diagonals = masked.as_strided((*lead, tokens, lags), (*stride[:-2], places + IMU_STRIDE, 1))
+    diagonals = masked.as_strided((*lead, tokens, lags), (*stride[:-2], places + VOTE_STRIDE, 1))
     return diagonals.sum(dim=-2)
 
 
-def _across(imu: Tensor, pose: Tensor, shift: Tensor) -> Tensor:
-    """Evidence (B, K, B', 11) for everybody in the batch, each at their own true lag."""
-    tokens = imu.shape[2]
-    index = shift.round().long()[:, None] + torch.arange(tokens, device=imu.device) * IMU_STRIDE
-    aligned = torch.gather(pose, 2, index[:, None, :, None].expand(-1, pose.shape[1], -1, pose.shape[3]))
-    return torch.einsum("bknd,cpnd->bkcp", imu, aligned)
+def _aligned(long: Tensor, tokens: int, shift: Tensor) -> Tensor:
+    """The ``tokens`` of ``long`` (B, X, M, D) that fall together with the shorter's: (B, X, tokens, D)."""
+    index = shift.round().long()[:, None] + torch.arange(tokens, device=long.device) * VOTE_STRIDE
+    return torch.gather(long, 2, index[:, None, :, None].expand(-1, long.shape[1], -1, long.shape[3]))
 
 
 def _joint(model: Binder, own: Tensor, others: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,13 +130,13 @@ def _true_lags(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def _token(model: Binder, similarity: Tensor, alive: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy of each IMU token over all parts and times of its wearer."""
+    """Cross-entropy of each of the shorter's tokens over all parts and all times of the longer."""
     sensors, _, tokens, places = similarity.shape[1:]
     logits = (similarity * model.log_token_scale.exp()).transpose(2, 3)
     total = logits.flatten(3).logsumexp(3)
     chosen = batch.part[:, :, None, None, None].expand(-1, -1, tokens, 1, places)
     row = torch.gather(logits, 3, chosen)[:, :, :, 0]
-    place = batch.shift[:, None] + torch.arange(tokens, device=row.device) * IMU_STRIDE
+    place = batch.shift[:, None] + torch.arange(tokens, device=row.device) * VOTE_STRIDE
     low = place.floor().long().clamp(0, places - 2)[:, None, :, None].expand(-1, sensors, -1, 1)
     share = (place - place.floor())[:, None]
     right = (1 - share) * row.gather(3, low)[..., 0] + share * row.gather(3, low + 1)[..., 0]

@@ -71,7 +71,7 @@ class TrainConfig(Recipe):
     steps: int = 4000
     people: int = 40
     worn: int = 3
-    windows_s: tuple[tuple[float, float], ...] = ((4.0, 6.0), (8.0, 12.0))
+    windows_s: tuple[tuple[float, float], ...] = ((4.0, 6.0), (8.0, 12.0))  # of IMU and pose, in turn
     rate: float = 2e-3
     seed: int = 0
     reels: int = 240
@@ -79,6 +79,7 @@ class TrainConfig(Recipe):
     utd_mhad: Path | None = None
     utd_subjects: tuple[int, ...] = (1, 3, 5, 7)
     real_every: int = 0
+    real_windows_s: tuple[tuple[float, float], ...] = ((2.0, 4.0),)
     start_from: Path | None = None
     centred: bool = False  # the loss sees tokens less their running mean, as they are used
     blend: float = Field(

@@ -62,10 +62,11 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         config, seed = self.config, (self.config.seed, 1, step * self.fleet.size + self.fleet.rank)
         if self.clips and config.real_every and step % config.real_every == 0:
-            return real_batch(seed, self.clips, config.people)
+            turn = step // config.real_every % len(config.real_windows_s)
+            return real_batch(seed, self.clips, config.people, config.real_windows_s[turn])
         window_s = config.windows_s[step % len(config.windows_s)]
         # Longer windows hold fewer people, so that every step costs about as much.
-        people = max(2, round(config.people * config.windows_s[0][1] / window_s[1]))
+        people = max(2, round(config.people * max(config.windows_s[0]) / max(window_s)))
         return virtual_batch(seed, self.motion, people, config.worn, window_s, Conditions())
 
 

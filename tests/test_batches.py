@@ -27,6 +27,8 @@ CLEAN = Conditions(
     camera_hz=(49.9, 50.1),
     jitter=(1e-6, 1e-6),
     wander=(1e-6, 1e-6),
+    tail=0.0,
+    swap=0.0,
     drop=0.0,
     occlusion=0.0,
     sticks=0.0,
@@ -73,7 +75,10 @@ def test_shapes_and_ranges(motion: list[BodyMotion]) -> None:
     assert all(bool(torch.isfinite(getattr(batch, f.name)).all()) for f in fields(Batch))
 
 
-def test_the_shift_said_is_the_shift_there(motion: list[BodyMotion], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("window_s", [WINDOW_S, WINDOW_S[::-1]], ids=["pose longer", "IMU longer"])
+def test_the_shift_said_is_the_shift_there(
+    window_s: tuple[float, float], motion: list[BodyMotion], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Raw streams in the channels' place: how fast forearms turn tells the time without any network."""
     seen: list[np.ndarray] = []
     rival = Correlation()
@@ -89,7 +94,8 @@ def test_the_shift_said_is_the_shift_there(motion: list[BodyMotion], monkeypatch
     monkeypatch.setattr(batches, "ImuFeatures", Raw)
     monkeypatch.setattr(batches, "PoseFeatures", Raw)
     people = 12
-    batch = virtual_batch((3,), motion, people, len(PARTS), WINDOW_S, CLEAN)
+    batch = virtual_batch((3,), motion, people, len(PARTS), window_s, CLEAN)
+    sign = 1 if window_s == WINDOW_S else -1
     points, gyro = seen[0], seen[1].reshape(people, len(PARTS), -1, 3)
 
     errors = []
@@ -99,8 +105,9 @@ def test_the_shift_said_is_the_shift_there(motion: list[BodyMotion], monkeypatch
             if "forearm" in PARTS[part]:
                 steps = gyro.shape[2]
                 imu = rival.imu(np.zeros((steps, 3)), gyro[person, worn], np.ones(steps))
-                curve = rival.score(imu, pose[part], -100, 0)
-                errors.append(readout.peak(curve, -100) / 2 + float(batch.shift[person]))
+                low = -100 if sign > 0 else 0
+                curve = rival.score(imu, pose[part], low, low + 100)
+                errors.append(readout.peak(curve, low) / 2 + sign * float(batch.shift[person]))
 
     assert len(errors) == 2 * people
     # Motion across the picture tells little, so only the middle of the errors says anything.
@@ -149,13 +156,37 @@ def clip(subject: int = 1) -> utd_mhad.Clip:
 
 
 def test_real_pairs_have_slack_and_both_sides() -> None:
-    batch = real_batch((5,), [clip(1), clip(2)], 24)
+    batch = real_batch((5,), [clip(1), clip(2)], 24, (2.0, 4.0))
 
-    assert same(batch, real_batch((5,), [clip(1), clip(2)], 24))
+    assert same(batch, real_batch((5,), [clip(1), clip(2)], 24, (2.0, 4.0)))
     assert (batch.slack > 0).all()
     sides = {PARTS[part] for part in batch.part.flatten().tolist()}
     assert sides == {"right_forearm", "left_forearm"}
     assert all(bool(torch.isfinite(getattr(batch, f.name)).all()) for f in fields(Batch))
+
+
+@pytest.mark.parametrize("window_s", [(1.0, 2.0), (2.0, 1.2)])
+def test_real_streams_meet_where_they_say(
+    window_s: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clips whose every value is the step it was taken at."""
+    steps = np.arange(150.0)
+    told = replace(
+        clip(),
+        acc_g=np.stack([steps] * 3, axis=1),
+        joints_m=np.broadcast_to(steps[:, None, None], (150, 17, 3)),
+    )
+    monkeypatch.setattr(batches, "_seen_from_elsewhere", lambda rng, joints, flip: joints)
+
+    pairs = batches.real_pairs(default_rng(3), [told], 30, window_s)
+
+    for acc, points, start, seconds in zip(
+        pairs.acc_g[:, 0, :, 1], pairs.keypoints[:, :, 0, 1], pairs.start, pairs.seconds[:, 0], strict=True
+    ):
+        short, long = (acc, points) if window_s[0] < window_s[1] else (points, acc)
+        counted = int(seconds * STEP_HZ)
+        np.testing.assert_array_equal(long[start : start + counted], short[:counted])
+        assert short[0] < short[counted - 1]
 
 
 def test_every_second_real_clip_is_the_same_action_by_somebody_else() -> None:

@@ -51,9 +51,10 @@ def test_trainings_own_noise_fits_itself() -> None:
     assert fit.heights_px == pytest.approx((HEIGHT_PX, HEIGHT_PX), rel=0.02)
     for name in ("jitter", "tail"):
         assert getattr(fit.found, name) == pytest.approx(getattr(fit.drawn, name), rel=0.12)
-    assert fit.found.jitter == pytest.approx(0.0032, rel=0.15)
+    assert fit.found.jitter == pytest.approx(0.0035, rel=0.15)
     assert fit.found.dropped == pytest.approx(fit.drawn.dropped, abs=0.04)
-    assert 0 < fit.drawn.swapped < 0.004
+    assert 0.01 < fit.drawn.swapped < 0.05
+    assert 0.07 < fit.drawn.swap_s < 0.25
 
 
 def test_a_worse_detector_does_not_fit() -> None:

@@ -13,11 +13,12 @@ from mobind_live.models import losses
 from mobind_live.models.centre import Centre
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.features import POSE_CHANNELS
-from mobind_live.models.losses import IMU_STRIDE, Batch, binding_loss
+from mobind_live.models.losses import VOTE_STRIDE, Batch, binding_loss
 from mobind_live.schema import PARTS
 
 PEOPLE, SENSORS, WIDTH = 4, 2, 64
-IMU_TOKENS, POSE_TOKENS = 24, 40
+SHORT, LONG = 24, 40
+either_longer = pytest.mark.parametrize("longer", ["pose", "imu"])
 
 
 class Told(Binder):
@@ -35,47 +36,52 @@ class Told(Binder):
         return features
 
 
-def perfect(shift: list[float] | None = None, slack: float = 0.0) -> Batch:
-    """Everybody's parts move in ways of their own, and each IMU is its part, later by the shift."""
+def perfect(shift: list[float] | None = None, slack: float = 0.0, longer: str = "pose") -> Batch:
+    """Everybody's parts move in ways of their own, and each IMU is its part; the longer of the two begins
+    earlier by the shift."""
     torch.manual_seed(0)
     shifts = torch.tensor(shift or [0.0, 3.0, 9.0, 16.0])
-    pose = torch.randn(PEOPLE, len(PARTS), POSE_TOKENS, WIDTH)
+    pose = torch.randn(PEOPLE, len(PARTS), LONG, WIDTH)
     pose = pose / pose.norm(dim=-1, keepdim=True)
     part = torch.stack([torch.randperm(len(PARTS))[:SENSORS] for _ in range(PEOPLE)])
-    imu = torch.stack(
+    imu = pose[torch.arange(PEOPLE)[:, None], part]
+    cut = torch.stack(
         [
-            torch.stack([pose[p, k, int(shifts[p]) : int(shifts[p]) + IMU_TOKENS] for k in part[p]])
-            for p in range(PEOPLE)
+            stream[:, int(first) : int(first) + SHORT]
+            for stream, first in zip(imu if longer == "pose" else pose, shifts, strict=True)
         ]
     )
     return Batch(
-        imu=imu,
-        pose=pose,
+        imu=cut if longer == "pose" else imu,
+        pose=pose if longer == "pose" else cut,
         part=part,
         shift=shifts,
-        length=torch.full((PEOPLE, SENSORS), float(IMU_TOKENS)),
+        length=torch.full((PEOPLE, SENSORS), float(SHORT)),
         absent=torch.zeros(PEOPLE, SENSORS),
         slack=torch.full((PEOPLE,), slack),
     )
 
 
-def test_perfect_embeddings_cost_nothing() -> None:
-    lost = binding_loss(Told(), perfect())
+@either_longer
+def test_perfect_embeddings_cost_nothing(longer: str) -> None:
+    lost = binding_loss(Told(), perfect(longer=longer))
 
     assert lost.joint < 1e-3
     assert lost.token < 0.05
     assert (lost.part_accuracy, lost.person_accuracy) == (1, 1)
 
 
+@either_longer
 @pytest.mark.parametrize("off", [-2.0, 1.0, 3.0])
-def test_a_wrong_shift_is_penalized(off: float) -> None:
-    batch = perfect([4.0, 6.0, 8.0, 10.0])
+def test_a_wrong_shift_is_penalized(off: float, longer: str) -> None:
+    batch = perfect([4.0, 6.0, 8.0, 10.0], longer=longer)
 
     assert binding_loss(Told(), replace(batch, shift=batch.shift + off)).joint > 5
 
 
-def test_a_wrong_part_is_penalized() -> None:
-    batch = perfect()
+@either_longer
+def test_a_wrong_part_is_penalized(longer: str) -> None:
+    batch = perfect(longer=longer)
 
     lost = binding_loss(Told(), replace(batch, part=(batch.part + 1) % len(PARTS)))
 
@@ -112,13 +118,15 @@ def test_nobody_is_the_answer_where_the_wearer_is_absent() -> None:
     assert binding_loss(low, batch).joint > 5
 
 
-def test_tokens_after_the_length_do_not_count() -> None:
-    batch = perfect()
+@either_longer
+def test_tokens_after_the_length_do_not_count(longer: str) -> None:
+    batch = perfect(longer=longer)
     short = replace(batch, length=torch.full((PEOPLE, SENSORS), 12.0))
-    spoilt = batch.imu.clone()
+    name = "imu" if longer == "pose" else "pose"
+    spoilt = getattr(batch, name).clone()
     spoilt[:, :, 12:] = torch.randn_like(spoilt[:, :, 12:])
 
-    a, b = binding_loss(Told(), short), binding_loss(Told(), replace(short, imu=spoilt))
+    a, b = binding_loss(Told(), short), binding_loss(Told(), replace(short, **{name: spoilt}))
 
     torch.testing.assert_close(a.total, b.total)
     assert binding_loss(Told(2.0), short).joint > binding_loss(Told(2.0), batch).joint
@@ -146,11 +154,11 @@ def test_diagonals_are_those_of_a_slow_loop() -> None:
 
     fast = losses._lagged(similarity, alive)
 
-    lags = places - IMU_STRIDE * (tokens - 1)
+    lags = places - VOTE_STRIDE * (tokens - 1)
     slow = torch.zeros(2, 3, 11, lags)
     for lag in range(lags):
         for n in range(tokens):
-            slow[..., lag] += similarity[..., n, lag + IMU_STRIDE * n] * alive[:, :, None, n]
+            slow[..., lag] += similarity[..., n, lag + VOTE_STRIDE * n] * alive[:, :, None, n]
     torch.testing.assert_close(fast, slow)
 
 

@@ -15,7 +15,7 @@ from mobind_live.binding.ties import Ties
 from mobind_live.binding.timeline import unbroken
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import TOKEN_HZ, Binder
-from mobind_live.models.losses import IMU_STRIDE
+from mobind_live.models.losses import VOTE_STRIDE
 from mobind_live.models.rolling import Rolling
 from mobind_live.schema import PARTS, Imu, Message, Pose
 
@@ -294,7 +294,7 @@ def _clock(spec: StreamSpec) -> str:
 def calibration(model: Binder) -> Calibration:
     """How the evidence of ``model`` becomes log-likelihood."""
     fitted = model.constants
-    scale = model.log_scale.exp().item() / IMU_STRIDE * fitted.temper
+    scale = model.log_scale.exp().item() / VOTE_STRIDE * fitted.temper
     return Calibration(
         scale=scale,
         nobody=model.nobody.item() + fitted.nobody,

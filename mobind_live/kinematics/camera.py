@@ -60,16 +60,19 @@ def project(camera: Camera, points_m: np.ndarray) -> tuple[np.ndarray, np.ndarra
 class KeypointNoise:
     """Errors of a pose network, lengths as shares of the person's height in pixels.
 
-    ``jitter`` is the white part of a clearly seen joint's error, ``wander`` the slow part (it moves over
-    about ``wander_s``); both grow as the score falls. ``drop`` is the chance that a joint is unseen for
-    a while, ``swap`` that left and right are exchanged for a few frames, ``outlier`` that one joint jumps.
+    ``jitter`` is the quick part of a joint's error, half of it from frame to frame and half over about
+    ``BRIEF_S``; ``tail`` says how uneven it is, the deviation of its size's logarithm. ``wander`` is the slow
+    part (over about ``wander_s``). ``drop`` is the share of the time that a joint is unseen, ``swap`` that
+    left and right are exchanged, and ``outlier`` the chance that one joint jumps. A score says whether a
+    joint is seen, not how far it is off: so found in a real detector (``models.evaluate.keypoint_noise``).
     """
 
-    jitter: float = 0.004
+    jitter: float = 0.006
+    tail: float = 1.0
     wander: float = 0.010
     wander_s: float = 0.5
     drop: float = 0.02
-    swap: float = 0.001
+    swap: float = 0.01
     outlier: float = 0.002
 
 
@@ -87,34 +90,49 @@ def yolo_noise(
     picture, ``visibility`` (..., T, 17) 1 for seen and 0 for hidden joints.
     """
     shape = pixels.shape[:-1]
-    level = (
-        0.97 - rng.exponential(0.11, (*shape[:-2], 1, shape[-1])) + 0.05 * _slow(rng, shape, rate_hz, noise)
-    )
+    brief, slow = BRIEF_S * rate_hz, noise.wander_s * rate_hz
+    level = 0.97 - rng.exponential(0.11, (*shape[:-2], 1, shape[-1])) + 0.05 * _slow(rng, shape, slow)
     score = np.clip(level * (0.35 + 0.65 * np.broadcast_to(visibility, shape)), 0.02, 0.995)
-    hidden = _slow(rng, shape, rate_hz, noise) < _NORMAL.inv_cdf(max(noise.drop, 1e-9))
+    hidden = _slow(rng, shape, slow) < _below(noise.drop)
     score = np.where(hidden, rng.uniform(0.0, 0.3, shape), score)
-    spread = (height_px[..., None] * (1 + 4 * (1 - score) ** 2))[..., None]
-    error = noise.jitter * rng.standard_normal(pixels.shape)
-    error += noise.wander * _slow(rng, pixels.shape, rate_hz, noise, axis=-3)
+    uneven = noise.jitter * np.exp(noise.tail * _slow(rng, shape, brief))[..., None]
+    error = uneven * rng.standard_normal(pixels.shape) * _HALF
+    error += uneven * _slow(rng, pixels.shape, brief, axis=-3) * _HALF
+    error += noise.wander * _slow(rng, pixels.shape, slow, axis=-3)
     jump = rng.random(shape) < noise.outlier
     error += 0.15 * jump[..., None] * rng.standard_normal(pixels.shape)
-    noisy = pixels + spread * error
-    swapped = (rng.random(shape[:-1]) < noise.swap)[..., None, None]
-    noisy = np.where(swapped, noisy[..., _OTHER_SIDE, :], noisy)
+    noisy = _exchanged(rng, pixels + height_px[..., None, None] * error, brief, noise.swap)
     return np.concatenate([noisy, score[..., None]], axis=-1)
 
 
-_NORMAL = NormalDist()
+def _exchanged(rng: np.random.Generator, places: np.ndarray, brief: float, share: float) -> np.ndarray:
+    """``places`` (..., T, 17, 2) with left and right exchanged for a ``share`` of the time, mostly the whole
+    body's, else only the arms' or the legs'."""
+    people = places.shape[:-2]
+    for sides, part in ((_OTHER_SIDE, 0.6), (_OTHER_ARMS, 0.2), (_OTHER_LEGS, 0.2)):
+        wrong = _slow(rng, (*people, 1), brief * _LONGER) < _below(share * part)
+        places = np.where(wrong[..., None], places[..., sides, :], places)
+    return places
+
+
+def _below(share: float) -> float:
+    """What normal noise is below for a ``share`` of the time."""
+    return NormalDist().inv_cdf(max(share, 1e-9))
+
+
+BRIEF_S = 0.1
+_HALF = 0.5**0.5
+_LONGER = 2.0  # noise is below its lowest percents for about half of the time over which it changes
 _OTHER_SIDE = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
+_OTHER_ARMS = [*range(5), *_OTHER_SIDE[5:11], *range(11, 17)]
+_OTHER_LEGS = [*range(11), *_OTHER_SIDE[11:]]
 
 
-def _slow(
-    rng: np.random.Generator, shape: tuple[int, ...], rate_hz: float, noise: KeypointNoise, axis: int = -2
-) -> np.ndarray:
-    """Gaussian noise of unit variance that changes over about ``wander_s`` along the time axis: drawn
+def _slow(rng: np.random.Generator, shape: tuple[int, ...], spacing: float, axis: int = -2) -> np.ndarray:
+    """Gaussian noise of unit variance that changes over about ``spacing`` steps along the time axis: drawn
     coarsely and interpolated by a cosine, whose squares sum to one."""
     steps = shape[axis]
-    spacing = max(1.0, noise.wander_s * rate_hz)
+    spacing = max(1.0, spacing)
     coarse_shape = list(shape)
     coarse_shape[axis] = int(steps / spacing) + 3
     coarse = np.moveaxis(rng.standard_normal(coarse_shape), axis, 0)

@@ -26,11 +26,14 @@ class Conditions:
     height_m: tuple[float, float] = (0.4, 2.6)
     roll_rad: float = 0.05
     camera_hz: tuple[float, float] = (10.0, 60.0)
-    # YOLOv8n-pose on four videos: 0.003 of the height on people of 800 pixels, 0.007 on those of 250, and
-    # 4 to 12 % of the joints below a score of 0.3 (evaluate/keypoint_noise.py measures it).
-    jitter: tuple[float, float] = (0.001, 0.009)
+    # YOLOv8n-pose on four videos: 0.003 of the height on people of 800 pixels, 0.006 on those of 350 with a
+    # tail three times as long, 6 to 10 % of the joints below a score of 0.3, and left and right exchanged for
+    # 0 to 10 % of the time (evaluate/keypoint_noise.py measures it).
+    jitter: tuple[float, float] = (0.002, 0.014)
+    tail: float = 2.0
     wander: tuple[float, float] = (0.001, 0.012)
     drop: float = 0.15
+    swap: float = 0.12
     occlusion: float = 0.2
     sticks: float = 0.25
     acc_noise_g: tuple[float, float] = (0.003, 0.06)
@@ -159,7 +162,7 @@ def keypoints(rng: np.random.Generator, motion: BodyMotion, conditions: Conditio
     camera = Camera.look_at(position, aim, focal, IMAGE_SIZE, rng.normal(0, conditions.roll_rad, people))
     pixels, _ = project(camera, motion.keypoints_m)
     height = np.full((people, steps), 1.0) * (focal * 1.75 / distance)[:, None]
-    noise = keypoint_noise(conditions, rng.random(3))
+    noise = keypoint_noise(conditions, rng.random(5))
     noisy = yolo_noise(rng, pixels, height, STEP_HZ, noise, visibility(rng, people, conditions))
     bare = rng.random(people) < conditions.sticks
     noisy[bare] = angles_only(rng, noisy[bare], (focal / distance)[bare])
@@ -167,11 +170,13 @@ def keypoints(rng: np.random.Generator, motion: BodyMotion, conditions: Conditio
 
 
 def keypoint_noise(conditions: Conditions, level: np.ndarray) -> KeypointNoise:
-    """The noise at ``level`` (3,) of jitter, wander and drops, each from 0 to 1."""
+    """The noise at ``level`` (5,) of jitter, wander, drops, tail and exchanges, each from 0 to 1."""
     return KeypointNoise(
         jitter=_between(conditions.jitter, level[0]),
         wander=_between(conditions.wander, level[1]),
         drop=conditions.drop * level[2] ** 2,
+        tail=conditions.tail * level[3],
+        swap=conditions.swap * level[4] ** 2,
     )
 
 

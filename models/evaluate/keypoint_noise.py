@@ -109,7 +109,7 @@ def smoothed(stretch: np.ndarray, native_hz: float) -> np.ndarray:
 def noisy(rng: np.random.Generator, motion: np.ndarray, rate_hz: float) -> np.ndarray:
     """``motion`` (T, 17, 2) in heights with training's noise at the middle of its ranges (T, 17, 3)."""
     conditions = Conditions()
-    noise = keypoint_noise(conditions, np.full(3, 0.5))
+    noise = keypoint_noise(conditions, np.full(5, 0.5))
     seen = visibility(rng, 1, conditions)[0]
     return yolo_noise(rng, motion, np.ones(len(motion)), rate_hz, noise, seen)
 

@@ -165,6 +165,8 @@ class Offset(Message):
     ``rate_sigma_ppm`` is the standard deviation of ``rate_ppm``, which is 0 before there is enough to tell.
     ``alarm`` is a sentence for half a minute after the offset has stepped.
     ``clock_offset_s`` and ``clock_drift_ppm`` repeat the device clock's own mapping, which is apart.
+    ``held_s`` is 0 where the evidence itself says it; otherwise the wearer has left, the answer is the one
+    that was sure so many seconds ago, carried on by its drift, and ``sigma_s`` grows (holdover).
     """
 
     type_name: ClassVar[str] = "offset"
@@ -184,6 +186,7 @@ class Offset(Message):
     clock_offset_s: float = 0.0
     clock_drift_ppm: float = 0.0
     rate_sigma_ppm: float = 0.0
+    held_s: float = 0.0
     alarm: str = ""
     simulated: bool = False
 

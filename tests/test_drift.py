@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.drift import ALARM_S, EVERY_S, PRIOR_PPM, Estimate, OffsetCourse, line
+from mobind_live.binding.drift import (
+    ALARM_S,
+    EVERY_S,
+    HELD_SIGMA_S,
+    PRIOR_PPM,
+    STEADY_S,
+    Estimate,
+    OffsetCourse,
+    Sure,
+    line,
+)
 
 
 def estimates(seed: int, seconds: float, ppm: float, error_s: float = 0.003) -> np.ndarray:
@@ -13,6 +23,10 @@ def estimates(seed: int, seconds: float, ppm: float, error_s: float = 0.003) -> 
     at_s = np.arange(0, seconds, EVERY_S)
     noise = np.random.default_rng(seed).normal(0, error_s, len(at_s))
     return np.stack([at_s + 1e5, 0.5 + ppm * 1e-6 * at_s + noise, np.full(len(at_s), 0.01)], axis=1)
+
+
+def sure(at_s: float, offset_s: float, sigma_s: float = 0.01, track: int = 1, life: int = 0) -> Sure:
+    return Sure(Estimate(at_s, offset_s, sigma_s), 0.97, track, life)
 
 
 @pytest.mark.parametrize(("seconds", "within_ppm"), [(180.0, 30.0), (600.0, 5.0)])
@@ -45,10 +59,10 @@ def test_estimates_are_an_interval_of_motion_apart() -> None:
 def test_a_step_is_an_alarm_for_a_while_and_starts_the_drift_anew() -> None:
     course = OffsetCourse()
     for row in estimates(0, 180.0, 40.0):
-        course.sure(Estimate(*row))
+        course.sure(sure(*row))
         assert not course.add(Estimate(*row))
     assert course.line.rate_ppm != 0
-    course.sure(Estimate(2e5, 1.75, 0.01))
+    course.sure(sure(2e5, 1.75, 0.01))
     assert course.alarm(2e5).startswith("stepped by +1.2")
     assert "to +1.750 s" in course.alarm(2e5 + ALARM_S - 1)
     assert course.alarm(2e5 + ALARM_S + 1) == ""
@@ -63,3 +77,43 @@ def test_a_small_step_shows_in_two_estimates_and_one_alone_is_none() -> None:
     course = OffsetCourse()
     stepped = [p._replace(offset_s=p.offset_s + 0.09) if n >= 15 else p for n, p in enumerate(points)]
     assert [n for n, p in enumerate(stepped) if course.add(p)] == [16]
+
+
+def course_of(seconds: float, offset_s: float = 0.5) -> OffsetCourse:
+    """Sure for as long, on track 1."""
+    course = OffsetCourse()
+    for at_s in np.arange(0.0, seconds + 0.1, 1.0):
+        course.sure(sure(at_s, offset_s))
+    return course
+
+
+def test_an_offset_holds_once_its_track_has_ended_and_grows_less_sure() -> None:
+    course = course_of(20.0)
+    assert course.held(21.0, (1, 2), 0) is None, "while its track is there, the evidence speaks"
+    soon, late = course.held(21.0, (2,), 0), course.held(320.0, (), 0)
+    assert soon is not None
+    assert late is not None
+    assert soon.found.offset_s == pytest.approx(0.5)
+    assert (soon.p, soon.age_s) == (0.97, 1.0)
+    assert late.found.sigma_s == pytest.approx(np.hypot(0.01, PRIOR_PPM * 1e-6 * 300.0))
+    assert course.held(21.0 + HELD_SIGMA_S / (PRIOR_PPM * 1e-6), (), 0) is None
+
+
+def test_a_held_offset_goes_on_with_its_drift() -> None:
+    course = OffsetCourse()
+    for row in estimates(0, 600.0, 80.0):
+        course.add(Estimate(*row))
+        course.sure(sure(*row))
+    last_s = 1e5 + 588.0
+    held = course.held(last_s + 500.0, (), 0)
+    assert held is not None
+    assert held.found.offset_s == pytest.approx(0.5 + 80e-6 * 1088.0, abs=0.012)
+    assert held.found.sigma_s < 0.02, "a known drift takes longer to be lost"
+
+
+def test_what_was_not_sure_for_long_or_is_of_another_life_does_not_hold() -> None:
+    assert course_of(STEADY_S / 2).held(30.0, (), 0) is None
+    assert course_of(20.0).held(21.0, (), 1) is None
+    stepped = course_of(20.0)
+    stepped.sure(sure(21.0, 1.7))
+    assert stepped.held(22.0, (), 0) is None, "new since a second"

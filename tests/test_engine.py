@@ -10,6 +10,7 @@ import pytest
 import torch
 from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
 
+from mobind_live.binding import drift
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.timeline import RESET_NS, unbroken
@@ -209,7 +210,9 @@ def broken(arrivals: list[Arrival], model: Binder, said: list[Said]) -> Broken:
         for a in arrivals
         if a.message.stream != "side" and not (a.message.stream == "leg" and a.at_s > SILENT_S)
     ]
-    return Broken(play(engine, heard, every_s=0.5), engine, track)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drift, "STEADY_S", 2.0)  # the recording is short
+        return Broken(play(engine, heard, every_s=0.5), engine, track)
 
 
 def test_a_wearer_who_returns_under_a_new_id_is_soon_known_again(broken: Broken) -> None:
@@ -239,6 +242,22 @@ def test_nobody_else_is_taken_for_one_who_left(broken: Broken) -> None:
         offset = moment.offset("arm", "front")
         if offset.verdict is Verdict.OK:
             assert offset.offset_s == pytest.approx(TRUTH["arm", "front"], abs=0.05)
+
+
+def test_an_offset_once_sure_is_held_while_its_wearer_is_away(broken: Broken) -> None:
+    """The wearer of arm and hand leaves; what was sure for long enough stays so."""
+    held = [
+        (imu, m.offset(imu, "front"))
+        for m in broken.between(BREAK_S + 1.7, BACK_S)
+        for imu in ("arm", "hand")
+        if m.offset(imu, "front").held_s > 0
+    ]
+    assert held
+    for imu, offset in held:
+        assert offset.verdict is Verdict.OK
+        assert offset.offset_s == pytest.approx(TRUTH[imu, "front"], abs=0.05)
+        assert float(offset.weights.sum()) == pytest.approx(1.0, abs=1e-3)
+        assert offset.lags_s[int(offset.weights.argmax())] == pytest.approx(offset.offset_s, abs=0.041)
 
 
 def test_a_track_that_ended_leaves_its_place_to_the_next(broken: Broken) -> None:

@@ -10,7 +10,7 @@ from mobind_live.binding import peak
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.actions import STALE_NS, Actions
 from mobind_live.binding.beliefs import CameraView
-from mobind_live.binding.drift import Estimate, OffsetCourse
+from mobind_live.binding.drift import Estimate, Holdover, OffsetCourse, Sure, apart
 from mobind_live.binding.engine import TOKEN_S, Engine
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.ties import Tie
@@ -18,6 +18,7 @@ from mobind_live.binding.wearers import Seat
 from mobind_live.schema import PARTS, Binding, CameraOffset, Candidate, Health, Message, Offset, Verdict
 
 MOST_CANDIDATES = 5
+DISPUTED_P = 0.5  # of another offset, above which what was sure before is not repeated
 
 
 class Answers:
@@ -69,18 +70,18 @@ class Answers:
         verdict = binding.verdict(
             found.p, given.p_none, given.motion_s, engine.moving(imu), self._stale(imu, camera, now_ns)
         )
-        reference_ns = engine.imus[imu].last_token_ns - round(found.offset_s * 1e9)
+        newest_s = engine.imus[imu].last_token_ns * 1e-9
         sigma_s = engine.calibration.sigma * found.sigma_s
+        now = Estimate(newest_s - found.offset_s, found.offset_s, sigma_s)
         course = self._courses.setdefault((imu, camera), OffsetCourse())
-        if verdict is Verdict.OK:
-            self._follow(course, index, camera, Estimate(reference_ns * 1e-9, found.offset_s, sigma_s))
         # What the evidence says is about the mean of its times; the answer is about now.
-        drifted_s = (
-            course.line.rate_ppm * 1e-6 * engine.stale_s(index, camera) if course.line.rate_ppm else 0.0
-        )
-        clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
+        drifted_s = course.line.rate_ppm * 1e-6 * engine.stale_s(index, camera)
         weights = given.lag if given.lags.size else np.full(engine.lags, 1 / engine.lags)
-        return Offset(
+        clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
+        if verdict is Verdict.OK:
+            track = given.tracks[int(given.wearer.argmax())]
+            self._follow(course, index, camera, Sure(now, found.p, track, engine.lives[index]))
+        said = Offset(
             stream=imu,
             camera=camera,
             t_ns=now_ns,
@@ -88,10 +89,10 @@ class Answers:
             sigma_s=sigma_s,
             p=found.p,
             verdict=verdict,
-            reference_ns=reference_ns,
+            reference_ns=round(now.at_s * 1e9),
             rate_ppm=course.line.rate_ppm,
             rate_sigma_ppm=course.line.sigma_ppm,
-            alarm=course.alarm(reference_ns * 1e-9),
+            alarm=course.alarm(now.at_s),
             second_peak_ratio=found.second_peak_ratio,
             evidence_s=given.motion_s,
             lags_s=self._lags_s,
@@ -100,8 +101,12 @@ class Answers:
             clock_drift_ppm=clock_drift_ppm,
             simulated=engine.simulated,
         )
+        held = course.held(now.at_s, given.tracks, engine.lives[index])
+        if held is None or verdict in (Verdict.OK, Verdict.STALE) or _disputed(held, now, found.p):
+            return said
+        return _held(said, held)
 
-    def _follow(self, course: OffsetCourse, index: int, camera: str, sure: Estimate) -> None:
+    def _follow(self, course: OffsetCourse, index: int, camera: str, sure: Sure) -> None:
         """Take a sure offset into its course, with what the last seconds alone say, if it is time for it."""
         course.sure(sure)
         if not course.due(self.engine.imus[self.engine.names[index]].moved_s):
@@ -118,7 +123,7 @@ class Answers:
         verdict = binding.verdict(tie.p, 0.0, tie.motion_s, moving, stale)
         course = self._courses.setdefault((ahead, behind), OffsetCourse())
         if verdict is Verdict.OK:
-            course.sure(Estimate(now_ns * 1e-9, offset_s, sigma_s))
+            course.sure(Sure(Estimate(now_ns * 1e-9, offset_s, sigma_s), tie.p, 0, 0))
         return CameraOffset(
             stream=ahead,
             camera=behind,
@@ -175,6 +180,28 @@ def _sure(given: CameraPosterior) -> bool:
 
 def _tested(given: CameraPosterior) -> bool:
     return given.motion_s >= binding.MIN_MOTION_S
+
+
+def _disputed(held: Holdover, now: Estimate, p: float) -> bool:
+    """Whether what is seen now, with probability ``p``, rather speaks for another offset."""
+    return p >= DISPUTED_P and apart(held.found, now)
+
+
+def _held(said: Offset, held: Holdover) -> Offset:
+    """The answer of before, carried on."""
+    found = held.found
+    weights = peak.histogram(found.offset_s / TOKEN_S, found.sigma_s / TOKEN_S, held.p, len(said.weights))
+    return replace(
+        said,
+        offset_s=found.offset_s,
+        sigma_s=found.sigma_s,
+        p=held.p,
+        verdict=Verdict.OK,
+        reference_ns=round(found.at_s * 1e9),
+        second_peak_ratio=float(weights.min() / weights.max()),
+        weights=weights.astype(np.float32),
+        held_s=held.age_s,
+    )
 
 
 def _candidates(given: dict[str, CameraPosterior]) -> tuple[Candidate, ...]:

@@ -1,4 +1,4 @@
-"""How one offset goes over time: its drift in ppm, and whether it steps."""
+"""How one offset goes over time: its drift in ppm, whether it steps, and how long it holds unseen."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ EVERY_S = 12.0  # seconds of motion between two estimates: twice the fast memory
 SPAN_S = 60.0  # and of time, before a line through them says anything
 STEP_S, STEP_SIGMAS = 0.06, 5.0
 ALARM_S = 30.0
+# A clock keeps what it was found to be after its wearer has left (holdover), if that was sure for this long and
+# until its drift may have taken it further than this.
+STEADY_S, HELD_SIGMA_S = 10.0, 0.05
 _POINTS = 600
 _LEAST = 5
 _ROUNDS = 8
@@ -35,6 +38,24 @@ class Line:
     sigma_ppm: float = PRIOR_PPM
 
 
+class Sure(NamedTuple):
+    """An estimate that is sure, with its probability and what it rests on: the ``track`` that showed it and
+    the ``life`` of the IMU's clock that it belongs to."""
+
+    found: Estimate
+    p: float
+    track: int
+    life: int
+
+
+class Holdover(NamedTuple):
+    """An estimate carried on from one that was sure ``age_s`` seconds ago, with that one's probability."""
+
+    found: Estimate
+    p: float
+    age_s: float
+
+
 @dataclass(slots=True)
 class OffsetCourse:
     """One offset's independent estimates, what was last sure, and its alarm."""
@@ -42,7 +63,8 @@ class OffsetCourse:
     points: deque[Estimate] = field(default_factory=lambda: deque(maxlen=_POINTS))
     line: Line = Line()
     _next_s: float = 0.0
-    _last: Estimate | None = None
+    _last: Sure | None = None
+    _since_s: float = 0.0
     _alarm: str = ""
     _until_s: float = 0.0
 
@@ -64,17 +86,33 @@ class OffsetCourse:
         self.line = line(np.array(self.points))
         return stepped
 
-    def sure(self, found: Estimate) -> None:
+    def sure(self, now: Sure) -> None:
         """Note an offset that is sure; one far from the last is a step."""
-        if self._last is not None:
-            before_s, step_s = self._last.offset_s, found.offset_s - self._last.offset_s
-            sigma_s = float(np.hypot(found.sigma_s, self._last.sigma_s))
-            if abs(step_s) > max(STEP_S, STEP_SIGMAS * sigma_s):
-                self._alarm = f"stepped by {step_s:+.3f} s, from {before_s:+.3f} s to {found.offset_s:+.3f} s"
-                self._until_s = found.at_s + ALARM_S
-                self.points.clear()
-                self.line = Line()
-        self._last = found
+        found, before = now.found, self._last.found if self._last else None
+        if before is None:
+            self._since_s = found.at_s
+        elif apart(found, before):
+            step_s = found.offset_s - before.offset_s
+            self._alarm = f"stepped by {step_s:+.3f} s, from {before.offset_s:+.3f} s to {found.offset_s:+.3f} s"
+            self._until_s = found.at_s + ALARM_S
+            self._since_s = found.at_s
+            self.points.clear()
+            self.line = Line()
+        self._last = now
+
+    def held(self, at_s: float, tracks: tuple[int, ...], life: int) -> Holdover | None:
+        """The last sure estimate carried on to ``at_s`` by its drift, once the track that showed it is none
+        of ``tracks``: a clock goes on when its wearer leaves. None where it was not sure for long, where it
+        is of another ``life``, or where its drift may have taken it anywhere by now."""
+        last = self._last
+        if last is None or last.life != life or last.track in tracks:
+            return None
+        age_s = max(0.0, at_s - last.found.at_s)
+        sigma_s = float(np.hypot(last.found.sigma_s, self.line.sigma_ppm * 1e-6 * age_s))
+        if last.found.at_s - self._since_s < STEADY_S or sigma_s > HELD_SIGMA_S:
+            return None
+        offset_s = last.found.offset_s + self.line.rate_ppm * 1e-6 * age_s
+        return Holdover(Estimate(at_s, offset_s, sigma_s), last.p, age_s)
 
     def alarm(self, at_s: float) -> str:
         """The sentence about the last step, for a while."""
@@ -89,6 +127,12 @@ class OffsetCourse:
         spread = float(np.std(offset_s[:-2])) + float(sigma_s[-2:].max())
         off = offset_s[-2:] - before
         return bool(np.abs(off).min() > max(STEP_S / 2, STEP_SIGMAS * spread) and off[0] * off[1] > 0)
+
+
+def apart(one: Estimate, other: Estimate) -> bool:
+    """Whether two estimates cannot be of one offset."""
+    sigma_s = float(np.hypot(one.sigma_s, other.sigma_s))
+    return abs(one.offset_s - other.offset_s) > max(STEP_S, STEP_SIGMAS * sigma_s)
 
 
 def line(points: np.ndarray) -> Line:

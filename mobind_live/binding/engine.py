@@ -56,6 +56,7 @@ class Engine:
         )
         self.keep_tracks, self.block = keep_tracks, block
         self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
+        self.lives = [0] * len(imus)  # how often each IMU's clock has begun anew
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
         self.simulated = False
@@ -88,6 +89,7 @@ class Engine:
         for n in unbroken(message.t_ns):
             if row.timeline.push(message.t_ns[n], acc[n], gyro[n]) and row.timeline.next is not None:
                 row.restart(row.timeline.next // Rolling.steps_per_token)
+                self.lives[row.slot] += 1
                 self.rolling.reset_imu(row.slot)
                 self.evidence.imu.clear(row.slot, row.start)
 
@@ -221,6 +223,7 @@ class Engine:
 
     def start_over(self, imu: int) -> None:
         """Believe of the IMU's offset only what the last seconds say."""
+        self.lives[imu] += 1
         self.evidence.take_fast(imu)
         self.beliefs.stepped(imu)
         self._views = None

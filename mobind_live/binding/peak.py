@@ -48,6 +48,13 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
     return OffsetAnswer((peak + shift - half) * token_s, sigma_s, p, ratio)
 
 
+def histogram(offset_tokens: float, sigma_tokens: float, p: float, lags: int) -> np.ndarray:
+    """The distribution over lags (L,) of an offset that is known with probability ``p``."""
+    away = (np.arange(lags) - lags // 2 - offset_tokens) / max(sigma_tokens, 0.5)
+    known = np.exp(-0.5 * away**2)
+    return p * known / (known.sum() + TINY) + (1 - p) / lags
+
+
 def peak_near(curve: np.ndarray, lag: int) -> tuple[float, float]:
     """Where a log-likelihood over lags (L,) peaks within PEAK_TOKENS of ``lag``, in tokens from the middle,
     and with what standard deviation."""

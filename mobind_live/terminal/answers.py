@@ -73,7 +73,7 @@ def _offset_cells(view: RigView, imu: str, camera: str, now_ns: int, with_sigma:
         "offset s": Text(
             words.offset(offset, with_sigma=with_sigma), style if verdict is Verdict.OK else "dim"
         ),
-        "verdict": Text(words.plain(verdict), style),
+        "verdict": Text(words.plain(verdict) if verdict is Verdict.STALE else words.verdict(offset), style),
         "histogram": Text(sparkline(offset), style),
     }
     true_s = view.true_offset_s(imu, camera)

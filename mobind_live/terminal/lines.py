@@ -42,7 +42,7 @@ def _offset_line(view: RigView, imu: str, camera: str) -> str:
     message = view.offsets[imu, camera].message
     true_s = view.true_offset_s(imu, camera)
     truth = "" if true_s is None else f"  (truth {true_s:+.3f})"
-    return f"offset  {imu:<14} {camera:<10} {words.offset(message)} s  {message.verdict}{truth}"
+    return f"offset  {imu:<14} {camera:<10} {words.offset(message)} s  {words.verdict(message)}{truth}"
 
 
 def _binding_line(view: RigView, imu: str) -> str:

@@ -24,6 +24,11 @@ def plain(word: str) -> str:
     return word.replace("_", " ")
 
 
+def verdict(offset: Offset) -> str:
+    """An offset's verdict; of one that is held, since when its wearer was seen last."""
+    return f"held {duration(offset.held_s)}" if offset.held_s > 0 else plain(offset.verdict)
+
+
 def clean(text: str) -> str:
     """``text`` as one line that no terminal takes for a command: it may come from a device."""
     return "".join(char if char.isprintable() else " " for char in text)

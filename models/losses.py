@@ -27,8 +27,8 @@ class Batch:
 
     ``imu`` (B, K, Ti, 15) and ``pose`` (B, Tp, 6, 40) at 50 Hz, either the longer; ``part`` (B, K) index of
     the part worn; ``shift`` (B,) the token of the longer, as a real number, at which the shorter's first
-    falls; ``length`` (B, K) how many tokens of the shorter count; ``absent`` (B, K) 1 where the wearer is left
-    out of the candidates; ``slack`` (B,) tokens by which the pair's own clocks may be off (0: exact).
+    falls; ``length`` (B, K) how many tokens of the shorter count; ``absent`` (B, K) 1 where the wearer is
+    left out of the candidates; ``slack`` (B,) tokens by which the pair's own clocks may be off (0: exact).
     """
 
     imu: Tensor

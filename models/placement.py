@@ -1,0 +1,163 @@
+"""Which kind of body part a sensor sits on, told from its own motion alone.
+
+The binder's tokens lose what a sensor always says (``models.centre``), and with it that a head nods and a
+shank swings. This small network of its own says just that: from the last seconds of an IMU's mounting-free
+channels, how probable each of seven kinds is. Left and right look alike to it, so a kind with two sides
+shares its probability between them. Where nothing moves it says nothing: all kinds are alike.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mobind_live.models import checkpoint
+from mobind_live.models.features import IMU_CHANNELS
+from mobind_live.schema import PARTS
+
+KIND = "mobind-live placement 1"
+
+KINDS = ("head", "chest", "pelvis", "upper_arm", "forearm", "thigh", "shank")
+KIND_OF = np.array([KINDS.index(part.removeprefix("left_").removeprefix("right_")) for part in PARTS])
+_SIDES = np.bincount(KIND_OF)[KIND_OF]  # how many parts share each part's kind
+
+WINDOW = 600  # steps at 50 Hz that are looked at, at most
+LEAST = 150  # fewer say nothing
+MOVING_RAD_S = 0.3  # root mean square of |gyro| below which a window says nothing
+MEMORY_S = 30.0
+
+_GYRO, _GYRO_SCALE, _VALID = 1, 3.0, IMU_CHANNELS - 1  # the channels of ``ImuFeatures`` that tell motion
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementSizes:
+    """Widths of the network."""
+
+    width: int = 48
+    hidden: int = 64
+
+
+class PlacementNet(nn.Module):
+    """Convolutions over 1.5 s at 6 Hz, and their mean, deviation and maximum over the window.
+
+    ``temperature`` makes its probabilities honest on motion that it was not trained on.
+    """
+
+    temperature: Tensor
+
+    def __init__(self, sizes: PlacementSizes | None = None) -> None:
+        super().__init__()
+        self.sizes = sizes = sizes or PlacementSizes()
+        width = sizes.width
+        self.stem = nn.Conv1d(IMU_CHANNELS, width, 6, stride=4, padding=1)
+        self.layers = nn.ModuleList(nn.Conv1d(width, width, 5, stride=s, padding=2) for s in (2, 1, 1))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(4))
+        self.out = nn.Sequential(
+            nn.Dropout(0.3),
+            nn.Linear(3 * width, sizes.hidden),
+            nn.ReLU(),
+            nn.Linear(sizes.hidden, len(KINDS)),
+        )
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, x: Tensor, counts: Tensor) -> Tensor:
+        """Logits (R, 7) from channels (R, T, 15), of which the steps with ``counts`` (R, T) 1 count."""
+        x = self.stem((x * counts[..., None]).transpose(1, 2))
+        x = functional.relu(self.norms[0](x))
+        for conv, norm in zip(self.layers, list(self.norms)[1:], strict=True):
+            y = functional.relu(norm(conv(x)))
+            x = x + y if y.shape == x.shape else y
+        seen = functional.interpolate(counts[:, None], x.shape[-1], mode="nearest")
+        total = seen.sum(-1).clamp(min=1)
+        mean = (x * seen).sum(-1) / total
+        variance = ((x - mean[..., None]) ** 2 * seen).sum(-1) / total
+        pooled = torch.cat([mean, (variance + 1e-4).sqrt(), (x * seen).amax(-1)], dim=-1)
+        return self.out(pooled)
+
+    @torch.inference_mode()
+    def log_p(self, channels: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-probabilities (R, 7) of the kinds, and which rows (R,) bool tell anything.
+
+        ``channels`` (R, T, 15) as ``rolling.Recent`` keeps them, newest last, of which the last ``seen`` (R,)
+        count; of these at most ``WINDOW`` are looked at. A row that tells nothing has all kinds alike.
+        """
+        rows, steps = channels.shape[:2]
+        length = np.minimum(seen, min(steps, WINDOW))
+        told = length >= LEAST
+        found = np.full((rows, len(KINDS)), -np.log(len(KINDS)), np.float32)
+        # The network was trained on whole windows: what is there comes first, and nothing after it counts.
+        for size in np.unique(length[told]):
+            of_size = np.flatnonzero(told & (length == size))
+            cut = channels[of_size, steps - size :]
+            moves = moving(cut)
+            told[of_size] = moves
+            if moves.any():
+                x = torch.as_tensor(cut[moves], dtype=torch.float32)
+                logits = self(x, torch.ones(x.shape[:2])) / self.temperature
+                found[of_size[moves]] = torch.log_softmax(logits, dim=-1).numpy()
+        return found, told
+
+
+def moving(channels: np.ndarray) -> np.ndarray:
+    """Which windows (R,) bool of channels (R, T, 15) move enough to tell anything."""
+    speed = np.asarray(channels[..., _GYRO], np.float32) * _GYRO_SCALE
+    there = np.maximum(np.sum(channels[..., _VALID], axis=-1, dtype=np.float32), 1)
+    return np.sqrt(np.sum(speed * speed, axis=-1) / there) > MOVING_RAD_S
+
+
+def of_parts(log_kinds: np.ndarray) -> np.ndarray:
+    """Log-probabilities (..., 11) of the parts from those of the kinds (..., 7): sides are alike."""
+    return log_kinds[..., KIND_OF] - np.log(_SIDES)
+
+
+class Placements:
+    """What many sensors' windows have told so far: for each slot the mean of the log-probabilities of its
+    moving windows of about the last ``MEMORY_S``.
+
+    A mean and not a sum, since windows that overlap, or show one exercise again, tell the same again.
+    """
+
+    def __init__(self) -> None:
+        self._sum = np.zeros((0, len(KINDS)))
+        self._weight = np.zeros(0)
+
+    def reset(self, slot: int) -> None:
+        """Make ``slot`` a sensor of which nothing is known, growing if there is no such slot yet."""
+        grow = max(0, slot + 1 - len(self._weight))
+        self._sum = np.concatenate([self._sum, np.zeros((grow, len(KINDS)))])
+        self._weight = np.concatenate([self._weight, np.zeros(grow)])
+        self._sum[slot], self._weight[slot] = 0, 0
+
+    def add(self, slots: list[int], log_p: np.ndarray, told: np.ndarray, after_s: float) -> None:
+        """What ``PlacementNet.log_p`` says of ``slots`` now, ``after_s`` after it last did. What tells
+        nothing makes nothing older: a sensor that rests stays where it is."""
+        fresh = np.array(slots, int)[told]
+        keep = np.exp(-after_s / MEMORY_S)
+        self._sum[fresh] = keep * self._sum[fresh] + log_p[told]
+        self._weight[fresh] = keep * self._weight[fresh] + 1
+
+    def log_parts(self) -> np.ndarray:
+        """Log-probabilities (slots, 11) of the parts; of a sensor that told nothing, all kinds alike."""
+        mean = self._sum / np.maximum(self._weight, 1e-9)[:, None]
+        total = np.log(np.exp(mean).sum(axis=-1, keepdims=True))
+        return of_parts(mean - total)
+
+
+def save(path: Path, model: PlacementNet, notes: dict[str, str]) -> None:
+    """Write the weights, with ``notes`` in the header."""
+    checkpoint.write(path, KIND, model, {"sizes": json.dumps(asdict(model.sizes)), **notes})
+
+
+def load(path: Path) -> PlacementNet:
+    """The network in evaluation mode. Raises CheckpointError naming the file and what is wrong."""
+    return checkpoint.read(path, KIND, _from_header)
+
+
+def _from_header(header: dict[str, str]) -> PlacementNet:
+    return PlacementNet(PlacementSizes(**json.loads(header["sizes"])))

@@ -1,0 +1,234 @@
+"""Training of the classifier of the kind of body part, on virtual sensors.
+
+``python -m mobind_live.models.train_placement RECIPE`` makes a pool of windows once, trains on it, and fits
+the temperature on motion whose contents and styles were held out.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from scipy.signal import butter, sosfiltfilt
+from torch import Tensor
+from torch.nn import functional
+
+from mobind_live.kinematics.body import BodyMotion
+from mobind_live.models import placement
+from mobind_live.models.datasets import bvh, reels, virtual
+from mobind_live.models.errors import DatasetError, ModelError, RecipeError
+from mobind_live.models.features import STEP_HZ, ImuFeatures
+from mobind_live.models.placement import KIND_OF, KINDS, WINDOW, PlacementNet
+from mobind_live.models.recipe import Recipe
+from mobind_live.schema import PARTS
+
+PEOPLE = 4  # of a group, which share one kind of sensor
+_REEL_S = 40.0
+_PLAY = reels.Variation()
+# Exercises as people do them with sensors on are rare in motion capture: a third of the reels are drills.
+_VARIATIONS = (
+    _PLAY,
+    replace(_PLAY, turn=0.0),
+    replace(_PLAY, turn=0.0, drill=0.1),
+    reels.PLAIN,
+    replace(_PLAY, turn=0.3, drill=0.9),
+    replace(_PLAY, turn=0.0, drill=0.9, drill_s=(8.0, 20.0)),
+)
+_SLOW = 0.08  # share of the groups that hardly move
+_FILTERED, _CUT_HZ, _RATE_HZ = 0.35, (4.0, 20.0), (20.0, 50.0)
+_SENSORS_ALIKE = 4
+_SMOOTHING = 0.05
+_SHORTEST = 120
+_LENGTH_STEP = 24  # windows of one step of training are as long; lengths that the strides divide
+
+
+class PlacementRecipe(Recipe):
+    """What this module's command reads. ``caution`` multiplies the temperature that held-out motion capture
+    asks for: people, exercises and sensors unlike those of training are less alike than it tells."""
+
+    motion: Path
+    output: Path
+    groups: int = 600
+    held_groups: int = 60
+    reels: int = 480
+    steps: int = 1800
+    rows: int = 64
+    rate: float = 3e-3
+    caution: float = 2.0
+    seed: int = 7
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Windows: channels ``x`` (N, WINDOW, 15) float16 and the ``kind`` (N,) of the part they are of."""
+
+    x: np.ndarray
+    kind: np.ndarray
+
+
+def train(recipe: PlacementRecipe, console: Console) -> Path:
+    """Train, temper and write ``recipe.output``. Returns its path. Raises DatasetError, RecipeError."""
+    try:
+        recipe.output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecipeError(f"output: {recipe.output.parent}: {error.strerror or error}") from error
+    torch.set_num_threads(recipe.threads)
+    takes = bvh.load(recipe.motion)
+    net = fit(recipe, _pool(recipe, takes, console, held=False), console)
+    held = _pool(recipe, takes, console, held=True)
+    logits = logits_of(net, held)
+    net.temperature.fill_(recipe.caution * temperature(logits, held.kind))
+    right = _by_kind(logits.argmax(dim=1).numpy() == held.kind, held.kind)
+    told = ", ".join(f"{kind} {share:.2f}" for kind, share in zip(KINDS, right, strict=True))
+    console.print(f"held-out motion: {np.mean(right):.3f} ({told}); temperature {net.temperature:.2f}")
+    placement.save(recipe.output, net, {"recipe": recipe.published(), "held_out": told})
+    return recipe.output
+
+
+def _pool(recipe: PlacementRecipe, takes: list[bvh.Take], console: Console, *, held: bool) -> Pool:
+    own = [take for take in takes if reels.held_out(take.name) == held]
+    if not own:
+        raise DatasetError(f"{recipe.motion}: no takes {'' if held else 'but those '}that are held out")
+    rngs = np.random.default_rng((recipe.seed, 0, held)).spawn(max(1, recipe.reels // (8 if held else 1)))
+    variations = (reels.PLAIN,) if held else _VARIATIONS
+    motion = [
+        reels.make_reel(rng, own, _REEL_S, variations[n % len(variations)]) for n, rng in enumerate(rngs)
+    ]
+    count = recipe.held_groups if held else recipe.groups
+    seeds = [(recipe.seed, 1, held, n) for n in range(count)]
+    what = "held-out windows" if held else "windows"
+    pools = [
+        group(np.random.default_rng(seed), motion, plain=held)
+        for seed in track(seeds, what, console=console, transient=True)
+    ]
+    return Pool(np.concatenate([p.x for p in pools]), np.concatenate([p.kind for p in pools]))
+
+
+def group(rng: np.random.Generator, motion: list[BodyMotion], *, plain: bool) -> Pool:
+    """Windows of PEOPLE people with a sensor on each of the eleven parts; not ``plain``, their sensors sit,
+    filter and sample in more ways than those of the binder's training."""
+    conditions = virtual.Conditions()
+    if not plain:
+        slow = rng.random() < _SLOW
+        conditions = replace(
+            conditions,
+            speed=(0.03, 0.3) if slow else (0.75, 1.3),
+            place_m=float(rng.choice([0.03, 0.06])),
+            acc_noise_g=(0.002, 0.06),
+            gyro_noise_rad_s=(0.002, 0.06),
+        )
+    window = virtual.windows(rng, motion, PEOPLE, WINDOW / STEP_HZ, conditions)
+    part = virtual.draw_parts(rng, PEOPLE, len(PARTS))
+    measured = virtual.sensors(rng, window, part, conditions)
+    acc, gyro, valid = (x.reshape(part.size, WINDOW, *x.shape[3:]).copy() for x in measured)
+    if not plain:
+        for first in range(0, part.size, _SENSORS_ALIKE):
+            alike = slice(first, first + _SENSORS_ALIKE)
+            acc[alike], gyro[alike] = _as_others_do(rng, acc[alike], gyro[alike])
+    channels = ImuFeatures(part.size).step(acc, gyro, valid)
+    return Pool(channels.astype(np.float16), KIND_OF[part.ravel()])
+
+
+def _as_others_do(
+    rng: np.random.Generator, acc: np.ndarray, gyro: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Some sensors' low-pass filter, and some sensors' rate (R, T, 3): what they add is no sign of a part."""
+    both = np.concatenate([acc, gyro], axis=-1)
+    if rng.random() < _FILTERED:
+        filter_ = butter(2, rng.uniform(*_CUT_HZ), fs=STEP_HZ, output="sos")
+        both = sosfiltfilt(filter_, both, axis=1)
+    if rng.random() < _FILTERED:
+        both = at_rate(both, rng.uniform(*_RATE_HZ), rng.random())
+    return both[..., :3], both[..., 3:]
+
+
+def at_rate(values: np.ndarray, rate_hz: float, phase: float) -> np.ndarray:
+    """``values`` (R, T, C) at 50 Hz as if sampled at ``rate_hz``, the first time ``phase`` steps after the
+    start, and brought back to 50 Hz, both in straight lines."""
+    sampled = _in_lines(values, np.arange(phase, values.shape[1] - 1, STEP_HZ / rate_hz))
+    back = (np.arange(values.shape[1]) - phase) * rate_hz / STEP_HZ
+    return _in_lines(sampled, np.clip(back, 0, sampled.shape[1] - 1))
+
+
+def _in_lines(values: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """``values`` (R, T, C) at the real-numbered steps ``place`` (S,)."""
+    low = np.minimum(place.astype(int), values.shape[1] - 2)
+    share = (place - low)[:, None]
+    return (1 - share) * values[:, low] + share * values[:, low + 1]
+
+
+def fit(recipe: PlacementRecipe, pool: Pool, console: Console) -> PlacementNet:
+    """A network trained on stretches of 2.4 to 12 s of ``pool``, of every kind as many."""
+    torch.manual_seed(recipe.seed)
+    rng = np.random.default_rng((recipe.seed, 2))
+    net = PlacementNet().train()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=recipe.rate, total_steps=recipe.steps + 1, pct_start=0.2
+    )
+    members = [np.flatnonzero(pool.kind == kind) for kind in range(len(KINDS))]
+    for _ in track(range(recipe.steps), "train", console=console, transient=True):
+        kind = rng.integers(0, len(KINDS), recipe.rows)
+        x = _draw(rng, pool, np.array([rng.choice(members[k]) for k in kind]))
+        logits = net(x, torch.ones(x.shape[:2]))
+        loss = functional.cross_entropy(logits, torch.as_tensor(kind), label_smoothing=_SMOOTHING)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    return net.eval()
+
+
+def _draw(rng: np.random.Generator, pool: Pool, index: np.ndarray) -> Tensor:
+    """Stretches of equal length of the windows at ``index`` (R,), each from anywhere in its window."""
+    steps = _LENGTH_STEP * int(rng.integers(_SHORTEST // _LENGTH_STEP, WINDOW // _LENGTH_STEP + 1))
+    first = rng.integers(0, WINDOW - steps + 1, len(index))
+    cut = [pool.x[n, start : start + steps] for n, start in zip(index, first, strict=True)]
+    return torch.as_tensor(np.stack(cut).astype(np.float32))
+
+
+@torch.no_grad()
+def logits_of(net: PlacementNet, pool: Pool) -> Tensor:
+    """The untempered logits (N, 7) of whole windows."""
+    blocks = [torch.as_tensor(pool.x[n : n + 128].astype(np.float32)) for n in range(0, len(pool.x), 128)]
+    return torch.cat([net(x, torch.ones(x.shape[:2])) for x in blocks])
+
+
+def temperature(logits: Tensor, kind: np.ndarray) -> float:
+    """What the logits (N, 7) must be divided by to be most likely, every kind weighing the same."""
+
+    def loss(value: float) -> float:
+        each = functional.cross_entropy(logits / value, torch.as_tensor(kind), reduction="none")
+        return float(np.mean(_by_kind(each.numpy(), kind)))
+
+    return float(min(np.geomspace(0.4, 8, 60), key=loss))
+
+
+def _by_kind(values: np.ndarray, kind: np.ndarray) -> list[float]:
+    """The mean of ``values`` (N,) for each kind that there is."""
+    return [float(np.mean(values[kind == k])) for k in range(len(KINDS)) if np.any(kind == k)]
+
+
+def main(words: list[str]) -> int:
+    """The command: 0, or 2 and one line on stderr."""
+    if len(words) != 1:
+        sys.stderr.write("usage: python -m mobind_live.models.train_placement RECIPE\n")
+        return 2
+    console = Console()
+    try:
+        console.print(f"wrote {train(PlacementRecipe.read(Path(words[0])), console)}")
+    except ModelError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,6 +14,7 @@ import torch
 from mobind_live.binding.actions import Actions
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import Engine
+from mobind_live.binding.watch import Watch
 from mobind_live.bus import Receiver, Sender
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig
@@ -40,7 +41,7 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
     model = checkpoint.load(rig.worker.weights)
     imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
     engine = Engine(imus, model, rig.worker.max_offset_s, device)
-    answers = Answers(engine, _actions(engine, rig.worker.actions))
+    answers, watch = Answers(engine, _actions(engine, rig.worker.actions)), Watch(engine)
     _log.info("network on %s, %d IMUs", device, len(imus))
     period_ns = round(1e9 / rig.worker.publish_hz)
     latencies: deque[float] = deque(maxlen=_LATENCIES)
@@ -59,7 +60,7 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
                 return
         if host_now_ns() >= next_ns:
             next_ns = max(next_ns + period_ns, host_now_ns())
-            for name in engine.notice_changes():
+            for name in watch.notice():
                 _log.warning("%s: the motion no longer fits what was believed; starting over", name)
             for message in answers.messages(host_now_ns()):
                 sender.send(message)

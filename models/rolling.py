@@ -42,6 +42,14 @@ class Recent:
         self.values[slots] = np.concatenate([self.values[slots, steps:], new], axis=1)
         self.seen[slots] = np.minimum(self.seen[slots] + steps, RECENT)
 
+    def last(self, slot: int, back: int, steps: int) -> np.ndarray | None:
+        """The ``steps`` steps (steps, channels) of a row that end ``back`` before its newest; None where some
+        of them are not there."""
+        stop = RECENT - back
+        if back < 0 or stop - steps < RECENT - int(self.seen[slot]):
+            return None
+        return self.values[slot, stop - steps : stop]
+
 
 class _Rows(Generic[F]):
     """The states of a growing set of rows: feature extractor and encoder, addressed by slot."""

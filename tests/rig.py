@@ -10,6 +10,7 @@ import torch
 
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import Engine
+from mobind_live.binding.watch import Watch
 from mobind_live.driver import StreamSpec
 from mobind_live.drivers.simulator import reading
 from mobind_live.kinematics.devices import ImuPacket
@@ -85,7 +86,7 @@ def engine_of(imus: tuple[StreamSpec, ...], model: Binder, max_offset_s: float =
 
 def play(engine: Engine, arrivals: Iterable[Arrival], every_s: float = 1.0) -> list[Said]:
     """Feed the engine as the worker does; what it answers every ``every_s``, and at the end."""
-    answers = Answers(engine)
+    answers, watch = Answers(engine), Watch(engine)
     said: list[Said] = []
     at_s = answered_s = 0.0
     for arrival in arrivals:
@@ -93,15 +94,15 @@ def play(engine: Engine, arrivals: Iterable[Arrival], every_s: float = 1.0) -> l
             engine.advance()
             if at_s - answered_s >= every_s - 1e-6:
                 answered_s = at_s
-                said.append(_answer(answers, at_s))
+                said.append(_answer(answers, watch, at_s))
             at_s = arrival.at_s
         engine.take(arrival.message, arrival.now_ns)
     engine.advance()
-    return [*said, _answer(answers, at_s)]
+    return [*said, _answer(answers, watch, at_s)]
 
 
-def _answer(answers: Answers, at_s: float) -> Said:
-    answers.engine.notice_changes()
+def _answer(answers: Answers, watch: Watch, at_s: float) -> Said:
+    watch.notice()
     return Said(at_s, answers.messages(EPOCH_NS + round(at_s * 1e9)))
 
 

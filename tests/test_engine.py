@@ -275,6 +275,35 @@ def test_answers_of_a_silent_sensor_are_stale(broken: Broken) -> None:
     assert before.offset("leg", "front").verdict is not Verdict.STALE
 
 
+# --- a sensor that is taken off ---
+
+TABLE_S = 14.0
+
+
+def on_the_table(arrival: Arrival) -> Arrival:
+    """What the arm's sensor sends from the table that it was put on."""
+    message = arrival.message
+    if message.stream != "arm" or not isinstance(message, Imu) or arrival.at_s < TABLE_S:
+        return arrival
+    rng = np.random.default_rng(len(message.t_ns))
+    down = np.array([0.0, 0.0, 9.81]) + rng.normal(0, 0.02, message.acc_m_s2.shape)
+    noise = rng.normal(0, 0.005, message.gyro_rad_s.shape)
+    return replace(
+        arrival,
+        message=replace(message, acc_m_s2=down.astype(np.float32), gyro_rad_s=noise.astype(np.float32)),
+    )
+
+
+def test_a_sensor_taken_off_is_no_longer_on_its_wearer(arrivals: list[Arrival], model: Binder) -> None:
+    said = play(engine_of(specs(SCENE), model), [on_the_table(a) for a in arrivals])
+    worn = [m.at_s for m in said if m.binding("arm").wearer_verdict is Verdict.OK]
+    assert min(worn) < TABLE_S
+    assert max(worn) < SECONDS - 2.0
+    last = said[-1].binding("arm")
+    assert (last.wearer_verdict, last.part_verdict) == (Verdict.NO_MOTION, Verdict.NO_MOTION)
+    assert said[-1].binding("hand").wearer_verdict is Verdict.OK
+
+
 # --- what must never be fatal: a network of no use is enough ---
 
 

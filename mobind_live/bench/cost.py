@@ -23,10 +23,11 @@ _MODULES = {
     "mobind_live.binding.posterior": "posterior",
     "mobind_live.binding.answers": "posterior",
     "mobind_live.binding.wearers": "posterior",
+    "mobind_live.binding.watch": "posterior",
     "mobind_live.binding.actions": "actions",
     "mobind_live.models.actions": "actions",
 }
-_READOUT = ("view", "notice_changes")  # what of the engine itself belongs to the posterior
+_READOUT = ("view", "views")  # what of the engine itself belongs to the posterior
 _OTHERS = ("mobind_live.kinematics", "mobind_live.bench.judge", "mobind_live.bench.score")
 
 

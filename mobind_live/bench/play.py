@@ -13,6 +13,7 @@ from mobind_live.bench.scenes import Case
 from mobind_live.binding.actions import Actions
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import Engine
+from mobind_live.binding.watch import Watch
 from mobind_live.driver import ImuReading, StreamSpec
 from mobind_live.kinematics.devices import ImuPacket
 from mobind_live.kinematics.imu import GRAVITY_M_S2
@@ -56,6 +57,7 @@ class Player:
         self._lanes = {spec.name: Lane(spec) for spec in specs}
         self._scene = Scene(case.config, EPOCH_NS)
         self.engine = Engine(specs, model, max_offset_s, device)
+        self._watch = Watch(self.engine)
         self.answers = Answers(self.engine, Actions(self.engine, actions.load()))
         self._unseen = {person_name(number) for number in case.unseen}
 
@@ -87,7 +89,7 @@ class Player:
     def _moment(self, t_s: float, felt: dict[str, list[Imu]], tick_s: float) -> Moment:
         now_ns = EPOCH_NS + round(t_s * 1e9)
         began = time.process_time()
-        self.engine.notice_changes()
+        self._watch.notice()
         said = self.answers.messages(now_ns)
         ages = self.engine.latencies_s(now_ns)
         compute_s = tick_s + self._count(began)

@@ -131,6 +131,13 @@ class Beliefs:
             self.lag[imu, camera] = _kept(self.lag.get((imu, camera)), lag)
             self.part[imu] = part
 
+    def keep_lag(self, imu: int, camera: str, view: CameraView) -> None:
+        """An IMU's evidence is about to be forgotten; ``view`` is the last one that had it."""
+        given, own = view.posteriors[imu], view.own[imu]
+        if given.tracks:
+            lag, _ = priors.of_track(given, own, int(given.wearer.argmax()))
+            self.lag[imu, camera] = _kept(self.lag.get((imu, camera)), lag)
+
     def moved(self, imu: int) -> None:
         """An IMU sits elsewhere than it did; its clock is what it was."""
         self.part.pop(imu, None)

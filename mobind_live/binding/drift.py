@@ -13,8 +13,8 @@ EVERY_S = 12.0  # seconds of motion between two estimates: twice the fast memory
 SPAN_S = 60.0  # and of time, before a line through them says anything
 STEP_S, STEP_SIGMAS = 0.06, 5.0
 ALARM_S = 30.0
-# A clock keeps what it was found to be after its wearer has left (holdover), if that was sure for this long and
-# until its drift may have taken it further than this.
+# A clock keeps what it was found to be after its wearer has left (holdover), if that was sure for this long
+# and until its drift may have taken it further than this.
 STEADY_S, HELD_SIGMA_S = 10.0, 0.05
 _POINTS = 600
 _LEAST = 5
@@ -93,7 +93,9 @@ class OffsetCourse:
             self._since_s = found.at_s
         elif apart(found, before):
             step_s = found.offset_s - before.offset_s
-            self._alarm = f"stepped by {step_s:+.3f} s, from {before.offset_s:+.3f} s to {found.offset_s:+.3f} s"
+            self._alarm = (
+                f"stepped by {step_s:+.3f} s, from {before.offset_s:+.3f} s to {found.offset_s:+.3f} s"
+            )
             self._until_s = found.at_s + ALARM_S
             self._since_s = found.at_s
             self.points.clear()

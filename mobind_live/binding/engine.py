@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from mobind_live.binding.beliefs import Beliefs, CameraSums, CameraView
-from mobind_live.binding.change import contradicted
 from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, Evidence
 from mobind_live.binding.peak import peak_near
 from mobind_live.binding.posterior import Calibration
@@ -22,7 +21,7 @@ from mobind_live.schema import PARTS, Imu, Message, Pose
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
-CHANGE_MOTION_S = 2.5
+RECENT_MOTION_S = 2.5  # with less, the last seconds alone say nothing
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
 
 
@@ -133,7 +132,7 @@ class Engine:
         """Forget tracks, but keep where and when their wearers' sensors were found."""
         if not gone:
             return
-        views = self._all_views()
+        views = self.views()
         for camera, track in gone:
             self.beliefs.end(camera, track, views[camera])
             self._free.append(self.tracks.pop((camera, track)).slot)
@@ -182,15 +181,16 @@ class Engine:
 
     def view(self, camera: str) -> CameraView:
         """Every IMU's posterior in ``camera``, one-to-one over its people's parts."""
-        return self._all_views()[camera]
+        return self.views()[camera]
 
-    def _all_views(self) -> dict[str, CameraView]:
+    def views(self) -> dict[str, CameraView]:
+        """``view`` of every camera."""
         if self._views is None:
             self._views = self.beliefs.views({camera: self._sums(camera) for camera in self.cameras})
         return self._views
 
     def _sums(self, camera: str) -> CameraSums:
-        rows = self._people(camera)
+        rows = self.people(camera)
         slots = [row.slot for row in rows]
         return CameraSums(
             tuple(row.track for row in rows),
@@ -204,7 +204,7 @@ class Engine:
         given = self.view(camera).posteriors[imu]
         person, part = np.unravel_index(int(given.log_place.argmax()), given.log_place.shape)
         slot = self.tracks[camera, given.tracks[int(person)]].slot
-        if self.evidence.motion_s[FAST, imu, slot] < CHANGE_MOTION_S:
+        if self.evidence.motion_s[FAST, imu, slot] < RECENT_MOTION_S:
             return None
         curve = self.evidence.sums[FAST, imu, slot, int(part)].cpu().numpy().astype(np.float64)
         tokens, sigma = peak_near(self.calibration.scale * curve, int(given.lag.argmax()))
@@ -228,28 +228,15 @@ class Engine:
         self.beliefs.stepped(imu)
         self._views = None
 
-    def notice_changes(self) -> list[str]:
-        """Names of the IMUs whose fast memory contradicts the slow one, which it then replaces."""
-        changed = []
-        for imu, name in enumerate(self.names):
-            if any(self._contradicted(imu, camera) for camera in self.cameras):
-                self.start_over(imu)
-                self.beliefs.moved(imu)
-                changed.append(name)
-        return changed
+    def take_off(self, imu: int) -> None:
+        """Nothing is known any more of where the IMU is; its clock is what it was."""
+        for camera, view in self.views().items():
+            self.beliefs.keep_lag(imu, camera, view)
+        self.evidence.forget(imu)
+        self.beliefs.moved(imu)
+        self._views = None
 
-    def _contradicted(self, imu: int, camera: str) -> bool:
-        slots = [row.slot for row in self._people(camera)]
-        motion_s = float(self.evidence.motion_s[FAST, imu, slots].max()) if slots else 0.0
-        if motion_s < CHANGE_MOTION_S:
-            return False
-        slow, fast = (
-            self.calibration.scale * self.evidence.sums[memory, imu, slots].cpu().numpy()
-            for memory in (SLOW, FAST)
-        )
-        return contradicted(slow, fast, self.calibration.chance * motion_s)
-
-    def _people(self, camera: str) -> list[Track]:
+    def people(self, camera: str) -> list[Track]:
         """The tracks of ``camera`` of which there is anything to say."""
         known = self.evidence.sums.shape[2]
         return [row for row in self.tracks.values() if row.camera == camera and row.slot < known]

@@ -93,6 +93,10 @@ class Evidence:
         self.motion_s[SLOW, imu] = self.motion_s[FAST, imu]
         self.moment[SLOW, imu] = self.moment[FAST, imu]
 
+    def forget(self, imu: int) -> None:
+        """Let go of everything that ``imu`` has shown."""
+        self.sums[:, imu], self.motion_s[:, imu], self.moment[:, imu] = 0, 0, 0
+
     def see_imus(self, imus: list[int], first: list[int], tokens: list[Tensor], people: list[int]) -> None:
         """New tokens of several IMUs, each (n, width) from its token ``first`` on, n at most SPARE.
         ``people`` are in view."""

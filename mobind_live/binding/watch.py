@@ -1,0 +1,88 @@
+"""Watches whether what is believed of the sensors still holds, and has the engine let go of what does not."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from mobind_live.binding import rest
+from mobind_live.binding.change import contradicted
+from mobind_live.binding.engine import RECENT_MOTION_S, Engine
+from mobind_live.binding.evidence import FAST, SLOW
+from mobind_live.models.rolling import Rolling
+from mobind_live.schema import PARTS
+
+_BELIEVED = math.log(0.5)
+
+
+class _Idle(NamedTuple):
+    """How long a sensor has rested while ``part`` of ``track`` moved, up to the step ``end`` of the track."""
+
+    track: int
+    part: int
+    end: int
+    seconds: float
+
+
+class Watch:
+    """Looks after an engine. ``notice`` is to be called every now and then."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._idle: dict[tuple[int, str], _Idle] = {}
+
+    def notice(self) -> list[str]:
+        """Names of the IMUs that are not, or whose clocks are not, what was believed: the last seconds'
+        motion contradicts it, or the sensor rests while its limb moves."""
+        engine, changed = self.engine, []
+        for imu, name in enumerate(engine.names):
+            if any(self._contradicted(imu, camera) for camera in engine.cameras):
+                engine.start_over(imu)
+                engine.beliefs.moved(imu)
+            elif any(self._rests(imu, camera) for camera in engine.cameras):
+                engine.take_off(imu)
+            else:
+                continue
+            changed.append(name)
+        return changed
+
+    def _contradicted(self, imu: int, camera: str) -> bool:
+        """Whether the fast memory contradicts the slow one."""
+        evidence, scale = self.engine.evidence, self.engine.calibration.scale
+        slots = [row.slot for row in self.engine.people(camera)]
+        motion_s = float(evidence.motion_s[FAST, imu, slots].max()) if slots else 0.0
+        if motion_s < RECENT_MOTION_S:
+            return False
+        slow, fast = (scale * evidence.sums[memory, imu, slots].cpu().numpy() for memory in (SLOW, FAST))
+        return contradicted(slow, fast, self.engine.calibration.chance * motion_s)
+
+    def _rests(self, imu: int, camera: str) -> bool:
+        """Whether the IMU has rested while the part moved that it is believed on."""
+        given = self.engine.view(camera).posteriors[imu]
+        if not given.tracks or given.log_place.max() < _BELIEVED:
+            self._idle.pop((imu, camera), None)
+            return False
+        person, part = divmod(int(given.log_place.argmax()), len(PARTS))
+        lag = int(given.lags[person, part].argmax()) - self.engine.lags // 2
+        idle = self._gone_on(imu, camera, given.tracks[person], part, lag)
+        self._idle[imu, camera] = idle
+        return idle.seconds >= rest.TAKEN_OFF_S
+
+    def _gone_on(self, imu: int, camera: str, track: int, part: int, lag: int) -> _Idle:
+        """The rest of before with what has come since, of whole blocks; from now on, if it is another place
+        or something is missing."""
+        engine = self.engine
+        sensor, person = engine.imus[engine.names[imu]], engine.tracks[camera, track]
+        imu_end = (sensor.timeline.next or 0) - lag * Rolling.steps_per_token
+        pose_end = person.timeline.next or 0
+        end = min(imu_end, pose_end)
+        before = self._idle.get((imu, camera))
+        if before is None or (before.track, before.part) != (track, part):
+            return _Idle(track, part, end, 0.0)
+        steps = max(0, end - before.end) // rest.BLOCK * rest.BLOCK
+        until = before.end + steps
+        felt = engine.rolling.recent_imus.last(sensor.slot, imu_end - until, steps)
+        seen = engine.rolling.recent_people.last(person.slot, pose_end - until, steps)
+        if felt is None or seen is None:
+            return _Idle(track, part, end, 0.0)
+        return _Idle(track, part, until, max(0.0, before.seconds + rest.idle_s(felt, seen, part)))

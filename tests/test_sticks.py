@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import default_rng
 
-from mobind_live.models.datasets.sticks import angles_only
+from mobind_live.models.datasets.sticks import angles_only, low_passed
 from mobind_live.schema import KEYPOINTS
 
 K = {name: index for index, name in enumerate(KEYPOINTS)}
@@ -57,3 +57,20 @@ def test_some_keep_their_scores() -> None:
     scores = angles_only(default_rng(0), people(), np.full(8, 400.0))[:, 0, 0, 2]
 
     assert set(scores) == {0.8, 1.0}
+
+
+def test_a_low_pass_takes_jitter_away_and_brings_nothing_late() -> None:
+    rate_hz, rng = 50.0, default_rng(5)
+    points = np.full((3, 400, 17, 3), 0.8)
+    way = 100 * np.sin(2 * np.pi * 0.8 * np.arange(400) / rate_hz)
+    points[..., :2] = 300 + way[:, None, None]
+    noisy = points + np.array([1, 1, 0]) * rng.normal(0, 3.0, points.shape)
+
+    out = low_passed(default_rng(1), noisy, rate_hz)
+
+    inner = slice(50, -50)
+    left = (out - points)[:, inner, :, :2]
+    assert np.abs(left).max() < 10
+    steps = np.diff(out[:, inner, :, :2] - points[:, inner, :, :2], axis=1)
+    assert steps.std() < 0.25 * np.diff((noisy - points)[:, inner, :, :2], axis=1).std()
+    np.testing.assert_array_equal(out[..., 2], noisy[..., 2])

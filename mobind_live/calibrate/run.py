@@ -22,7 +22,7 @@ from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder
 
 _CHECK_SEED = 500_000  # scenes to check on lie so far from those to fit on
-_TRIALS = 60
+_TRIALS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from mobind_live.kinematics.body import BodyMotion, mirrored
 from mobind_live.kinematics.camera import Camera, KeypointNoise, project, yolo_noise
 from mobind_live.kinematics.imu import GRAVITY_M_S2, ImuNoise, measured, random_rotations, virtual_imu
-from mobind_live.models.datasets.sticks import angles_only
+from mobind_live.models.datasets.sticks import angles_only, low_passed
 from mobind_live.models.features import STEP_HZ
 from mobind_live.schema import PARTS
 
@@ -36,6 +36,7 @@ class Conditions:
     swap: float = 0.12
     occlusion: float = 0.2
     sticks: float = 0.25
+    low_pass: float = 0.8  # of those skeletons
     acc_noise_g: tuple[float, float] = (0.003, 0.06)
     gyro_noise_rad_s: tuple[float, float] = (0.003, 0.06)
     smoothing: float = 0.4
@@ -165,6 +166,8 @@ def keypoints(rng: np.random.Generator, motion: BodyMotion, conditions: Conditio
     noise = keypoint_noise(conditions, rng.random(5))
     noisy = yolo_noise(rng, pixels, height, STEP_HZ, noise, visibility(rng, people, conditions))
     bare = rng.random(people) < conditions.sticks
+    filtered = bare & (rng.random(people) < conditions.low_pass)
+    noisy[filtered] = low_passed(rng, noisy[filtered], STEP_HZ)
     noisy[bare] = angles_only(rng, noisy[bare], (focal / distance)[bare])
     return _at_frame_rate(rng, noisy, conditions)
 

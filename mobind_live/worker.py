@@ -20,7 +20,7 @@ from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig
 from mobind_live.health import Heartbeat
 from mobind_live.models import actions as action_models
-from mobind_live.models import checkpoint
+from mobind_live.models import checkpoint, placement
 from mobind_live.models.errors import CheckpointError
 from mobind_live.models.example_file import load_folder
 from mobind_live.models.examples import Known
@@ -40,7 +40,7 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
     torch.set_num_threads(rig.worker.threads)
     model = checkpoint.load(rig.worker.weights)
     imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
-    engine = Engine(imus, model, rig.worker.max_offset_s, device)
+    engine = Engine(imus, model, rig.worker.max_offset_s, device, placement.load())
     answers, watch = Answers(engine, _actions(engine, rig.worker.actions)), Watch(engine)
     _log.info("network on %s, %d IMUs", device, len(imus))
     period_ns = round(1e9 / rig.worker.publish_hz)

@@ -22,15 +22,14 @@ from mobind_live.models.features import IMU_CHANNELS
 from mobind_live.schema import PARTS
 
 KIND = "mobind-live placement 1"
+DEFAULT = checkpoint.WEIGHTS / "placement.safetensors"
 
 KINDS = ("head", "chest", "pelvis", "upper_arm", "forearm", "thigh", "shank")
 KIND_OF = np.array([KINDS.index(part.removeprefix("left_").removeprefix("right_")) for part in PARTS])
-_SIDES = np.bincount(KIND_OF)[KIND_OF]  # how many parts share each part's kind
 
 WINDOW = 600  # steps at 50 Hz that are looked at, at most
 LEAST = 150  # fewer say nothing
 MOVING_RAD_S = 0.3  # root mean square of |gyro| below which a window says nothing
-MEMORY_S = 30.0
 
 _GYRO, _GYRO_SCALE, _VALID = 1, 3.0, IMU_CHANNELS - 1  # the channels of ``ImuFeatures`` that tell motion
 
@@ -111,42 +110,41 @@ def moving(channels: np.ndarray) -> np.ndarray:
     return np.sqrt(np.sum(speed * speed, axis=-1) / there) > MOVING_RAD_S
 
 
-def of_parts(log_kinds: np.ndarray) -> np.ndarray:
-    """Log-probabilities (..., 11) of the parts from those of the kinds (..., 7): sides are alike."""
-    return log_kinds[..., KIND_OF] - np.log(_SIDES)
+def for_parts(log_kinds: np.ndarray) -> np.ndarray:
+    """How much likelier than on average each part (..., 11) makes the motion, in nats, from the
+    log-probabilities of the kinds (..., 7), which training holds for equally frequent."""
+    return log_kinds[..., KIND_OF] + np.log(len(KINDS))
 
 
 class Placements:
-    """What many sensors' windows have told so far: for each slot the mean of the log-probabilities of its
-    moving windows of about the last ``MEMORY_S``.
+    """What the windows of ``count`` sensors have told so far: for each the mean of the log-probabilities of
+    its moving windows of about the last ``memory_s``.
 
     A mean and not a sum, since windows that overlap, or show one exercise again, tell the same again.
     """
 
-    def __init__(self) -> None:
-        self._sum = np.zeros((0, len(KINDS)))
-        self._weight = np.zeros(0)
+    def __init__(self, count: int, memory_s: float) -> None:
+        self._sum = np.zeros((count, len(KINDS)))
+        self._weight = np.zeros(count)
+        self._memory_s = memory_s
 
     def reset(self, slot: int) -> None:
-        """Make ``slot`` a sensor of which nothing is known, growing if there is no such slot yet."""
-        grow = max(0, slot + 1 - len(self._weight))
-        self._sum = np.concatenate([self._sum, np.zeros((grow, len(KINDS)))])
-        self._weight = np.concatenate([self._weight, np.zeros(grow)])
+        """Nothing is known of ``slot`` any more."""
         self._sum[slot], self._weight[slot] = 0, 0
 
     def add(self, slots: list[int], log_p: np.ndarray, told: np.ndarray, after_s: float) -> None:
         """What ``PlacementNet.log_p`` says of ``slots`` now, ``after_s`` after it last did. What tells
         nothing makes nothing older: a sensor that rests stays where it is."""
         fresh = np.array(slots, int)[told]
-        keep = np.exp(-after_s / MEMORY_S)
+        keep = np.exp(-after_s / self._memory_s)
         self._sum[fresh] = keep * self._sum[fresh] + log_p[told]
         self._weight[fresh] = keep * self._weight[fresh] + 1
 
-    def log_parts(self) -> np.ndarray:
-        """Log-probabilities (slots, 11) of the parts; of a sensor that told nothing, all kinds alike."""
+    def for_parts(self) -> np.ndarray:
+        """How much likelier than on average each part (count, 11) makes what each sensor told, in nats; zero
+        where it told nothing."""
         mean = self._sum / np.maximum(self._weight, 1e-9)[:, None]
-        total = np.log(np.exp(mean).sum(axis=-1, keepdims=True))
-        return of_parts(mean - total)
+        return for_parts(mean - np.log(np.exp(mean).sum(axis=-1, keepdims=True)))
 
 
 def save(path: Path, model: PlacementNet, notes: dict[str, str]) -> None:
@@ -154,9 +152,9 @@ def save(path: Path, model: PlacementNet, notes: dict[str, str]) -> None:
     checkpoint.write(path, KIND, model, {"sizes": json.dumps(asdict(model.sizes)), **notes})
 
 
-def load(path: Path) -> PlacementNet:
+def load(path: Path | None = None) -> PlacementNet:
     """The network in evaluation mode. Raises CheckpointError naming the file and what is wrong."""
-    return checkpoint.read(path, KIND, _from_header)
+    return checkpoint.read(path or DEFAULT, KIND, _from_header)
 
 
 def _from_header(header: dict[str, str]) -> PlacementNet:

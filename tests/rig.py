@@ -15,6 +15,7 @@ from mobind_live.driver import StreamSpec
 from mobind_live.drivers.simulator import reading
 from mobind_live.kinematics.devices import ImuPacket
 from mobind_live.kinematics.scene import Scene, SceneConfig
+from mobind_live.models import placement
 from mobind_live.models.encoders import Binder
 from mobind_live.schema import Binding, Imu, Message, Offset, Pose, Truth
 from mobind_live.serve import Lane
@@ -81,7 +82,7 @@ def true_offsets(config: SceneConfig) -> dict[tuple[str, str], float]:
 
 
 def engine_of(imus: tuple[StreamSpec, ...], model: Binder, max_offset_s: float = 6.0) -> Engine:
-    return Engine(imus, model, max_offset_s, torch.device("cpu"))
+    return Engine(imus, model, max_offset_s, torch.device("cpu"), placement.load())
 
 
 def play(engine: Engine, arrivals: Iterable[Arrival], every_s: float = 1.0) -> list[Said]:

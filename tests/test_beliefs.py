@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from mobind_live.binding import priors
 from mobind_live.binding.beliefs import Beliefs, CameraSums
+from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.ties import Ties
 from mobind_live.schema import PARTS
@@ -16,7 +19,8 @@ CALIBRATION = Calibration(scale=1.0, nobody=1.0, worth_s=1e9, chance=0.04, perso
 
 
 def beliefs(*groups: str) -> Beliefs:
-    return Beliefs(tuple(f"imu{n}" for n in range(len(groups))), groups, CALIBRATION, Ties())
+    names = tuple(f"imu{n}" for n in range(len(groups)))
+    return Beliefs(names, groups, CALIBRATION, Ties(), Placing(len(groups), None, math.inf))
 
 
 def evidence(*peaks: tuple[int, int, float, float] | None, people: int = 2, seed: int = 0) -> np.ndarray:

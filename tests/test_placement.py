@@ -36,14 +36,12 @@ def test_every_part_has_its_kind() -> None:
         assert part.endswith(KINDS[kind])
 
 
-def test_probabilities_of_parts_are_those_of_kinds_shared_by_sides() -> None:
-    kinds = np.log(np.array([0.1, 0.1, 0.2, 0.3, 0.1, 0.1, 0.1]))
-    parts = np.exp(placement.of_parts(kinds))
-    assert parts.sum() == pytest.approx(1)
-    assert parts[PARTS.index("pelvis")] == pytest.approx(0.2)
-    assert (
-        parts[PARTS.index("left_upper_arm")] == parts[PARTS.index("right_upper_arm")] == pytest.approx(0.15)
-    )
+def test_a_part_is_as_likely_as_its_kind_whether_it_has_two_sides_or_one() -> None:
+    parts = placement.for_parts(np.log(np.array([0.1, 0.1, 0.2, 0.3, 0.1, 0.1, 0.1])))
+    assert parts[PARTS.index("pelvis")] == pytest.approx(np.log(0.2 * 7))
+    assert parts[PARTS.index("left_upper_arm")] == parts[PARTS.index("right_upper_arm")]
+    assert parts[PARTS.index("left_upper_arm")] == pytest.approx(np.log(0.3 * 7))
+    np.testing.assert_allclose(placement.for_parts(np.full(7, -np.log(7))), 0, atol=1e-12)
 
 
 def test_what_moves_is_told_and_what_rests_is_not(net: PlacementNet) -> None:
@@ -79,24 +77,31 @@ def test_temperature_flattens(net: PlacementNet) -> None:
 
 def test_placements_forget_slowly_and_only_by_what_tells() -> None:
     arm, leg = (np.log(np.where(np.arange(7) == k, 0.7, 0.05))[None] for k in (4, 6))
-    placements = Placements()
-    placements.reset(1)
+    placements = Placements(2, 30.0)
     forearm, shank = PARTS.index("left_forearm"), PARTS.index("left_shank")
     for _ in range(10):
         placements.add([1], arm, np.array([True]), 1.0)
-    said = placements.log_parts()
-    np.testing.assert_allclose(np.exp(said).sum(axis=1), 1)
-    np.testing.assert_allclose(np.exp(said[0, 3:]), 1 / 14)
+    said = placements.for_parts()
+    np.testing.assert_allclose(said[0], 0, atol=1e-12)
     # Ten times the same is not surer than once.
-    assert np.exp(said[1, forearm]) == pytest.approx(0.35)
+    assert said[1, forearm] == pytest.approx(np.log(0.7 * 7))
     for _ in range(100):
         placements.add([1], leg, np.array([False]), 1.0)
-    np.testing.assert_array_equal(placements.log_parts(), said)
+    np.testing.assert_array_equal(placements.for_parts(), said)
     for _ in range(100):
         placements.add([1], leg, np.array([True]), 1.0)
-    assert placements.log_parts()[1].argmax() == shank
+    assert placements.for_parts()[1].argmax() == shank
     placements.reset(1)
-    np.testing.assert_allclose(np.exp(placements.log_parts()[1, 3:]), 1 / 14)
+    np.testing.assert_allclose(placements.for_parts()[1], 0, atol=1e-12)
+
+
+def test_memory_that_is_infinite_weighs_all_windows_alike() -> None:
+    first, second = (np.log(np.where(np.arange(7) == k, 0.7, 0.05))[None] for k in (4, 6))
+    placements = Placements(1, np.inf)
+    for said in (first, first, second, second):
+        placements.add([0], said, np.array([True]), 1.0)
+    (given,) = placements.for_parts()
+    assert given[PARTS.index("left_forearm")] == pytest.approx(given[PARTS.index("left_shank")])
 
 
 def test_weights_come_back_and_others_are_refused(net: PlacementNet, tmp_path: Path) -> None:

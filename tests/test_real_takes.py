@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mobind_live.files.recordings import read_imu, read_keypoints
-from mobind_live.models import checkpoint
+from mobind_live.models import checkpoint, placement
 from mobind_live.models.datasets.bench5 import OFFSETS_S
 from mobind_live.schema import Verdict
 from mobind_live.sync.recording import of_file
@@ -22,7 +22,7 @@ def found(sensors: Path, camera: Path) -> dict[str, Found]:
     torch.set_num_threads(1)
     people = of_file(read_keypoints(camera / "keypoints.csv")).without_passers_by()
     imus = {path.stem.removeprefix("imu_"): read_imu(path) for path in sorted(sensors.glob("imu_*.csv"))}
-    return solve(people, imus, checkpoint.load(), 10.0, lambda share: None)
+    return solve(people, imus, checkpoint.load(), placement.load(), 10.0, lambda share: None)
 
 
 @pytest.mark.timeout(120)

@@ -18,7 +18,7 @@ from mobind_live.driver import ImuReading, StreamSpec
 from mobind_live.kinematics.devices import ImuPacket
 from mobind_live.kinematics.imu import GRAVITY_M_S2
 from mobind_live.kinematics.scene import Scene, person_name
-from mobind_live.models import actions
+from mobind_live.models import actions, placement
 from mobind_live.models.encoders import Binder
 from mobind_live.schema import Imu, Message, Pose, Truth
 from mobind_live.serve import Lane
@@ -56,7 +56,7 @@ class Player:
         )
         self._lanes = {spec.name: Lane(spec) for spec in specs}
         self._scene = Scene(case.config, EPOCH_NS)
-        self.engine = Engine(specs, model, max_offset_s, device)
+        self.engine = Engine(specs, model, max_offset_s, device, placement.load())
         self._watch = Watch(self.engine)
         self.answers = Answers(self.engine, Actions(self.engine, actions.load()))
         self._unseen = {person_name(number) for number in case.unseen}

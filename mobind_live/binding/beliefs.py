@@ -10,6 +10,7 @@ import numpy as np
 from mobind_live.binding import posterior as binding
 from mobind_live.binding import priors
 from mobind_live.binding.assignment import one_to_one
+from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior, Likelihood
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.wearers import Wearers
@@ -44,13 +45,15 @@ class Beliefs:
     """What outlives the evidence, for IMUs numbered as their ``names`` and ``groups`` (of one clock each).
 
     ``lag`` keeps what ended tracks have taught of the lag of (IMU, camera), ``part`` of where an IMU sits,
-    ``wearers`` which IMUs were on one body; ``ties`` are the offsets between cameras.
+    ``wearers`` which IMUs were on one body; ``ties`` are the offsets between cameras, ``placing`` is what
+    each IMU's own motion says of where it sits.
     """
 
     names: tuple[str, ...]
     groups: tuple[str, ...]
     calibration: Calibration
     ties: Ties
+    placing: Placing
     lag: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     part: dict[int, np.ndarray] = field(default_factory=dict)
     wearers: Wearers = field(default_factory=Wearers)
@@ -85,6 +88,10 @@ class Beliefs:
         alone = [
             binding.settled(given, self._lag_prior(imu, camera, said), sums.tracks, self.calibration)
             for imu, given in enumerate(own)
+        ]
+        alone = [
+            binding.tilted(given, priors.of_placement(given, likelier))
+            for given, likelier in zip(alone, self.placing.for_parts(), strict=True)
         ]
         placed = [self._placed(imu, alone, sums.motion_s[imu]) for imu in range(len(alone))]
         together = [
@@ -141,6 +148,7 @@ class Beliefs:
     def moved(self, imu: int) -> None:
         """An IMU sits elsewhere than it did; its clock is what it was."""
         self.part.pop(imu, None)
+        self.placing.reset(imu)
         self.wearers.names.pop(self.names[imu], None)
 
     def stepped(self, imu: int) -> None:

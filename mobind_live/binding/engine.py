@@ -7,14 +7,15 @@ import torch
 
 from mobind_live.binding.beliefs import Beliefs, CameraSums, CameraView
 from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, Evidence
+from mobind_live.binding.fitted import calibration
 from mobind_live.binding.peak import peak_near
-from mobind_live.binding.posterior import Calibration
+from mobind_live.binding.placing import Placing
 from mobind_live.binding.rows import ImuRow, Track
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.timeline import unbroken
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import TOKEN_HZ, Binder
-from mobind_live.models.losses import VOTE_STRIDE
+from mobind_live.models.placement import PlacementNet
 from mobind_live.models.rolling import Rolling
 from mobind_live.schema import PARTS, Imu, Message, Pose
 
@@ -39,6 +40,7 @@ class Engine:
         model: Binder,
         max_offset_s: float,
         device: torch.device,
+        placement: PlacementNet | None = None,
         *,
         memories_s: tuple[float, float] = MEMORIES_S,
         keep_tracks: bool = False,
@@ -59,7 +61,9 @@ class Engine:
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
         self.simulated = False
-        self.beliefs = Beliefs(self.names, tuple(_clock(spec) for spec in imus), self.calibration, Ties())
+        self.placing = Placing(len(imus), placement, memories_s[SLOW])
+        clocks = tuple(_clock(spec) for spec in imus)
+        self.beliefs = Beliefs(self.names, clocks, self.calibration, Ties(), self.placing)
         self._views: dict[str, CameraView] | None = None
         self._free: list[int] = []
         self._slots = 0
@@ -90,6 +94,7 @@ class Engine:
                 row.restart(row.timeline.next // Rolling.steps_per_token)
                 self.lives[row.slot] += 1
                 self.rolling.reset_imu(row.slot)
+                self.placing.reset(row.slot)
                 self.evidence.imu.clear(row.slot, row.start)
 
     def _take_pose(self, message: Pose, now_ns: int) -> None:
@@ -161,13 +166,15 @@ class Engine:
     def _encode_imus(self, rows: list[ImuRow]) -> None:
         taken = [row.timeline.take(self.block) for row in rows]
         acc, gyro, valid = (np.stack(values) for values in zip(*taken, strict=True))
-        tokens = self.rolling.imu([row.slot for row in rows], acc, gyro, valid)
+        slots = [row.slot for row in rows]
+        tokens = self.rolling.imu(slots, acc, gyro, valid)
+        self.placing.feel(slots, self.block, self.rolling.recent_imus)
         people = [row.slot for row in self.tracks.values() if row.out > 0 and not row.gone]
         for row, own_acc, own_gyro in zip(rows, acc, gyro, strict=True):
             row.feel(own_acc, own_gyro)
         placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
         moved = [row.motion * new for row, (_, new) in zip(rows, placed, strict=True)]
-        self.evidence.see_imus([row.slot for row in rows], [first for first, _ in placed], moved, people)
+        self.evidence.see_imus(slots, [first for first, _ in placed], moved, people)
 
     def _encode_people(self, rows: list[Track]) -> None:
         keypoints = np.stack([row.timeline.take(self.block) for row in rows])
@@ -279,20 +286,3 @@ class Engine:
 def _clock(spec: StreamSpec) -> str:
     """What IMUs of one clock have in common: a group, or nothing but the name."""
     return f"group {spec.clock_group}" if spec.clock_group else f"imu {spec.name}"
-
-
-def calibration(model: Binder) -> Calibration:
-    """How the evidence of ``model`` becomes log-likelihood."""
-    fitted = model.constants
-    scale = model.log_scale.exp().item() / VOTE_STRIDE * fitted.temper
-    return Calibration(
-        scale=scale,
-        nobody=model.nobody.item() + fitted.nobody,
-        chance=fitted.temper * TOKEN_HZ * fitted.chance,
-        deviations=fitted.deviations,
-        worth_s=fitted.worth_s,
-        limb=fitted.limb,
-        trunk=fitted.trunk,
-        person=fitted.person,
-        sigma=fitted.sigma,
-    )

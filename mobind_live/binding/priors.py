@@ -17,6 +17,10 @@ WRONG = 0.01  # the chance that a clock has stepped since, or that two clocks th
 MEMORY_S = 15.0
 MOVED = 0.1  # the chance that a sensor sits elsewhere than it did
 HANDED_OVER = 0.2  # the chance that a sensor is not on the body of those that it was with
+# How much what a sensor's own motion says of its place counts beside the evidence. Not more, since it was
+# learned from other people's motion: at 1, more parts are found and a wrong one comes near to ok; at 2, wrong
+# ones are.
+PLACEMENT = 0.5
 
 
 def doubted(prior: np.ndarray, wrong: float) -> np.ndarray:
@@ -58,6 +62,15 @@ def of_parts(given: CameraPosterior, part: np.ndarray, motion_s: np.ndarray) -> 
     share = (MEMORY_S / (MEMORY_S + motion_s))[:, None]
     both = (1 - share) * now + share * before
     return who + both - log_sum(both, 1)[:, None] - now
+
+
+def of_placement(given: CameraPosterior, likelier: np.ndarray) -> np.ndarray:
+    """The log-prior over places (P, 11) from how much likelier each part (11,) makes the sensor's own motion,
+    in nats. Everybody has all parts, so that it speaks for parts of a person and not for a person: each keeps
+    the total that they have in ``given``."""
+    said = PLACEMENT * likelier
+    before, after = (log_sum(logs, 1)[:, None] for logs in (given.log_place, given.log_place + said))
+    return said + before - after
 
 
 def of_body(others: Iterable[CameraPosterior], people: int) -> np.ndarray:

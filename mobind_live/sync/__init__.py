@@ -86,17 +86,17 @@ def _watch(path: Path, pose: PoseOptions, console: Console) -> tuple[Recording, 
 
 def find(files: Files, people: Recording, imus: dict[str, ImuFile], console: Console) -> dict[str, Found]:
     """The answers for every IMU; those that are too short are not asked."""
-    from mobind_live.models import checkpoint
+    from mobind_live.models import checkpoint, placement
     from mobind_live.sync.solve import nothing, solve
 
     asked = {name: file for name, file in imus.items() if length_s(file) >= SHORTEST_S}
     solved = {}
     if asked:
-        model = checkpoint.load()
+        nets = checkpoint.load(), placement.load()
         with _progress(console) as bar:
             task = bar.add_task("matching", total=1.0)
             solved = solve(
-                people, asked, model, files.max_offset_s, lambda share: bar.update(task, completed=share)
+                people, asked, *nets, files.max_offset_s, lambda share: bar.update(task, completed=share)
             )
     return {
         name: solved.get(name)

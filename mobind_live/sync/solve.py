@@ -16,6 +16,7 @@ from mobind_live.binding.posterior import PEAK_TOKENS
 from mobind_live.driver import StreamSpec
 from mobind_live.files.recordings import ImuFile
 from mobind_live.models.encoders import Binder
+from mobind_live.models.placement import PlacementNet
 from mobind_live.schema import PARTS, Binding, Imu, Offset, Verdict
 from mobind_live.sync import drift
 from mobind_live.sync.recording import CAMERA, Recording
@@ -62,7 +63,12 @@ def nothing(note: str) -> Found:
 
 
 def solve(
-    people: Recording, imus: dict[str, ImuFile], model: Binder, max_offset_s: float, tick: Tick
+    people: Recording,
+    imus: dict[str, ImuFile],
+    model: Binder,
+    placement: PlacementNet | None,
+    max_offset_s: float,
+    tick: Tick,
 ) -> dict[str, Found]:
     """The answers for ``imus`` against ``people``, everybody's time counted from its own first sample.
     ``tick`` is told the share that is done."""
@@ -72,6 +78,7 @@ def solve(
         model,
         max_offset_s,
         torch.device("cpu"),
+        placement,
         memories_s=(math.inf, STRETCH_S),
         keep_tracks=True,
         block=BLOCK,

@@ -1,0 +1,24 @@
+"""How the evidence of a network becomes log-likelihood: by the constants that came with its weights."""
+
+from __future__ import annotations
+
+from mobind_live.binding.posterior import Calibration
+from mobind_live.models.encoders import TOKEN_HZ, Binder
+from mobind_live.models.losses import VOTE_STRIDE
+
+
+def calibration(model: Binder) -> Calibration:
+    """How the evidence of ``model`` becomes log-likelihood."""
+    fitted = model.constants
+    scale = model.log_scale.exp().item() / VOTE_STRIDE * fitted.temper
+    return Calibration(
+        scale=scale,
+        nobody=model.nobody.item() + fitted.nobody,
+        chance=fitted.temper * TOKEN_HZ * fitted.chance,
+        deviations=fitted.deviations,
+        worth_s=fitted.worth_s,
+        limb=fitted.limb,
+        trunk=fitted.trunk,
+        person=fitted.person,
+        sigma=fitted.sigma,
+    )

@@ -21,6 +21,7 @@ from mobind_live.binding.posterior import Calibration
 from mobind_live.calibrate import fit, reliability, run
 from mobind_live.calibrate.outcomes import KINDS, Outcomes, outcomes
 from mobind_live.calibrate.snapshots import Snapshot, View, gathered
+from mobind_live.files.csv_table import FileError
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.schema import PARTS
@@ -243,7 +244,7 @@ def test_what_the_search_finds_is_checked_shown_and_written(
 @pytest.mark.usefixtures("quick")
 def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     nowhere = tmp_path / "no" / "picture.png"
-    with pytest.raises(BenchError, match=r"picture\.png: cannot be written"):
+    with pytest.raises(FileError, match=r"picture\.png: cannot be written"):
         run.run(request(None, tmp_path, fit=False, write=False, plot=nowhere), Console(quiet=True))
     with pytest.raises(BenchError, match=r"ends in \.png"):
         run.run(request(None, tmp_path, plot=tmp_path / "picture.jpg"), Console(quiet=True))

@@ -243,6 +243,13 @@ def test_a_request_that_makes_no_sense_is_one_line(words: list[str], says: str) 
     assert result.exit_code == 2
 
 
+@pytest.mark.parametrize("option", ["--json", "--plot"])
+def test_what_cannot_be_written_is_said_before_anything_is_read(option: str, tmp_path: Path) -> None:
+    out = tmp_path / "missing" / "out"
+    line = one_line(sync("--keypoints", "none.csv", "--imu", "a=none.csv", option, out))
+    assert line == f"mobind-live: {out}: cannot be written: no such folder"
+
+
 def test_columns_and_units_can_be_said(made: Take, folder: Path, tmp_path: Path) -> None:
     """The columns of an unknown logger: read as told, for the one IMU that is named."""
     rows = made.imus["arm"] * [1, 9.80665, 9.80665, 9.80665, 1, 1, 1]

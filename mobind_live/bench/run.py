@@ -12,11 +12,12 @@ import torch
 from rich.console import Console
 
 from mobind_live.bench import cost, scenes, score, table
-from mobind_live.bench.errors import BenchError, must_be_writable
+from mobind_live.bench.errors import BenchError
 from mobind_live.bench.play import Player
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import Case
 from mobind_live.bench.score import Scorer, Tally
+from mobind_live.files.outputs import must_be_writable
 from mobind_live.models import checkpoint
 
 _FULL_REPEATS = 4
@@ -50,7 +51,7 @@ class Result:
 
 
 def run(request: Request, console: Console) -> None:
-    """Play, print the tables, and write the JSON. Raises BenchError, CheckpointError."""
+    """Play, print the tables, and write the JSON. Raises BenchError, CheckpointError and FileError."""
     if request.only is not None and request.only not in scenes.FACTORS:
         raise BenchError(f"--only {request.only}: no such factor; one of {', '.join(scenes.FACTORS)}")
     must_be_writable(request.json_path)

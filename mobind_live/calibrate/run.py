@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mobind_live.bench.errors import BenchError, must_be_writable
+from mobind_live.bench.errors import BenchError
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import drawn
 from mobind_live.binding import engine
@@ -17,6 +17,7 @@ from mobind_live.calibrate import fit, reliability
 from mobind_live.calibrate.outcomes import Outcomes, outcomes
 from mobind_live.calibrate.reliability import Curve
 from mobind_live.calibrate.snapshots import Snapshot, gathered
+from mobind_live.files.outputs import must_be_writable
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder
@@ -41,7 +42,7 @@ class Request:
 
 
 def run(request: Request, console: Console) -> None:
-    """Raises BenchError and CheckpointError for what the user can cause."""
+    """Raises BenchError, CheckpointError and FileError for what the user can cause."""
     model = checkpoint.load(request.weights)
     file = request.weights or checkpoint.DEFAULT
     if request.plot is not None and request.plot.suffix.lower() != ".png":

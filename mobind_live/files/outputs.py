@@ -1,0 +1,19 @@
+"""Files to be written, looked at before the work rather than after it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mobind_live.files.csv_table import FileError
+
+
+def must_be_writable(*paths: Path | None) -> None:
+    """Raises FileError for the first of ``paths`` that cannot be written."""
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir() or not path.parent.is_dir():
+            raise FileError(f"{path}: cannot be written: {'a folder' if path.is_dir() else 'no such folder'}")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise FileError(f"{path}: cannot be written: no permission")

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from mobind_live.cli import app
 from mobind_live.models import actions, checkpoint, pack
 from mobind_live.models.datasets import bench5 as bench5_data
+from mobind_live.models.datasets import utd_mhad as utd_data
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.evaluate import bench5, bvh, card, readout, table, utd_mhad, worn_walk
 from mobind_live.models.evaluate.peers.correlation import Correlation
@@ -175,6 +176,18 @@ def test_bench5_finds_part_and_offset(bench: Path) -> None:
     assert metrics["forearm_err_median_s"] < 0.02
     assert metrics["forearm_acc_0.1_20s"] == 1
     assert (metrics["count_sensors"], metrics["count_excerpts"]) == (2, 8)
+
+
+def test_what_a_sensor_says_of_its_place_counts_for_the_part_alone(bench: Path, utd: Path) -> None:
+    class Stubborn(Correlation):
+        def parts(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+            return np.where(np.arange(len(PARTS)) == 0, 10.0, 0.0)
+
+    metrics = bench5.measure([Stubborn()], bench, 0, no_tick)[0]
+    assert (metrics["part_acc_take"], metrics["part_acc_20s"]) == (0, 0)
+    assert metrics["forearm_err_median_s"] < 0.02
+    streams = utd_mhad.encode(Stubborn(), utd_data.load(utd, (2, 4)), no_tick)
+    assert utd_mhad.part_metrics(Stubborn(), streams)["part_acc"] == 0
 
 
 def test_a_resting_sensor_is_not_asked() -> None:

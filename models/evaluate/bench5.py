@@ -51,13 +51,19 @@ def findings(method: Method, takes: list[BenchTake], tick: Tick) -> list[Finding
         pose = method.pose(take.keypoints)
         for worn in take.sensors:
             imu = method.imu(worn.acc_g, worn.gyro_rad_s, worn.valid)
-            found.append(_find(method, take.name, worn, imu, pose, whole=True))
+            parts = method.parts(worn.acc_g, worn.gyro_rad_s, worn.valid)
+            found.append(_find(method, take.name, worn, imu, pose, parts, whole=True))
             for first_s in _excerpts(worn, pose.shape[-2] / method.hz):
-                first = round(first_s * method.hz)
-                cut = slice(first, first + round(EXCERPT_S * method.hz))
-                found.append(_find(method, take.name, worn, imu[cut], pose[:, cut], whole=False))
+                cut, steps = (_excerpt(first_s, hz) for hz in (method.hz, STEP_HZ))
+                parts = method.parts(worn.acc_g[steps], worn.gyro_rad_s[steps], worn.valid[steps])
+                found.append(_find(method, take.name, worn, imu[cut], pose[:, cut], parts, whole=False))
             tick(method.name, sum(item.whole for item in found), total)
     return found
+
+
+def _excerpt(first_s: float, hz: float) -> slice:
+    first = round(first_s * hz)
+    return slice(first, first + round(EXCERPT_S * hz))
 
 
 def _excerpts(worn: Worn, pose_s: float) -> list[float]:
@@ -73,11 +79,18 @@ def _excerpts(worn: Worn, pose_s: float) -> list[float]:
 
 
 def _find(
-    method: Method, take: str, worn: Worn, imu: np.ndarray, pose: np.ndarray, *, whole: bool
+    method: Method,
+    take: str,
+    worn: Worn,
+    imu: np.ndarray,
+    pose: np.ndarray,
+    parts: np.ndarray,
+    *,
+    whole: bool,
 ) -> Finding:
     reach = round(REACH_S * method.hz)
     curves = method.score(imu, pose, -reach, reach)
-    found = PARTS[int(curves.max(axis=-1).argmax())]
+    found = PARTS[int((curves.max(axis=-1) + parts).argmax())]
     truth = bench5.OFFSETS_S.get(take, {}).get(worn.part)
     offset_s = readout.peak(curves[worn.part_index], -reach) / method.hz
     return Finding(take, worn.part, whole, found, None if truth is None else offset_s - truth)

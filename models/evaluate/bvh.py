@@ -85,11 +85,12 @@ def _one(method: Method, groups: list[Group], tick: Tick) -> Metrics:
         high = round(2 * REACH_S * method.hz)
         for person, worn in np.ndindex(*group.part.shape):
             part, shift_s = int(group.part[person, worn]), float(group.shift_s[person])
-            imu = method.imu(*(x[person, worn] for x in (group.acc_g, group.gyro_rad_s, group.valid)))
+            felt = [x[person, worn] for x in (group.acc_g, group.gyro_rad_s, group.valid)]
+            imu = method.imu(*felt)
             curves = method.score(imu, pose[person], -high, 0)
             # A sensor read later than the pose began has its first token at a later pose token: lag < 0.
             errors.append(readout.peak(curves[part], -high) / method.hz + shift_s)
-            parts.append(int(curves.max(axis=-1).argmax()) == part)
+            parts.append(int((curves.max(axis=-1) + method.parts(*felt)).argmax()) == part)
             wearers.append(_wearer(method, imu, pose, group, person, part) == person)
         tick(f"{method.name}: held-out motion", done, len(groups))
     size = np.abs(errors)

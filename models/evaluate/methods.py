@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from mobind_live.models import checkpoint
+from mobind_live.models import checkpoint, placement
 from mobind_live.models.encoders import TOKEN_HZ
 from mobind_live.models.evaluate import readout
-from mobind_live.models.features import ImuFeatures, PoseFeatures
+from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
+from mobind_live.models.placement import WINDOW, Placements
 
 _PRIOR_S = 5.0
+# In the score's unit, which knows nothing of how sure the evidence is: more than in ``binding.priors``.
+_PLACEMENT = 2.0
 
 
 class Method(Protocol):
@@ -35,6 +39,10 @@ class Method(Protocol):
         (N, D) and (..., M, D). Comparable between candidates, persons and lags."""
         ...
 
+    def parts(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """What is to be added to the parts' scores (11,) for what the IMU's own motion says of its place."""
+        ...
+
 
 class Network:
     """The project's own network, or another file of its kind."""
@@ -45,6 +53,7 @@ class Network:
     def __init__(self, path: Path | None = None) -> None:
         self.model = checkpoint.load(path)
         self.scale = float(self.model.log_scale.exp().item())
+        self.placement = placement.load()
 
     @torch.inference_mode()
     def imu(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -68,6 +77,14 @@ class Network:
         count = readout.overlap(len(imu), pose.shape[-2], low, high)
         raised = np.sqrt(count.max() / np.maximum(count, 1))
         return self.scale * raised * readout.evidence(imu, pose, low, high)
+
+    def parts(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        features = ImuFeatures(1).step(acc_g[None], gyro_rad_s[None], valid[None])
+        steps, told = features.shape[1], Placements(1, math.inf)
+        for first in range(0, max(1, steps - WINDOW + 1), round(STEP_HZ)):
+            window = features[:, first : first + WINDOW]
+            told.add([0], *self.placement.log_p(window, np.array([window.shape[1]])), after_s=1.0)
+        return _PLACEMENT * told.for_parts()[0]
 
 
 def _less_its_mean(stream: np.ndarray) -> np.ndarray:

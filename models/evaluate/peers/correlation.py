@@ -54,6 +54,9 @@ class Correlation:
         r = xy / np.sqrt(np.maximum(xx, 1e-6) * np.maximum(yy, 1e-6))
         return np.where(count >= _LEAST * min(len(imu), pose.shape[-2]), r, -1.0)
 
+    def parts(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        return np.zeros(len(PARTS))
+
 
 def _turning(keypoints: np.ndarray, part: str) -> np.ndarray:
     """How fast the part's line turns, as far as the picture shows it (T,), in rad/s."""

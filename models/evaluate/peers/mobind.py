@@ -167,6 +167,9 @@ class Voting:
         curves[~rows.any(axis=(1, 2))] = -1.0
         return curves.reshape(*lead, -1)
 
+    def parts(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        return np.zeros(len(PARTS))
+
     def _slid(self, imu: np.ndarray, rows: np.ndarray, low: int, high: int) -> np.ndarray:
         """Each row's whole pose, up to a window of it, against the IMU's window at every lag."""
         steps = min(rows.shape[1], len(imu), round(WINDOW_S * HZ)) // TOKEN_STEPS * TOKEN_STEPS

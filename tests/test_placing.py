@@ -10,7 +10,7 @@ import torch
 
 from mobind_live.binding import posterior as binding
 from mobind_live.binding import priors
-from mobind_live.binding.beliefs import Beliefs
+from mobind_live.binding.beliefs import Beliefs, CameraSums
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
@@ -23,7 +23,7 @@ from mobind_live.models.placement import KINDS, LEAST, PlacementNet
 from mobind_live.models.rolling import Recent
 from mobind_live.schema import PARTS, Imu
 
-SHANK = PARTS.index("left_shank")
+SHANK, FOREARM = PARTS.index("left_shank"), PARTS.index("left_forearm")
 
 
 class Asked(PlacementNet):
@@ -112,6 +112,23 @@ def test_what_is_moved_has_told_nothing() -> None:
     kept.moved(0)
     assert placing.for_parts()[0, SHANK] == 0
     assert placing.for_parts()[1, SHANK] > 1
+
+
+def test_tracks_that_ended_do_not_make_it_count_again() -> None:
+    placing = Placing(1, Asked(), 60.0)
+    felt(placing, [0], 300)
+    fitted = Calibration(scale=1.0, nobody=1.0, worth_s=1e9, chance=0.04)
+    kept = Beliefs(("a",), ("a",), fitted, Ties(), placing)
+    sums = np.zeros((1, 1, len(PARTS), 201))
+    sums[0, 0, [SHANK, FOREARM]] = np.maximum(0, 18 - 0.4 * np.arange(-100, 101) ** 2)
+    odds = []
+    for track in range(8):
+        view = kept.views({"cam": CameraSums((track,), sums, np.full((1, 1), 2.0))})["cam"]
+        (place,) = view.posteriors[0].log_place
+        odds.append(place[SHANK] - place[FOREARM])
+        kept.end("cam", track, view)
+    assert odds[0] == pytest.approx(priors.PLACEMENT * math.log(0.7 / 0.05))
+    assert odds[0] + 0.01 > max(odds) > min(odds) > 0.8 * odds[0]
 
 
 def sent(start_s: float, seconds: float) -> Imu:

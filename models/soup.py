@@ -1,0 +1,73 @@
+"""Weights as a mean of several runs': ``python -m mobind_live.models.soup OUT FILE=SHARE FILE=SHARE...``
+
+Runs that went on from one network lie in one valley, and between them is often a network that keeps what each
+has learned (Wortsman et al. 2022, model soups). The shares are brought to a sum of one. The constants are
+those of the first file; ``mobind-live calibrate --write`` fits them to what came out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from mobind_live.models import checkpoint
+from mobind_live.models.encoders import Binder
+from mobind_live.models.errors import CheckpointError, ModelError
+
+
+def mean(models: list[Binder], shares: list[float]) -> Binder:
+    """The mean of networks of one size, weighted by ``shares``."""
+    total = sum(shares)
+    states = [model.state_dict() for model in models]
+    out = Binder(models[0].sizes)
+    out.constants = models[0].constants
+    out.load_state_dict(
+        {
+            name: sum((share / total) * state[name] for state, share in zip(states, shares, strict=True))
+            if value.is_floating_point()
+            else value
+            for name, value in states[0].items()
+        }
+    )
+    return out.eval()
+
+
+def read(words: list[str]) -> tuple[list[Path], list[float]]:
+    """The files and shares of ``FILE=SHARE`` words. Raises CheckpointError."""
+    files, shares = [], []
+    for word in words:
+        name, _, share = word.rpartition("=")
+        try:
+            shares.append(float(share))
+        except ValueError:
+            shares.append(0.0)
+        if not name or not shares[-1] > 0:
+            raise CheckpointError(f"{word}: say FILE=SHARE, with a share above 0")
+        files.append(Path(name))
+    if len(files) < 2:
+        raise CheckpointError("a mean needs two files or more, each as FILE=SHARE")
+    return files, shares
+
+
+@torch.no_grad()
+def main(words: list[str]) -> int:
+    """The command: 0, or 2 and one line on stderr."""
+    try:
+        files, shares = read(words[1:])
+        models = [checkpoint.load(file) for file in files]
+        for file, model in zip(files, models, strict=True):
+            if model.sizes != models[0].sizes:
+                raise CheckpointError(f"{file}: is {model.sizes}, {files[0]} is {models[0].sizes}")
+        notes = {file.name: share for file, share in zip(files, shares, strict=True)}
+        checkpoint.save(Path(words[0]), mean(models, shares), {"config": json.dumps({"soup": notes})})
+    except (ModelError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

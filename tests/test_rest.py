@@ -95,3 +95,7 @@ def test_a_little_motion_is_too_little() -> None:
 
 def test_the_trunk_has_no_end_that_could_move() -> None:
     assert not rests(sensor(), wrist(waving()), PARTS.index("chest"))
+
+
+def test_nothing_new_says_nothing() -> None:
+    assert idle_s(sensor()[:0], wrist(waving())[:0], FOREARM) == 0

@@ -193,8 +193,8 @@ def test_a_device_that_is_not_there(motion: Path, tmp_path: Path, device: str) -
 
 def test_the_recipes_that_ship_can_be_read(root: Path) -> None:
     recipes = root / "models" / "recipes"
-    for name in ("virtual.yaml", "mixed.yaml"):
-        TrainConfig.read(recipes / name)
+    for name in ("virtual", "mixed", "polish", "centred", "either", "plain", "equal"):
+        TrainConfig.read(recipes / f"{name}.yaml")
     ActionRecipe.read(recipes / "actions.yaml")
 
 

@@ -39,7 +39,7 @@ def idle_s(imu: np.ndarray, pose: np.ndarray, part: int) -> float:
     same steps; what is left over of whole blocks is left out."""
     if part not in _JOINT:
         return 0.0
-    moving = _moving(pose.reshape(len(pose), -1, 5)[:, _JOINT[part]])
+    moving = _moving(pose.reshape(len(pose), pose.shape[1] // 5, 5)[:, _JOINT[part]])
     resting = _resting(imu)
     return BLOCK * STEP_S * float((moving & resting).sum() - 2 * (moving & ~resting).sum())
 

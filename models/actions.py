@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mobind_live.models import checkpoint
 from mobind_live.models.features import IMU_CHANNELS, POSE_CHANNELS
+from mobind_live.models.strided import Strided
 from mobind_live.schema import PARTS
 
 KIND = "mobind-live actions 1"
@@ -58,26 +58,17 @@ class ActionSizes:
     labels: tuple[str, ...] = DAILY
 
 
-class _Trunk(nn.Module):
-    """(R, T, channels) at 50 Hz to (R, hidden): convolutions over 1.5 s at 6 Hz, pooled over the steps that
-    count."""
+class _Trunk(Strided):
+    """(R, T, channels) at 50 Hz to (R, hidden): what is seen, pooled over the steps that count."""
 
     def __init__(self, channels: int, sizes: ActionSizes) -> None:
-        super().__init__()
-        width = sizes.width
-        self.stem = nn.Conv1d(channels, width, 6, stride=4, padding=1)
-        self.layers = nn.ModuleList(nn.Conv1d(width, width, 5, stride=s, padding=2) for s in (2, 1, 1))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(4))
-        self.out = nn.Sequential(nn.Dropout(0.3), nn.Linear((2 + _THIRDS) * width, sizes.hidden), nn.ReLU())
+        super().__init__(channels, sizes.width)
+        pooled = (2 + _THIRDS) * sizes.width
+        self.out = nn.Sequential(nn.Dropout(0.3), nn.Linear(pooled, sizes.hidden), nn.ReLU())
 
     def forward(self, x: Tensor, counts: Tensor, bias: Tensor | None = None) -> Tensor:
         """``counts`` (R, T) is 1 for the steps that count; ``bias`` (R, width) is added to the stem."""
-        x = self.stem((x * counts[..., None]).transpose(1, 2))
-        x = functional.relu(self.norms[0](x if bias is None else x + bias[..., None]))
-        for conv, norm in zip(self.layers, list(self.norms)[1:], strict=True):
-            y = functional.relu(norm(conv(x)))
-            x = x + y if y.shape == x.shape else y
-        seen = functional.interpolate(counts[:, None], x.shape[-1], mode="nearest")
+        x, seen = self.look(x, counts, bias)
         return self.out(torch.cat([_mean(x, seen), (x * seen).amax(-1), *_thirds(x, seen)], dim=-1))
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mobind_live.models import checkpoint
 from mobind_live.models.features import IMU_CHANNELS
+from mobind_live.models.strided import Strided
 from mobind_live.schema import PARTS
 
 KIND = "mobind-live placement 1"
@@ -42,8 +42,8 @@ class PlacementSizes:
     hidden: int = 64
 
 
-class PlacementNet(nn.Module):
-    """Convolutions over 1.5 s at 6 Hz, and their mean, deviation and maximum over the window.
+class PlacementNet(Strided):
+    """What is seen: its mean, deviation and maximum over the window.
 
     ``temperature`` makes its probabilities honest on motion that it was not trained on.
     """
@@ -51,15 +51,12 @@ class PlacementNet(nn.Module):
     temperature: Tensor
 
     def __init__(self, sizes: PlacementSizes | None = None) -> None:
-        super().__init__()
-        self.sizes = sizes = sizes or PlacementSizes()
-        width = sizes.width
-        self.stem = nn.Conv1d(IMU_CHANNELS, width, 6, stride=4, padding=1)
-        self.layers = nn.ModuleList(nn.Conv1d(width, width, 5, stride=s, padding=2) for s in (2, 1, 1))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(4))
+        sizes = sizes or PlacementSizes()
+        super().__init__(IMU_CHANNELS, sizes.width)
+        self.sizes = sizes
         self.out = nn.Sequential(
             nn.Dropout(0.3),
-            nn.Linear(3 * width, sizes.hidden),
+            nn.Linear(3 * sizes.width, sizes.hidden),
             nn.ReLU(),
             nn.Linear(sizes.hidden, len(KINDS)),
         )
@@ -67,12 +64,7 @@ class PlacementNet(nn.Module):
 
     def forward(self, x: Tensor, counts: Tensor) -> Tensor:
         """Logits (R, 7) from channels (R, T, 15), of which the steps with ``counts`` (R, T) 1 count."""
-        x = self.stem((x * counts[..., None]).transpose(1, 2))
-        x = functional.relu(self.norms[0](x))
-        for conv, norm in zip(self.layers, list(self.norms)[1:], strict=True):
-            y = functional.relu(norm(conv(x)))
-            x = x + y if y.shape == x.shape else y
-        seen = functional.interpolate(counts[:, None], x.shape[-1], mode="nearest")
+        x, seen = self.look(x, counts)
         total = seen.sum(-1).clamp(min=1)
         mean = (x * seen).sum(-1) / total
         variance = ((x - mean[..., None]) ** 2 * seen).sum(-1) / total

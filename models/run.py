@@ -15,6 +15,7 @@ from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError
 from mobind_live.models.losses import Batch, Losses, binding_loss
 from mobind_live.models.recipe import TrainConfig
+from mobind_live.models.soup import mean_state
 
 _AVERAGE = 0.995
 _RECENT = 0.98
@@ -110,12 +111,7 @@ def blended(run: Run, share: float) -> Binder:
     learned = run.average.module
     assert isinstance(learned, Binder)
     model = Binder(learned.sizes)
-    model.load_state_dict(
-        {
-            name: torch.lerp(run.start[name], value, share) if value.is_floating_point() else value
-            for name, value in learned.state_dict().items()
-        }
-    )
+    model.load_state_dict(mean_state([learned.state_dict(), run.start], [share, 1 - share]))
     return model
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from mobind_live.models import checkpoint
 from mobind_live.models.encoders import Binder
@@ -20,19 +21,23 @@ from mobind_live.models.errors import CheckpointError, ModelError
 
 def mean(models: list[Binder], shares: list[float]) -> Binder:
     """The mean of networks of one size, weighted by ``shares``."""
-    total = sum(shares)
-    states = [model.state_dict() for model in models]
     out = Binder(models[0].sizes)
     out.constants = models[0].constants
-    out.load_state_dict(
-        {
-            name: sum((share / total) * state[name] for state, share in zip(states, shares, strict=True))
-            if value.is_floating_point()
-            else value
-            for name, value in states[0].items()
-        }
-    )
+    out.load_state_dict(mean_state([model.state_dict() for model in models], shares))
     return out.eval()
+
+
+def mean_state(states: list[dict[str, Tensor]], shares: list[float]) -> dict[str, Tensor]:
+    """The mean of states weighted by ``shares``; what is counted rather than learned is the first one's."""
+    total = sum(shares)
+    return {
+        name: torch.stack(
+            [(share / total) * state[name] for state, share in zip(states, shares, strict=True)]
+        ).sum(0)
+        if value.is_floating_point()
+        else value
+        for name, value in states[0].items()
+    }
 
 
 def read(words: list[str]) -> tuple[list[Path], list[float]]:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from pydantic import Field
 from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,6 +21,7 @@ from mobind_live.models import actions
 from mobind_live.models.actions import DAILY, MODES, OTHER, WINDOW, ActionNet, Logits
 from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
 from mobind_live.models.datasets.acts import Pool
+from mobind_live.models.descent import descend
 from mobind_live.models.recipe import Recipe
 
 _CLIP_STEPS = 288
@@ -124,23 +124,18 @@ def fit(recipe: ActionRecipe, pool: Pool, console: Console) -> ActionNet:
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng((recipe.seed, 1))
     net = ActionNet().train()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.rate, total_steps=recipe.steps, pct_start=0.2
-    )
     clips = np.flatnonzero(pool.action >= 0)
     # Windows are drawn so that no label is rare.
     weight = 1 / np.bincount(pool.daily, minlength=len(DAILY))[pool.daily].astype(float) ** 0.7
     weight /= weight.sum()
-    for _ in track(range(recipe.steps), "train", console=console, transient=True):
+
+    def loss() -> Tensor:
         whole = whole_rows(pool[rng.choice(clips, recipe.rows)], rng)
         picked = rng.choice(len(pool), recipe.rows, p=weight)
-        loss = _loss(net, whole, head=0) + _loss(net, daily_rows(rng, pool[picked], 1), head=1)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
-        optimizer.step()
-        schedule.step()
+        return _loss(net, whole, head=0) + _loss(net, daily_rows(rng, pool[picked], 1), head=1)
+
+    steps = recipe.steps
+    descend(net, loss, console, steps=steps, rate=recipe.rate, total_steps=steps, clip=2.0)
     return net.eval()
 
 

@@ -21,6 +21,7 @@ from torch.nn import functional
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import placement
 from mobind_live.models.datasets import bvh, reels, virtual
+from mobind_live.models.descent import descend
 from mobind_live.models.errors import DatasetError, ModelError, RecipeError
 from mobind_live.models.features import STEP_HZ, ImuFeatures
 from mobind_live.models.placement import KIND_OF, KINDS, WINDOW, PlacementNet
@@ -151,16 +152,11 @@ def _as_others_do(
 def at_rate(values: np.ndarray, rate_hz: float, phase: float) -> np.ndarray:
     """``values`` (R, T, C) at 50 Hz as if sampled at ``rate_hz``, the first time ``phase`` steps after the
     start, and brought back to 50 Hz, both in straight lines."""
-    sampled = _in_lines(values, np.arange(phase, values.shape[1] - 1, STEP_HZ / rate_hz))
-    back = (np.arange(values.shape[1]) - phase) * rate_hz / STEP_HZ
-    return _in_lines(sampled, np.clip(back, 0, sampled.shape[1] - 1))
-
-
-def _in_lines(values: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """``values`` (R, T, C) at the real-numbered steps ``place`` (S,)."""
-    low = np.minimum(place.astype(int), values.shape[1] - 2)
-    share = (place - low)[:, None]
-    return (1 - share) * values[:, low] + share * values[:, low + 1]
+    rows, steps = values.shape[:2]
+    taken = np.arange(phase, steps - 1, STEP_HZ / rate_hz)
+    sampled = virtual.linear(values, np.tile(taken, (rows, 1)))
+    back = np.clip((np.arange(steps) - phase) * rate_hz / STEP_HZ, 0, len(taken) - 1)
+    return virtual.linear(sampled, np.tile(back, (rows, 1)))
 
 
 def fit(recipe: PlacementRecipe, pool: Pool, console: Console) -> PlacementNet:
@@ -168,21 +164,16 @@ def fit(recipe: PlacementRecipe, pool: Pool, console: Console) -> PlacementNet:
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng((recipe.seed, 2))
     net = PlacementNet().train()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.rate, total_steps=recipe.steps + 1, pct_start=0.2
-    )
     members = [np.flatnonzero(pool.kind == kind) for kind in range(len(KINDS))]
-    for _ in track(range(recipe.steps), "train", console=console, transient=True):
+
+    def loss() -> Tensor:
         kind = rng.integers(0, len(KINDS), recipe.rows)
         x = _draw(rng, pool, np.array([rng.choice(members[k]) for k in kind]))
         logits = net(x, torch.ones(x.shape[:2]))
-        loss = functional.cross_entropy(logits, torch.as_tensor(kind), label_smoothing=_SMOOTHING)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+        return functional.cross_entropy(logits, torch.as_tensor(kind), label_smoothing=_SMOOTHING)
+
+    steps = recipe.steps
+    descend(net, loss, console, steps=steps, rate=recipe.rate, total_steps=steps + 1, clip=1.0)
     return net.eval()
 
 

@@ -202,13 +202,13 @@ def _at_frame_rate(rng: np.random.Generator, points: np.ndarray, conditions: Con
     share = (frame - low)[..., None, None]
     first = np.clip(((low - frame) / rate + time) * STEP_HZ, 0, steps - 1)
     second = np.clip(((low + 1 - frame) / rate + time) * STEP_HZ, 0, steps - 1)
-    return (1 - share) * _linear(points, first) + share * _linear(points, second)
+    return (1 - share) * linear(points, first) + share * linear(points, second)
 
 
-def _linear(points: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """``points`` (B, T, ...) at real-numbered steps ``place`` (B, S)."""
+def linear(points: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """``points`` (B, T, ...) at real-numbered steps ``place`` (B, S), in straight lines."""
     low = np.minimum(place.astype(int), points.shape[1] - 2)
-    share = (place - low)[..., None, None]
+    share = (place - low).reshape(*place.shape, *(1,) * (points.ndim - 2))
     rows = np.arange(len(points))[:, None]
     return (1 - share) * points[rows, low] + share * points[rows, low + 1]
 

@@ -461,22 +461,24 @@ CHANCE = 10.0
 
 
 def test_a_step_and_a_move_contradict_what_was_believed_and_noise_does_not() -> None:
-    slow = tip((0, 4), 30, 60.0)
+    slow, believed = tip((0, 4), 30, 60.0), (0, 30)
     for low in (0.0, -30.0):
-        assert not contradicted(slow, low + tip((0, 4), 31, 12.0), CHANCE)
-        assert not contradicted(slow, low + tip((0, 4), 30, 0.0), CHANCE), "the last seconds say nothing"
-        assert contradicted(slow + low, low + tip((0, 4), 30, 6.0) + tip((0, 4), 80, 20.0), CHANCE), (
-            "another lag"
-        )
-        assert contradicted(slow, low + tip((1, 6), 80, 20.0), CHANCE), "another lag and wearer"
-        assert not contradicted(slow, low + tip((0, 4), 30, 20.0) + tip((0, 4), 80, 20.0), CHANCE), "not yet"
-        assert contradicted(slow, low + tip((0, 6), 30, 20.0), CHANCE), "another limb"
-        assert not contradicted(low + tip((0, 4), 30, 5.0), tip((1, 6), 80, 20.0), CHANCE), (
-            "nothing was believed"
+        for fast, expected, what in (
+            (tip((0, 4), 31, 12.0), False, "the same"),
+            (tip((0, 4), 30, 0.0), False, "the last seconds say nothing"),
+            (tip((0, 4), 30, 6.0) + tip((0, 4), 80, 20.0), True, "another lag"),
+            (tip((1, 6), 80, 20.0), True, "another lag and wearer"),
+            (tip((0, 4), 30, 20.0) + tip((0, 4), 80, 20.0), False, "not yet"),
+            (tip((0, 6), 30, 20.0), True, "another limb"),
+        ):
+            assert contradicted(slow + low, fast + low, *believed, CHANCE) is expected, what
+        assert not contradicted(low + tip((0, 4), 30, 5.0), tip((1, 6), 80, 20.0), *believed, CHANCE), (
+            "hardly believed"
         )
 
 
 @pytest.mark.parametrize("edge", [0, 1, 99, 100])
 def test_a_belief_at_the_edge_of_the_lags_can_be_contradicted(edge: int) -> None:
-    assert contradicted(tip((0, 4), edge, 60.0), tip((0, 4), 50, 20.0), CHANCE)
-    assert not contradicted(tip((0, 4), edge, 60.0), tip((0, 4), edge, 20.0), CHANCE)
+    slow = tip((0, 4), edge, 60.0)
+    assert contradicted(slow, tip((0, 4), 50, 20.0), 0, edge, CHANCE)
+    assert not contradicted(slow, tip((0, 4), edge, 20.0), 0, edge, CHANCE)

@@ -55,3 +55,87 @@ def test_the_order_of_imus_does_not_matter() -> None:
     seats = {"a": {FRONT_1}, "b": {FRONT_1, SIDE_2}, "c": {SIDE_2}, "d": {SIDE_1}}
     one, other = Wearers(), Wearers()
     assert one.update(seats) == other.update(dict(reversed(seats.items())))
+
+
+# --- a name outlives what it was found by ---
+
+
+def test_a_sensor_started_over_and_found_again_has_its_old_name() -> None:
+    for seat in (FRONT_1, ("front", 9)):
+        wearers = Wearers()
+        before = wearers.update({"a": {FRONT_1}, "d": {FRONT_2}})
+        wearers.moved("a")
+        if seat != FRONT_1:
+            wearers.ended(FRONT_1)
+        assert wearers.update({"a": set(), "d": {FRONT_2}}) == {"d": before["d"]}
+        assert wearers.update({"a": {seat}, "d": {FRONT_2}}) == before
+
+
+def test_a_body_whose_sensors_are_all_started_over_keeps_its_name() -> None:
+    wearers = Wearers()
+    before = wearers.update({"a": {FRONT_1}, "b": {FRONT_1}, "d": {FRONT_2}})
+    for imu in ("a", "b", "d"):
+        wearers.moved(imu)
+    wearers.ended(FRONT_1)
+    assert wearers.update({"d": {FRONT_2}}) == {"d": before["d"]}
+    assert wearers.update({"a": {("front", 9)}, "d": {FRONT_2}}) == {"a": before["a"], "d": before["d"]}
+    assert wearers.update({"a": {("front", 9)}, "b": {("front", 9)}, "d": {FRONT_2}}) == before
+
+
+def test_a_lone_sensor_handed_over_takes_the_name_of_who_wears_it() -> None:
+    """Whoever wore it is still in view; the other may have had sensors, or once had one, or never any."""
+    for others in ({"d": {FRONT_2}}, {}):
+        wearers = Wearers()
+        before = wearers.update({"a": {FRONT_1}, **others})
+        wearers.moved("a")
+        there = wearers.update({"a": {FRONT_2}, **others})["a"]
+        assert there != before["a"]
+        assert not others or there == before["d"]
+        wearers.moved("a")
+        assert wearers.update({"a": {FRONT_1}, **others})["a"] == before["a"], "and back"
+        wearers.moved("a")
+        assert wearers.update({"a": {FRONT_2}})["a"] == there, "and back again, alone"
+
+
+def test_the_tracker_takes_two_people_for_each_other() -> None:
+    """Their sensors are found again together, one body after the other: the names stay with them."""
+    wearers = Wearers()
+    before = wearers.update({"a": {FRONT_1}, "b": {FRONT_1, SIDE_1}, "c": {FRONT_2}, "d": {FRONT_2}})
+    for imu in ("a", "b", "c", "d"):
+        wearers.moved(imu)
+    wearers.update({"a": {FRONT_2}, "b": {FRONT_2}})
+    assert wearers.update({"a": {FRONT_2}, "b": {FRONT_2}, "c": {FRONT_1}, "d": {FRONT_1}}) == before
+
+
+def test_bodies_taken_for_one_for_a_while_have_their_names_again() -> None:
+    wearers = Wearers()
+    apart = {"a": {FRONT_1}, "b": {FRONT_1}, "c": {FRONT_2}, "d": {FRONT_2}}
+    before = wearers.update(apart)
+    assert len(set(wearers.update(apart | {"a": {FRONT_1, FRONT_2}}).values())) == 1
+    assert wearers.update(apart) == before
+
+
+def test_who_has_stayed_keeps_the_name() -> None:
+    """Two of three sensors go to somebody who never had one; the third has not moved."""
+    wearers = Wearers()
+    before = wearers.update({"a": {FRONT_1}, "b": {FRONT_1}, "c": {FRONT_1}})
+    wearers.moved("a")
+    wearers.moved("b")
+    after = wearers.update({"a": {FRONT_2}, "b": {FRONT_2}, "c": {FRONT_1}})
+    assert after["c"] == before["c"] != after["a"] == after["b"]
+
+
+def test_a_tracks_number_that_comes_back_brings_no_name() -> None:
+    wearers = Wearers()
+    before = wearers.update({"a": {FRONT_1}})
+    wearers.ended(FRONT_1)
+    assert wearers.update({"d": {FRONT_1}})["d"] != before["a"]
+
+
+def test_a_name_is_on_one_track_of_a_camera() -> None:
+    """The wearer's number changes, and somebody else goes on under the old one."""
+    wearers = Wearers()
+    before = wearers.update({"a": {FRONT_1, SIDE_1}, "b": {FRONT_1}})
+    wearers.update({"a": {FRONT_2}, "b": {FRONT_2}})
+    assert wearers.seen == {FRONT_2: before["a"], SIDE_1: before["a"]}
+    assert wearers.update({"d": {FRONT_1}})["d"] != before["a"]

@@ -131,6 +131,7 @@ class Beliefs:
 
     def end(self, camera: str, track: int, view: CameraView) -> None:
         """A track has ended; ``view`` is the last one that knew it."""
+        self.wearers.ended((camera, track))
         for imu, (given, own) in enumerate(zip(view.posteriors, view.own, strict=True)):
             if track not in given.tracks:
                 continue
@@ -149,7 +150,7 @@ class Beliefs:
         """An IMU sits elsewhere than it did; its clock is what it was."""
         self.part.pop(imu, None)
         self.placing.reset(imu)
-        self.wearers.names.pop(self.names[imu], None)
+        self.wearers.moved(self.names[imu])
 
     def stepped(self, imu: int) -> None:
         """An IMU's stamps have jumped."""

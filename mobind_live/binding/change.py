@@ -12,18 +12,20 @@ from mobind_live.binding.posterior import PEAK_TOKENS
 _BELIEVED, _STEPPED, _MOVED = 1.0, 1.4, 0.8
 
 
-def contradicted(slow: np.ndarray, fast: np.ndarray, chance: float) -> bool:
-    """Whether the last seconds' evidence ``fast`` (P, 11, L) speaks against what ``slow`` believes: for
-    another lag, whoever wears the sensor and where, or for another place, while little is left of the old
-    one. All in nats, ``chance`` what strangers' motions reach in the last seconds.
+def contradicted(slow: np.ndarray, fast: np.ndarray, track: int, lag: int, chance: float) -> bool:
+    """Whether the last seconds' evidence ``fast`` (P, 11, L) speaks against ``track`` and ``lag``, which are
+    believed, and the part that the evidence ``slow`` has for them: for another lag, whoever wears the sensor
+    and where, or for another place, while little is left of the old one. All in nats, ``chance`` what
+    strangers' motions reach in the last seconds.
 
     Only differences count: what is lower for every lag and place says nothing.
     """
-    place, part, lag = np.unravel_index(slow.argmax(), slow.shape)
-    if slow[place, part, lag] - float(np.median(slow)) < _BELIEVED * chance:
-        return False
     near = slice(max(0, lag - PEAK_TOKENS), min(slow.shape[2], lag + PEAK_TOKENS + 1))
-    here, then = float(fast[place, part, near].max()), float(fast[:, :, near].max())
+    reached = slow[track, :, near].max(axis=1)
+    part = int(reached.argmax())
+    if float(reached[part]) - float(np.median(slow)) < _BELIEVED * chance:
+        return False
+    here, then = float(fast[track, part, near].max()), float(fast[:, :, near].max())
     now = float(np.delete(fast, np.r_[near], axis=2).max())
     level = float(np.median(fast))
     if now - level > _STEPPED * chance and then - level < (now - level) / 2:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from mobind_live.binding import rest
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import RECENT_MOTION_S, Engine
 from mobind_live.binding.evidence import FAST, SLOW
+from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.models.rolling import Rolling
 from mobind_live.schema import PARTS
 
-_BELIEVED = math.log(0.5)
+_BELIEVED_P = 0.5
 
 
 class _Idle(NamedTuple):
@@ -47,24 +47,32 @@ class Watch:
         return changed
 
     def _contradicted(self, imu: int, camera: str) -> bool:
-        """Whether the fast memory contradicts the slow one."""
-        evidence, scale = self.engine.evidence, self.engine.calibration.scale
-        slots = [row.slot for row in self.engine.people(camera)]
-        motion_s = float(evidence.motion_s[FAST, imu, slots].max()) if slots else 0.0
+        """Whether the fast memory contradicts what is believed, if anything is. That is not always where the
+        slow one is highest: of a stranger's minute it holds more than of a wearer who has just come back."""
+        engine = self.engine
+        given = engine.view(camera).posteriors[imu]
+        if not given.tracks or given.p_none > _BELIEVED_P:
+            return False
+        evidence = engine.evidence
+        slots = [row.slot for row in engine.people(camera)]
+        motion_s = float(evidence.motion_s[FAST, imu, slots].max())
         if motion_s < RECENT_MOTION_S:
             return False
-        slow, fast = (scale * evidence.sums[memory, imu, slots].cpu().numpy() for memory in (SLOW, FAST))
-        return contradicted(slow, fast, self.engine.calibration.chance * motion_s)
+        slow, fast = (
+            engine.calibration.scale * evidence.sums[memory, imu, slots].cpu().numpy()
+            for memory in (SLOW, FAST)
+        )
+        track, _, lag = _most_probable(given)
+        return contradicted(slow, fast, track, lag, engine.calibration.chance * motion_s)
 
     def _rests(self, imu: int, camera: str) -> bool:
         """Whether the IMU has rested while the part moved that it is believed on."""
         given = self.engine.view(camera).posteriors[imu]
-        if not given.tracks or given.log_place.max() < _BELIEVED:
+        if not given.tracks or given.place.max() < _BELIEVED_P:
             self._idle.pop((imu, camera), None)
             return False
-        person, part = divmod(int(given.log_place.argmax()), len(PARTS))
-        lag = int(given.lags[person, part].argmax()) - self.engine.lags // 2
-        idle = self._gone_on(imu, camera, given.tracks[person], part, lag)
+        person, part, lag = _most_probable(given)
+        idle = self._gone_on(imu, camera, given.tracks[person], part, lag - self.engine.lags // 2)
         self._idle[imu, camera] = idle
         return idle.seconds >= rest.TAKEN_OFF_S
 
@@ -86,3 +94,9 @@ class Watch:
         if felt is None or seen is None:
             return _Idle(track, part, end, 0.0)
         return _Idle(track, part, until, max(0.0, before.seconds + rest.idle_s(felt, seen, part)))
+
+
+def _most_probable(given: CameraPosterior) -> tuple[int, int, int]:
+    """The most probable place, as indices of the track and the part, and the lag there."""
+    person, part = divmod(int(given.log_place.argmax()), len(PARTS))
+    return person, part, int(given.lags[person, part].argmax())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 Seat = tuple[str, int]  # (camera, track)
@@ -9,28 +10,72 @@ Seat = tuple[str, int]  # (camera, track)
 
 @dataclass(slots=True)
 class Wearers:
-    """Names for wearers. IMUs found on one track belong to one wearer; a wearer keeps the name that most of
-    its IMUs had before."""
+    """Names for wearers. IMUs found on one track belong to one wearer.
+
+    ``names`` are those of IMUs that are believed to be where they were found, ``before`` what an IMU had
+    before that or before it may have been moved, ``seen`` the names that live tracks bore. A name lasts as
+    long as any of these.
+    """
 
     names: dict[str, str] = field(default_factory=dict)
+    before: dict[str, str] = field(default_factory=dict)
+    seen: dict[Seat, str] = field(default_factory=dict)
     _made: int = 0
+
+    def moved(self, imu: str) -> None:
+        """It is not known any more who wears ``imu``."""
+        if imu in self.names:
+            self.before[imu] = self.names.pop(imu)
+
+    def ended(self, seat: Seat) -> None:
+        """There is no such track any more; its number may come back with somebody else."""
+        self.seen.pop(seat, None)
 
     def update(self, seats: dict[str, set[Seat]]) -> dict[str, str]:
         """The wearer's name of each IMU in ``seats`` (its sure tracks); IMUs with no sure track are left
         out."""
-        taken: set[str] = set()
         found: dict[str, str] = {}
-        for group in sorted(groups(seats), key=lambda g: (-len(g), min(g))):
-            before = [self.names[imu] for imu in group if self.names.get(imu, "") not in ("", *taken)]
-            name = max(sorted(set(before)), key=before.count) if before else self._new()
-            taken.add(name)
+        for group in sorted(groups(seats), key=self._turn):
+            tracks = set[Seat]().union(*(seats[imu] for imu in group))
+            taken = set(found.values())
+            free = ([name for name in said if name not in taken] for said in self._said(group, tracks))
+            name = next((_most(names) for names in free if names), None) or self._new()
             found |= dict.fromkeys(group, name)
+            self._note(name, tracks)
+        for imu, name in found.items():
+            if self.names.get(imu) != name:
+                self.moved(imu)
         self.names |= found
         return found
+
+    def _turn(self, group: set[str]) -> tuple[int, int, str]:
+        """Who has stayed where they were chooses first, then who has more sensors."""
+        return -len(group & self.names.keys()), -len(group), min(group)
+
+    def _said(self, group: set[str], tracks: set[Seat]) -> Iterator[list[str]]:
+        """The names that speak for being the wearer's of ``group`` on ``tracks``, the strongest first."""
+        yield [self.names[imu] for imu in group if imu in self.names]
+        once = [self.before[imu] for imu in group if imu in self.before]
+        # Sensors that are found together again are on whom they were on, whatever number the tracker gives.
+        yield [name for name in once if once.count(name) > 1]
+        yield [self.seen[seat] for seat in tracks if seat in self.seen]
+        # A single one was handed over if whoever wore it is still in view, somewhere else.
+        yield [name for name in once if name not in self.seen.values()]
+
+    def _note(self, name: str, tracks: set[Seat]) -> None:
+        """``name`` is on ``tracks`` now, and on no other of their cameras."""
+        cameras = {camera for camera, _ in tracks}
+        kept = {seat: n for seat, n in self.seen.items() if n != name or seat[0] not in cameras}
+        self.seen = kept | dict.fromkeys(tracks, name)
 
     def _new(self) -> str:
         self._made += 1
         return f"wearer_{self._made}"
+
+
+def _most(names: list[str]) -> str:
+    """The most frequent one."""
+    return max(sorted(set(names)), key=names.count)
 
 
 def groups(seats: dict[str, set[Seat]]) -> list[set[str]]:

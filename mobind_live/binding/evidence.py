@@ -98,38 +98,35 @@ class Evidence:
         self.sums[:, imu], self.motion_s[:, imu], self.moment[:, imu] = 0, 0, 0
 
     def see_imus(self, imus: list[int], first: list[int], tokens: list[Tensor], people: list[int]) -> None:
-        """New tokens of several IMUs, each (n, width) from its token ``first`` on, n at most SPARE.
-        ``people`` are in view."""
+        """New tokens of several IMUs, each (n, width) from its token ``first`` on, all within SPARE of each
+        other. ``people`` are in view."""
         if not imus:
             return
-        everything = torch.cat(tokens)
-        rows = self.pose.tokens.reshape(-1, self.width)
-        shape = (self.pose.head.shape[0], self.parts, self.pose.size)
-        similarity = (everything @ rows.T).unflatten(1, shape)
+        low, similarity = self._similarity(torch.cat(tokens), first, tokens, self.pose)
+        similarity = similarity.unflatten(0, (-1, self.parts)).permute(2, 0, 1, 3)  # (N, P, parts, places)
         done = 0
         for imu, start, new in zip(imus, first, tokens, strict=True):
             self._forget(imu, float(new.norm(dim=-1).sum()) * self.token_s, start * self.token_s, people)
             self.imu.write(imu, start, new)
-            own = similarity[done : done + len(new)]
+            found = self._diagonals(similarity[done : done + len(new)], start, low, self.pose)
             done += len(new)
             # Along the ring the lag falls: its tokens are later, the later they are.
-            self.sums[:, imu] += self._diagonals(own, start, self.pose).flip(-1)
+            self.sums[:, imu, ..., self.sums.shape[-1] - found.shape[-1] :] += found.flip(-1)
 
     def see_people(self, people: list[int], first: list[int], tokens: list[Tensor]) -> None:
-        """New tokens of several people, each (parts, n, width) from its token ``first`` on, n at most
-        SPARE."""
+        """New tokens of several people, each (parts, n, width) from its token ``first`` on, all within SPARE
+        of each other."""
         if not people:
             return
         everything = torch.cat([new.transpose(0, 1) for new in tokens])
-        rows = self.imu.tokens.reshape(-1, self.width)
-        shape = (self.imu.head.shape[0], self.imu.size)
-        similarity = (everything.flatten(0, 1) @ rows.T).unflatten(1, shape).unflatten(0, (-1, self.parts))
+        low, similarity = self._similarity(everything.flatten(0, 1), first, tokens, self.imu)
+        similarity = similarity.unflatten(1, (-1, self.parts)).permute(1, 0, 2, 3)  # (N, I, parts, places)
         done = 0
         for person, start, new in zip(people, first, tokens, strict=True):
             self.pose.write(person, start, new)
-            own = similarity[done : done + new.shape[1]].transpose(1, 2)
+            found = self._diagonals(similarity[done : done + new.shape[1]], start, low, self.imu)
             done += new.shape[1]
-            self.sums[:, :, person] += self._diagonals(own, start, self.imu)
+            self.sums[:, :, person, :, : found.shape[-1]] += found
 
     def at_s(self, memory: int, imu: int, person: int) -> float:
         """The mean time, on the IMU's stamps, of the motion behind the evidence; there must be some."""
@@ -144,17 +141,35 @@ class Evidence:
         self.motion_s[:, imu, people] += motion_s
         self.moment[:, imu, people] += motion_s * at_s
 
-    def _diagonals(self, similarity: Tensor, first: int, other: _Ring) -> Tensor:
-        """Sums (R, parts, 2 L + 1) over the n tokens from ``first`` on of their similarities (n, R, parts,
-        size) with the ring ``other``, read from L tokens before each token to L after it."""
-        count, lags, size = len(similarity), 2 * self.max_lag + 1, other.size
-        place = torch.arange(first - self.max_lag, first + self.max_lag + count)
+    def _similarity(
+        self, everything: Tensor, first: list[int], tokens: list[Tensor], other: _Ring
+    ) -> tuple[int, Tensor]:
+        """What the new ``tokens``, all rows of ``everything`` (N, width), may be compared with: the first
+        place of the ring ``other`` and the products (rows, N, places) from there on. Only what is there is
+        multiplied: usually half of the lag range is still to come."""
+        low = min(first) - self.max_lag
+        newest = int(other.head.max()) if len(other.head) else 0
+        high = min(max(first) + self.max_lag, newest) + max(new.shape[-2] for new in tokens)
+        rows = other.tokens.view(-1, other.size, self.width).transpose(1, 2)
+        given = everything.expand(len(rows), -1, -1)
+        start = low % other.size
+        until = start + max(0, high - low)
+        if until <= other.size:
+            return low, given @ rows[..., start:until]
+        return low, torch.cat([given @ rows[..., start:], given @ rows[..., : until - other.size]], dim=-1)
+
+    def _diagonals(self, similarity: Tensor, first: int, low: int, other: _Ring) -> Tensor:
+        """Sums (R, parts, lags) over the n tokens from ``first`` on of their similarities (n, R, parts,
+        places) with the ring ``other`` from its place ``low`` on, read from L tokens before each token to
+        L after it, or as far as there is anything."""
+        count, size = len(similarity), other.size
+        begin = first - self.max_lag - low
+        lags = min(2 * self.max_lag + 1, similarity.shape[-1] - begin - count + 1)
+        if not count or lags <= 0:
+            return similarity.new_zeros(*similarity.shape[1:3], 0)
+        place = torch.arange(first - self.max_lag, first - self.max_lag + lags + count - 1)
         there = (place < other.head[:, None]) & (place >= other.head[:, None] - size)
-        start = (first - self.max_lag) % size
-        until = min(size - start, len(place))
-        read = torch.cat(
-            [similarity[..., start : start + until], similarity[..., : len(place) - until]], dim=-1
-        ) * there[:, None].to(self.device)
+        read = similarity[..., begin : begin + len(place)] * there[:, None].to(self.device)
         # Each token's lags begin one place further on than those of the token before.
         by_token, *rest = read.stride()
         return read.as_strided((*read.shape[:-1], lags), (by_token + 1, *rest)).sum(dim=0)

@@ -25,10 +25,11 @@ from mobind_live.models.errors import CheckpointError
 from mobind_live.models.example_file import load_folder
 from mobind_live.models.examples import Known
 from mobind_live.schema import Health, Received
+from mobind_live.shedding import Shedding
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 20
-_PORTION = 64  # messages between two heartbeats at least: those of less than a second
+_PORTION = 64  # messages between two looks at what is due: those of less than a second
 _LATENCIES = 240  # the answers over which the published latency is taken
 
 
@@ -45,34 +46,39 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
     _log.info("network on %s, %d IMUs", device, len(imus))
     period_ns = round(1e9 / rig.worker.publish_hz)
     latencies: deque[float] = deque(maxlen=_LATENCIES)
+    shedding = Shedding()
     next_ns = host_now_ns()
     while not stop.is_set():
         for portion in portions(receiver.poll(_POLL_MS)):
             for received in portion:
                 if isinstance(received.message, Health):
                     answers.note_health(received.message)
-                else:
+                elif shedding.keep(received, host_now_ns()):
                     engine.take(received.message, host_now_ns())
             engine.advance()
+            began_ns = host_now_ns()
+            if began_ns >= next_ns:
+                _answer(answers, watch, sender)
+                latencies.extend(engine.latencies_s(host_now_ns()))
+                # Half of the time at most: in a backlog every portion finds the next answers due.
+                next_ns = max(next_ns + period_ns, 2 * host_now_ns() - began_ns)
             if beat.due():
-                beat.send("running", str(device), (), _counters(engine, receiver, latencies))
+                beat.send("running", str(device), (), _counters(engine, receiver, latencies, shedding))
             if stop.is_set():
                 return
-        if host_now_ns() >= next_ns:
-            next_ns = max(next_ns + period_ns, host_now_ns())
-            for name in watch.notice():
-                _log.warning("%s: the motion no longer fits what was believed; starting over", name)
-            for message in answers.messages(host_now_ns()):
-                sender.send(message)
-            latencies.extend(engine.latencies_s(host_now_ns()))
-        if beat.due():
-            beat.send("running", str(device), (), _counters(engine, receiver, latencies))
+
+
+def _answer(answers: Answers, watch: Watch, sender: Sender) -> None:
+    for name in watch.notice():
+        _log.warning("%s: the motion no longer fits what was believed; starting over", name)
+    for message in answers.messages(host_now_ns()):
+        sender.send(message)
 
 
 def portions(batch: list[Received]) -> Iterator[list[Received]]:
-    """A batch piece by piece: on a machine that is too busy a backlog grows, and whoever works through it
-    must still be seen to live."""
-    for start in range(0, len(batch), _PORTION):
+    """A batch piece by piece, and nothing as one empty piece: whoever works through a backlog must still give
+    answers, and be seen to live."""
+    for start in range(0, max(1, len(batch)), _PORTION):
         yield batch[start : start + _PORTION]
 
 
@@ -101,8 +107,10 @@ def torch_device(config: WorkerConfig) -> torch.device:
     return torch.device(config.device)
 
 
-def _counters(engine: Engine, receiver: Receiver, latencies: deque[float]) -> dict[str, float]:
-    counters = receiver.intake.counters()
+def _counters(
+    engine: Engine, receiver: Receiver, latencies: deque[float], shedding: Shedding
+) -> dict[str, float]:
+    counters = receiver.intake.counters() | shedding.counters()
     counters |= {"late_samples": float(engine.late), "broken_samples": float(engine.broken)}
     if latencies:
         p50, p95 = np.percentile(np.array(latencies) * 1e3, (50, 95))

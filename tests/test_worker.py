@@ -13,13 +13,17 @@ import pytest
 import torch
 from rig import record
 from test_engine import SCENE
+from test_wire import health
 
 from mobind_live import worker
 from mobind_live.bus import MemoryBus, MemorySubscriber
+from mobind_live.bus.ends import Numbering
+from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig
 from mobind_live.driver import DriverConfig, StreamSpec
 from mobind_live.models.errors import CheckpointError
 from mobind_live.schema import Health, Offset, Received
+from mobind_live.shedding import BEHIND_S
 
 SECONDS = 3.0
 PATIENCE_S = 60.0
@@ -113,6 +117,27 @@ def test_recorded_messages_become_answers_on_their_topics() -> None:
     counters = beats(heard.messages)[-1].counters
     assert (counters["late_samples"], counters["broken_samples"]) == (0, 0)
     assert all(np.isfinite(offset.offset_s) for offset in offsets(heard.messages))
+
+
+def test_what_waited_for_too_long_is_left_out_and_told() -> None:
+    bus = MemoryBus()
+    heard = Heard(bus)
+    late = Numbering(lambda: host_now_ns() - round(2 * BEHIND_S * 1e9))
+    with working(bus, rig()):
+        heard.until(lambda said: any(beat.state == "running" for beat in beats(said)))
+        for arrival in record(SCENE, 1.0):
+            bus.put(late.frames(arrival.message))
+        topic = f"shed/v1/cam/{SCENE.cameras[0].name}/pose/"
+        heard.until(lambda said: any(beat.counters.get(topic, 0) > 0 for beat in beats(said)))
+    assert all(offset.evidence_s == 0 for offset in offsets(heard.messages))
+
+
+def test_a_backlog_comes_in_portions_and_nothing_as_one_that_is_empty() -> None:
+    waiting = [Received(topic="", seq=n, boot_ns=0, sent_ns=0, message=health()) for n in range(150)]
+    pieces = list(worker.portions(waiting))
+    assert [item for piece in pieces for item in piece] == waiting
+    assert len(pieces) > 2
+    assert list(worker.portions([])) == [[]]
 
 
 def test_it_stops_at_once_with_nothing_heard() -> None:

@@ -100,7 +100,7 @@ def _stream(
         Text(words.age(age_s), "red" if age_s is None or age_s > 2 else ""),
         words.loss(health),
         words.count(view.gaps(spec.kind, spec.name)),
-        words.count(health.shed),
+        words.count(view.shed(spec.kind, spec.name)),
         *clock,
         words.jitter(health),
         error,

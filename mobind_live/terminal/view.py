@@ -84,11 +84,20 @@ class RigView:
 
     def gaps(self, kind: str, name: str) -> int:
         """Messages of a stream that the worker missed: holes in ``seq``."""
+        return self._of_worker("missed", kind, name)
+
+    def shed(self, kind: str, name: str) -> int:
+        """What was dropped of a stream on purpose: by its device, and messages by a worker that cannot
+        follow."""
+        known = self.stream(name)
+        return (known[0].shed if known else 0) + self._of_worker("shed", kind, name)
+
+    def _of_worker(self, counter: str, kind: str, name: str) -> int:
         worker = self.processes.get("worker")
         if worker is None:
             return 0
         topic = f"v1/imu/{name}/" if kind == "imu" else f"v1/cam/{name}/pose/"
-        return int(worker.message.counters.get(f"missed/{topic}", 0))
+        return int(worker.message.counters.get(f"{counter}/{topic}", 0))
 
     def restarts(self, process: str) -> int:
         """How often a process was restarted: the supervisor knows, and a process itself if it says so."""

@@ -9,7 +9,9 @@ UNKNOWN_SIGMA_S = 5.0
 SIMULATED = "SIMULATED: no real person, camera or sensor"
 
 # Counters with a place of their own in the table, or of no interest in it.
-_ELSEWHERE = ("cpu_s", "rss_mb", "latency_p50_ms", "latency_p95_ms", "sender_restarts")
+_ELSEWHERE = (
+    "cpu_s", "rss_mb", "latency_p50_ms", "latency_p95_ms", "sender_restarts", "shed_s", "shed_spans",
+)  # fmt: skip
 
 
 def duration(seconds: float) -> str:
@@ -93,12 +95,15 @@ def offset(message: Offset, *, with_sigma: bool = True) -> str:
 
 
 def process(health: Health) -> str:
-    """What else a process tells: its detail, its latency, and its counters that are not zero."""
+    """What else a process tells: its detail, its latency, what it left out, and its counters that are not
+    zero."""
     counters = health.counters
     pieces = [health.detail] if health.detail else []
     if "latency_p50_ms" in counters:
         p95 = counters.get("latency_p95_ms", 0.0)
         pieces.append(f"latency p50 {counters['latency_p50_ms']:.0f} ms, p95 {p95:.0f} ms")
+    if counters.get("shed_s"):
+        pieces.append(f"too slow: left out {counters['shed_s']:.0f} s, {counters['shed_spans']:.0f} times")
     pieces += [
         f"{plain(name)} {value:.6g}"
         for name, value in counters.items()

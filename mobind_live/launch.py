@@ -12,8 +12,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich import console as rich_console
-
 from mobind_live import registry
 from mobind_live.bus import Proxy, Publisher, Subscriber
 from mobind_live.child import ProcessSpec
@@ -26,6 +24,7 @@ from mobind_live.supervisor import Supervisor
 from mobind_live.terminal import console
 from mobind_live.terminal.output import Output
 from mobind_live.terminal.preflight import Preflight
+from mobind_live.terminal.screen import screen
 
 _WATCHED = ("v1/health/", "v1/out/", "v1/sim/truth/")
 
@@ -102,11 +101,10 @@ def drive(rig: Rig, name: str, title: str, *, table: bool | None = None, log: Pa
 
 def preflight(rig: Rig, limit_s: float) -> int:
     """Run the rig until every stream passes, or for ``limit_s``. Returns 0 if all passed. Raises BusError."""
-    terminal = rich_console.Console()
     with (
         stop_signals() as stop,
         Proxy(rig.bus.publish, rig.bus.subscribe) as proxy,
-        Preflight(rig.streams(), limit_s, stop, terminal) as output,
+        Preflight(rig.streams(), limit_s, stop, screen()) as output,
     ):
         _run_processes(specs(rig), proxy, stop, output, default_log())
     return 0 if output.passed else 1

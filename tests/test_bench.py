@@ -23,7 +23,7 @@ from mobind_live.bench.judge import Judge
 from mobind_live.bench.play import EPOCH_NS, Moment, Player
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import Case, Plan
-from mobind_live.bench.score import Scorer, Tally, figures
+from mobind_live.bench.score import KINDS, Scorer, Tally, figures
 from mobind_live.cli import app
 from mobind_live.models import checkpoint
 from mobind_live.schema import Action, Binding, Candidate, Message, Offset, Truth, Verdict, WornTruth
@@ -315,9 +315,37 @@ def test_a_case_gives_figures_and_its_cost_and_the_json_is_flat(tmp_path: Path) 
     assert document["small/first_ok_s"] is None, "never"
     assert document["overall/scenes"] == 1
     assert all(value is None or isinstance(value, int | float) for value in document.values())
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(table.answers([result], figures(result.tally)), table.costs([result]))
-    assert "never" in console.export_text()
+    text = printed([result], 80)
+    assert "never" in text
+    assert all(stage in text for stage in cost.STAGES)
+
+
+def printed(results: list[run.Result], width: int) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table.answers(results, figures(run.overall(results))), table.costs(results))
+    return console.export_text()
+
+
+def test_all_figures_of_all_scenes_fit_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest names and the widest values there are, in every column."""
+    every = [*table._SOON, *table._RIGHT, *table._COSTS, *table._STAGES]
+    wide = {key: math.inf if form == ".0f" else 100.0 for _, key, form in every}
+    monkeypatch.setattr(run.Result, "figures", property(lambda _: wide))
+    results = [run.Result(case, Tally(), {}) for case in scenes.cases(0, 110.0, 4)]
+    text = printed(results, 80)
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert "…" not in text
+    assert lines == [line.rstrip() for line in printed(results, 300).splitlines()], "as with room enough"
+    assert sum(line.startswith("moved=to another person #4 ") for line in lines) == 4, "once in each table"
+
+
+def test_a_scene_without_figures_has_no_row_and_a_figure_without_scenes_no_column() -> None:
+    told = Tally(first_s={key: [3.0] for key in ("all", *KINDS)})
+    text = printed([run.Result(SMALL, told, {}), run.Result(replace(SMALL, factor="mute"), Tally(), {})], 80)
+    assert "noticed" not in text
+    soon = text[: text.index("how right")]
+    assert "small" in soon
+    assert "mute" not in soon
 
 
 def test_stages_are_told_by_whose_code_runs() -> None:

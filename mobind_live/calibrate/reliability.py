@@ -19,6 +19,7 @@ from mobind_live.calibrate.snapshots import MAX_OFFSET_S
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.schema import Verdict
+from mobind_live.terminal.style import unframed
 
 KINDS = (*score.KINDS, "action")
 EDGES = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
@@ -86,8 +87,9 @@ def curve(given: list[tuple[float, bool]]) -> Curve:
 
 
 def table(curves: dict[str, Curve]) -> Table:
-    """One row for each bin, two columns for each kind of answer."""
-    out = Table(title="probability and share right", title_justify="left")
+    """One row for each bin, two columns for each kind of answer; fits into 80 columns."""
+    out = unframed()
+    out.title, out.title_justify = "probability and share right", "left"
     out.add_column("p", no_wrap=True)
     for kind in curves:
         out.add_column(kind, justify="right")
@@ -95,7 +97,7 @@ def table(curves: dict[str, Curve]) -> Table:
     for n, (low, high) in enumerate(pairwise(EDGES)):
         cells = [(f"{c.right[n]:.3f}" if c.count[n] else "", str(c.count[n])) for c in curves.values()]
         out.add_row(f"{low:.2f} to {high:.2f}", *(cell for pair in cells for cell in pair))
-    out.add_section()
+    out.add_row()
     sure = [(f"{c.sure_right:.3f}", str(c.sure)) for c in curves.values()]
     out.add_row(f"{SURE_P} and more", *(cell for pair in sure for cell in pair))
     out.add_row("mean gap", *(cell for c in curves.values() for cell in (f"{c.gap:.3f}", "")))

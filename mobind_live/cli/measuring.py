@@ -34,12 +34,11 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Draws crops, excerpts and rivals.")] = 0,
 ) -> None:
     """Measure the network on recordings whose answers are known."""
-    from rich.console import Console
-
     from mobind_live.models.evaluate import Request, run
+    from mobind_live.terminal.screen import screen
 
     request = Request(dataset, root, subjects, checkpoint, peers, tuple(peer or ()), json_path, seed)
-    run(request, Console())
+    run(request, screen())
 
 
 @verbs.command()
@@ -54,11 +53,10 @@ def bench(
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the network computes.")] = "cpu",
 ) -> None:
     """Measure the answers on simulated scenes whose truth is known: how soon, how right, at what cost."""
-    from rich.console import Console
-
     from mobind_live.bench.run import Request, run
+    from mobind_live.terminal.screen import screen
 
-    run(Request(quick, seed, json_path, only, weights, jobs, device), Console())
+    run(Request(quick, seed, json_path, only, weights, jobs, device), screen())
 
 
 @verbs.command()
@@ -77,8 +75,7 @@ def calibrate(
     jobs: Jobs = 1,
 ) -> None:
     """Fit the constants that turn evidence into probability, and show how often answers are right."""
-    from rich.console import Console
-
     from mobind_live.calibrate.run import Request, run
+    from mobind_live.terminal.screen import screen
 
-    run(Request(weights, seed, scenes, seconds, jobs, fit, write, plot, json_path), Console())
+    run(Request(weights, seed, scenes, seconds, jobs, fit, write, plot, json_path), screen())

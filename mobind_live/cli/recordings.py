@@ -90,15 +90,14 @@ def sync(
     units: Units = None,
 ) -> None:
     """Find each sensor's offset, wearer and body part in recordings made without the daemon."""
-    from rich.console import Console
-
     from mobind_live.sync import run
+    from mobind_live.terminal.screen import screen
 
     files = _files(
         imu=imu, video=video, keypoints=keypoints, max_offset=max_offset,
         pose_model=pose_model, imu_columns=imu_columns, units=units,
     )  # fmt: skip
-    raise typer.Exit(run(files, Console(), json=json_path, plot=plot))
+    raise typer.Exit(run(files, screen(), json=json_path, plot=plot))
 
 
 @verbs.command()
@@ -127,12 +126,11 @@ def enroll(
     The recording from --from to --to shows the action, the rest of it is what the action is not. The same
     label again adds up. To remove a label, delete its file.
     """
-    from rich.console import Console
-
     from mobind_live.binding.enroll import Request, run
+    from mobind_live.terminal.screen import screen
 
     files = _files(
         imu=imu, video=video, keypoints=keypoints, max_offset=max_offset,
         pose_model=pose_model, imu_columns=imu_columns, units=units,
     )  # fmt: skip
-    run(Request(label=label, files=files, from_s=from_s, to_s=to_s, track=track, output=output), Console())
+    run(Request(label=label, files=files, from_s=from_s, to_s=to_s, track=track, output=output), screen())

@@ -70,11 +70,10 @@ def check(
     streams = ", ".join(spec.name for spec in rig.streams())
     typer.echo(f"{path}: ok; rig {rig.name}, devices {', '.join(rig.devices)}; streams {streams}")
     if probe:
-        from rich.console import Console
-
         from mobind_live.terminal import probe as probing
+        from mobind_live.terminal.screen import screen
 
-        raise typer.Exit(probing.run(rig, console=Console()))
+        raise typer.Exit(probing.run(rig, console=screen()))
 
 
 @verbs.command()
@@ -97,11 +96,10 @@ def devices(
     only_yaml: Annotated[bool, typer.Option("--yaml", help="Print nothing but the YAML of a rig.")] = False,
 ) -> None:
     """List what can be used here: serial ports, Bluetooth devices, LSL streams, cameras; as YAML to paste."""
-    from rich.console import Console
-
     from mobind_live.terminal import devices as listing
+    from mobind_live.terminal.screen import screen
 
-    raise typer.Exit(listing.run(console=Console(), errors=Console(stderr=True), only_yaml=only_yaml))
+    raise typer.Exit(listing.run(console=screen(), errors=screen(stderr=True), only_yaml=only_yaml))
 
 
 @verbs.command()
@@ -128,8 +126,7 @@ def monitor(
     raw: Annotated[bool, typer.Option("--raw", help="Print messages, not the table of topics.")] = False,
 ) -> None:
     """Watch the topics of a running rig, with rates and gaps; one whole topic: its messages."""
-    from rich.console import Console
-
     from mobind_live.terminal import monitor as watch
+    from mobind_live.terminal.screen import screen
 
-    raise typer.Exit(watch.run(topic, connect, console=Console(), raw=raw))
+    raise typer.Exit(watch.run(topic, connect, console=screen(), raw=raw))

@@ -24,11 +24,10 @@ def pack(
     ] = 12,
 ) -> None:
     """Pack motion capture for training into one small file."""
-    from rich.console import Console
-
     from mobind_live.models import pack as packing
+    from mobind_live.terminal.screen import screen
 
-    done = packing.pack(root, output, most_repeats, Console(stderr=True))
+    done = packing.pack(root, output, most_repeats, screen(stderr=True))
     typer.echo(f"{done.path}: {done.takes} takes, {done.minutes:.0f} minutes, {done.megabytes:.1f} MB")
 
 
@@ -51,11 +50,10 @@ def train(recipe: Recipe) -> None:
 @user_errors()
 def train_actions(recipe: Recipe) -> None:
     """Train and calibrate the action labels: some minutes on one core."""
-    from rich.console import Console
-
     from mobind_live.models import train_actions as training
+    from mobind_live.terminal.screen import screen
 
-    output = training.train(training.ActionRecipe.read(recipe), Console(stderr=True))
+    output = training.train(training.ActionRecipe.read(recipe), screen(stderr=True))
     typer.echo(f"{output}: trained")
 
 
@@ -63,9 +61,8 @@ def train_actions(recipe: Recipe) -> None:
 @user_errors()
 def train_peer(recipe: Recipe) -> None:
     """Train another method on the same pairs, for `eval --peer`."""
-    from rich.console import Console
-
     from mobind_live.models import train_peer as training
+    from mobind_live.terminal.screen import screen
 
-    output = training.train(training.PeerRecipe.read(recipe), Console(stderr=True))
+    output = training.train(training.PeerRecipe.read(recipe), screen(stderr=True))
     typer.echo(f"{output}: trained")

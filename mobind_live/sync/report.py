@@ -14,7 +14,7 @@ from mobind_live.files.csv_table import FileError
 from mobind_live.schema import Verdict
 from mobind_live.sync.solve import Found
 from mobind_live.terminal import words
-from mobind_live.terminal.style import VERDICT_STYLE
+from mobind_live.terminal.style import VERDICT_STYLE, unframed
 
 _NAME = 16  # the longest part of a name that fits beside the rest in 80 columns
 
@@ -22,7 +22,7 @@ _NAME = 16  # the longest part of a name that fits beside the rest in 80 columns
 def table(found: dict[str, Found]) -> Table:
     """One row for each IMU; what is not ``ok`` is dimmed."""
     notes = any(one.note for one in found.values())
-    out = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    out = unframed()
     out.add_column("imu", max_width=_NAME, no_wrap=True, overflow="ellipsis")
     for heading, side in (
         ("offset (s)", "left"), ("ppm", "right"), ("", "left"),

@@ -24,9 +24,15 @@ STATE_STYLE = {
 WIDE, ROOMY, FULL, MEDIUM = 124, 106, 92, 66  # columns that each amount of detail needs
 
 
+def unframed() -> Table:
+    """A table without lines and with one space between its columns: much fits into a terminal's 80."""
+    return Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+
+
 def grid(*columns: tuple[str, str]) -> Table:
-    """An unframed table; ``columns`` are (heading, ``left`` or ``right``)."""
-    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    """An unframed table as wide as there is room; ``columns`` are (heading, ``left`` or ``right``)."""
+    table = unframed()
+    table.expand = True
     for heading, side in columns:
         table.add_column(
             heading, justify="right" if side == "right" else "left", no_wrap=True, overflow="ellipsis"

@@ -8,12 +8,13 @@ Metrics = dict[str, float]
 
 
 def render(title: str, own: Metrics, peers: dict[str, Metrics]) -> Table:
-    """One row for each metric, one column for each method."""
-    table = Table(title=title, title_justify="left")
+    """One row for each metric, one column for each method; where there is little room, long names of
+    methods are broken, and no figure is."""
+    table = Table(title=title, title_justify="left", box=None, header_style="dim", pad_edge=False)
     table.add_column("metric", no_wrap=True)
-    table.add_column("mobind-live", justify="right")
-    for name in peers:
-        table.add_column(name, justify="right")
+    for name, metrics in {"mobind-live": own, **peers}.items():
+        widest = max((len(_of(metrics, metric)) for metric in own), default=0)
+        table.add_column(name, justify="right", min_width=widest, overflow="fold")
     for metric, value in own.items():
         table.add_row(metric, figure(metric, value), *(_of(peer, metric) for peer in peers.values()))
     return table

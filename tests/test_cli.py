@@ -226,3 +226,10 @@ def test_schema_is_json_on_stdout() -> None:
 
     assert result.exit_code == 0
     assert json.loads(result.stdout)["title"] == "mobind-live rig"
+
+
+@pytest.mark.parametrize("verb", [["bench"], ["calibrate"], ["eval", "bvh", "--root", "."]])
+def test_weights_are_named_alike_by_all_who_measure(verb: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [*verb, "--checkpoint", str(tmp_path / "none.safetensors")])
+    assert result.exit_code == 1
+    assert "none.safetensors: no such weights file" in result.output

@@ -12,7 +12,9 @@ from mobind_live.cli.errors import user_errors
 verbs = typer.Typer()
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the figures here too.")]
-Weights = Annotated[Path | None, typer.Option(help="Weights; without it those that ship.")]
+Checkpoint = Annotated[
+    Path | None, typer.Option("--checkpoint", metavar="F", help="Weights; without it those that ship.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Draws the scenes; the same seed, the same numbers.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Scenes played side by side, one core each.")]
 
@@ -23,9 +25,7 @@ def evaluate(
     dataset: Annotated[str, typer.Argument(help="utd-mhad, bench5 or bvh.")],
     root: Annotated[Path, typer.Option("--root", help="Where the data set lies.")],
     subjects: Annotated[str, typer.Option(help="Subjects of utd-mhad, such as 2,4.")] = "2,4",
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="Weights; without it those that ship.")
-    ] = None,
+    checkpoint: Checkpoint = None,
     peers: Annotated[bool, typer.Option("--peers", help="Plain correlation beside the network.")] = False,
     peer: Annotated[
         list[Path] | None, typer.Option("--peer", metavar="F", help="A trained peer, too; repeat it.")
@@ -48,7 +48,7 @@ def bench(
     seed: Seed = 0,
     json_path: Json = None,
     only: Annotated[str | None, typer.Option(metavar="FACTOR", help="Vary this factor alone.")] = None,
-    weights: Weights = None,
+    checkpoint: Checkpoint = None,
     jobs: Jobs = 2,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the network computes.")] = "cpu",
 ) -> None:
@@ -56,14 +56,14 @@ def bench(
     from mobind_live.bench.run import Request, run
     from mobind_live.terminal.screen import screen
 
-    run(Request(quick, seed, json_path, only, weights, jobs, device), screen())
+    run(Request(quick, seed, json_path, only, checkpoint, jobs, device), screen())
 
 
 @verbs.command()
 @user_errors()
 def calibrate(
     write: Annotated[bool, typer.Option("--write", help="Put the constants into the weights' file.")] = False,
-    weights: Weights = None,
+    checkpoint: Checkpoint = None,
     fit: Annotated[bool, typer.Option(help="Search for constants, or only check those there are.")] = True,
     plot: Annotated[
         Path | None, typer.Option(metavar="F", help="Write the reliability diagram here (.png).")
@@ -78,4 +78,4 @@ def calibrate(
     from mobind_live.calibrate.run import Request, run
     from mobind_live.terminal.screen import screen
 
-    run(Request(weights, seed, scenes, seconds, jobs, fit, write, plot, json_path), screen())
+    run(Request(checkpoint, seed, scenes, seconds, jobs, fit, write, plot, json_path), screen())

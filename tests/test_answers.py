@@ -8,8 +8,9 @@ import torch
 from rig import EPOCH_NS
 
 from mobind_live.binding.answers import STALE_NS, Answers, with_alarms
+from mobind_live.binding.drift import EVERY_S, Estimate, Sure
 from mobind_live.binding.engine import Engine
-from mobind_live.driver import StreamSpec
+from mobind_live.driver import Clock, StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Binding, Health, Imu, Offset, Pose, StreamHealth, Verdict
 
@@ -187,3 +188,36 @@ def test_candidates_are_the_likeliest_places(answers: Answers) -> None:
     assert ps == sorted(ps, reverse=True)
     assert {(c.camera, c.track) for c in binding.candidates} == {("cam", 4)}
     assert binding.expected_part == "left_forearm"
+
+
+# --- whose drift an offset's is ---
+
+
+def imu(name: str, clock: Clock = "host", group: str | None = None) -> StreamSpec:
+    return StreamSpec(name=name, kind="imu", nominal_hz=100.0, clock=clock, clock_group=group)
+
+
+def drifts(imus: tuple[StreamSpec, ...], ppm: dict[str, float]) -> dict[str, float]:
+    """The drifts found after three minutes in which each IMU of ``ppm`` was sure and always moved."""
+    made = Answers(Engine(imus, Binder(Sizes(width=8, embedding=4)), 1.0, torch.device("cpu")))
+    for at_s in np.arange(0.0, 180.0, EVERY_S):
+        for index, name in enumerate(ppm):
+            found = Estimate(at_s, 0.5 + ppm[name] * 1e-6 * at_s, 0.01)
+            made.engine.imus[name].moved_s = at_s
+            made.engine.recent_offset = lambda imu, camera, found=found: found  # type: ignore[method-assign]
+            made._follow(made._course(name, "cam"), index, "cam", Sure(found, 0.97, 1, 0))
+    return {spec.name: made._course(spec.name, "cam").line.rate_ppm for spec in imus}
+
+
+def test_imus_of_one_clock_share_their_drift_and_others_do_not() -> None:
+    belt = (imu("a", group="belt"), imu("b", group="belt"))
+    found = drifts((*belt, imu("c")), {"a": 40.0})
+    assert found["a"] == pytest.approx(40.0, abs=4.0)
+    assert (found["b"], found["c"]) == (found["a"], 0.0)
+    both = drifts(belt, {"a": 30.0, "b": 50.0})
+    assert both["a"] == both["b"] == pytest.approx(40.0, abs=4.0)
+
+
+def test_of_a_clock_that_is_mapped_little_drift_is_believed() -> None:
+    found = drifts((imu("own"), imu("mapped", "device")), {"own": 40.0, "mapped": 40.0})
+    assert abs(found["mapped"]) < 3 < found["own"]

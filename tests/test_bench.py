@@ -65,6 +65,12 @@ def test_repeated_scenes_differ_in_their_seed_alone() -> None:
     assert (first.name, second.name) == ("base= #1", "base= #2")
 
 
+def test_ten_minutes_are_played_only_where_others_are_long() -> None:
+    long = [case for case in scenes.cases(0, scenes.FULL_S, 1, "drift") if case.seconds >= 600]
+    assert {case.stamped for case in long} == {True, False}
+    assert not any(case.seconds >= 600 for case in scenes.cases(0, scenes.QUICK_S, 1))
+
+
 def test_no_place_holds_two_sensors_and_a_moved_one_goes_to_an_empty_place() -> None:
     for case in scenes.cases(0, 60.0, 1):
         places = [(imu.person, imu.part) for imu in case.config.imus]

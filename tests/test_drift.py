@@ -9,6 +9,7 @@ from mobind_live.binding.drift import (
     ALARM_S,
     EVERY_S,
     HELD_SIGMA_S,
+    MAPPED_PPM,
     PRIOR_PPM,
     STEADY_S,
     Estimate,
@@ -32,7 +33,7 @@ def sure(at_s: float, offset_s: float, sigma_s: float = 0.01, track: int = 1, li
 @pytest.mark.parametrize(("seconds", "within_ppm"), [(180.0, 30.0), (600.0, 5.0)])
 @pytest.mark.parametrize("ppm", [-100.0, 0.0, 40.0])
 def test_the_drift_is_found_and_its_error_is_known(seconds: float, within_ppm: float, ppm: float) -> None:
-    found = [line(estimates(seed, seconds, ppm)) for seed in range(20)]
+    found = [line([estimates(seed, seconds, ppm)]) for seed in range(20)]
     errors = np.array([one.rate_ppm - ppm for one in found])
     assert np.percentile(np.abs(errors), 75) < within_ppm
     assert np.mean(np.abs(errors) < 3 * np.array([one.sigma_ppm for one in found])) > 0.85
@@ -41,13 +42,40 @@ def test_the_drift_is_found_and_its_error_is_known(seconds: float, within_ppm: f
 def test_outliers_count_little() -> None:
     points = estimates(0, 600.0, 40.0)
     points[::8, 1] += 0.08
-    assert line(points).rate_ppm == pytest.approx(40.0, abs=10.0)
+    assert line([points]).rate_ppm == pytest.approx(40.0, abs=10.0)
+
+
+def test_offsets_of_one_clock_share_its_drift_wherever_they_are() -> None:
+    """Each has an offset and a beginning of its own; some have told too little to be asked."""
+    alone, together = [], []
+    for seed in range(20):
+        series = [estimates(4 * seed + n, 180.0 + 30.0 * n, 60.0) for n in range(4)]
+        for n, points in enumerate(series):
+            points += (50.0 * n, 0.3 * n, 0.0)
+        alone.append(line(series[:1]))
+        together.append(line([*series, estimates(0, 40.0, 60.0), np.zeros((0, 3))]))
+    errors = [np.array([one.rate_ppm - 60.0 for one in found]) for found in (alone, together)]
+    assert np.abs(errors[1]).mean() < 0.6 * np.abs(errors[0]).mean()
+    assert np.mean(np.abs(errors[1]) < 3 * np.array([one.sigma_ppm for one in together])) > 0.85
+    assert all(t.sigma_ppm < a.sigma_ppm for t, a in zip(together, alone, strict=True))
+
+
+def test_a_clock_that_is_mapped_already_has_no_drift_to_speak_of() -> None:
+    course = OffsetCourse(MAPPED_PPM)
+    assert course.line.sigma_ppm == MAPPED_PPM
+    for row in estimates(0, 180.0, 0.0, error_s=0.01):
+        course.add(Estimate(*row))
+    assert abs(course.line.rate_ppm) < MAPPED_PPM
+    assert course.line.sigma_ppm <= MAPPED_PPM
+    course.sure(sure(2e5, 0.5))
+    course.sure(sure(2e5 + 1, 1.5))
+    assert (course.line.rate_ppm, course.line.sigma_ppm) == (0.0, MAPPED_PPM), "after a step, too"
 
 
 def test_without_enough_to_tell_there_is_no_drift() -> None:
     for few in (np.zeros((0, 3)), estimates(0, 40.0, 90.0)):
-        assert (line(few).rate_ppm, line(few).sigma_ppm) == (0.0, PRIOR_PPM)
-    noisy = line(estimates(0, 80.0, 0.0, error_s=0.1))
+        assert (line([few]).rate_ppm, line([few]).sigma_ppm) == (0.0, PRIOR_PPM)
+    noisy = line([estimates(0, 80.0, 0.0, error_s=0.1)])
     assert abs(noisy.rate_ppm) < PRIOR_PPM, "a guess stays within what clocks do"
 
 

@@ -117,12 +117,14 @@ def _signed(rng: np.random.Generator, span: tuple[float, float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A factor's level: what it is called, and what it changes."""
+    """A factor's level: what it is called, and what it changes. ``least_s``: it is played for so long,
+    and not at all where the others are short."""
 
     factor: str
     value: str
     plan: Plan
     more_s: float = 0.0
+    least_s: float = 0.0
     tells: bool = True
     stamped: bool = False
     unseen: tuple[int, ...] = ()
@@ -139,6 +141,8 @@ _LEVELS = (
     _Level("delay", "10 s", Plan(delay_s=(7.0, 9.9))),
     _Level("drift", "100 ppm", Plan(drift_ppm=(100.0, 100.0))),
     _Level("drift", "hidden", _DRIFTING, more_s=120.0, stamped=True),
+    _Level("drift", "hidden, 10 minutes", _DRIFTING, least_s=600.0, stamped=True),
+    _Level("drift", "100 ppm, 10 minutes", replace(_DRIFTING, drift_ppm=(100.0, 100.0)), least_s=600.0),
     *(_Level("loss", f"{n} %", Plan(loss=n / 100)) for n in (10, 30)),
     *(_Level("fps", str(n), Plan(fps=float(n))) for n in (5, 15, 60)),
     _Level("occlusion", "none", Plan(occlusion=False)),
@@ -159,20 +163,20 @@ FACTORS = tuple(dict.fromkeys(level.factor for level in _LEVELS))
 
 
 def cases(seed: int, seconds: float, repeats: int, only: str | None = None) -> list[Case]:
-    """Every level of every factor (or of ``only`` one), ``repeats`` times; each case's scene follows from
-    ``seed`` and its own name, whatever else is run."""
+    """Every level of every factor (or of ``only`` one), ``repeats`` times, without the long ones if others
+    are short; each case's scene follows from ``seed`` and its own name, whatever else is run."""
     return [
         Case(
             level.factor,
             level.value + (f" #{number + 1}" if repeats > 1 else ""),
             level.plan.scene(_BENCH_SEED + 100_000 * seed + _crc(level) + number),
-            seconds + level.more_s,
+            max(seconds + level.more_s, level.least_s),
             level.tells,
             level.stamped,
             level.unseen,
         )
         for level in _LEVELS
-        if only in (None, level.factor)
+        if only in (None, level.factor) and (seconds >= FULL_S or not level.least_s)
         for number in range(repeats)
     ]
 

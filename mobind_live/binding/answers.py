@@ -10,7 +10,7 @@ from mobind_live.binding import peak
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.actions import STALE_NS, Actions
 from mobind_live.binding.beliefs import CameraView
-from mobind_live.binding.drift import Estimate, Holdover, OffsetCourse, Sure, apart
+from mobind_live.binding.drift import MAPPED_PPM, PRIOR_PPM, Estimate, Holdover, OffsetCourse, Sure, apart
 from mobind_live.binding.engine import TOKEN_S, Engine
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.ties import Tie
@@ -73,7 +73,7 @@ class Answers:
         newest_s = engine.imus[imu].last_token_ns * 1e-9
         sigma_s = engine.calibration.sigma * found.sigma_s
         now = Estimate(newest_s - found.offset_s, found.offset_s, sigma_s)
-        course = self._courses.setdefault((imu, camera), OffsetCourse())
+        course = self._course(imu, camera)
         # What the evidence says is about the mean of its times; the answer is about now.
         drifted_s = course.line.rate_ppm * 1e-6 * engine.stale_s(index, camera)
         weights = given.lag if given.lags.size else np.full(engine.lags, 1 / engine.lags)
@@ -112,8 +112,28 @@ class Answers:
         if not course.due(self.engine.imus[self.engine.names[index]].moved_s):
             return
         recent = self.engine.recent_offset(index, camera)
-        if recent is not None and course.add(Estimate(*recent)):
+        if recent is None:
+            return
+        if course.add(Estimate(*recent)):
             self.engine.start_over(index)
+        mates = self._of_one_clock(index, camera)
+        for mate in mates:
+            mate.share(mates)
+
+    def _course(self, imu: str, camera: str) -> OffsetCourse:
+        if (imu, camera) not in self._courses:
+            mapped = self.engine.specs[imu].clock == "device"
+            self._courses[imu, camera] = OffsetCourse(MAPPED_PPM if mapped else PRIOR_PPM)
+        return self._courses[imu, camera]
+
+    def _of_one_clock(self, index: int, camera: str) -> list[OffsetCourse]:
+        """The courses in one camera of all IMUs whose clock is this one's: they drift alike."""
+        groups = self.engine.beliefs.groups
+        return [
+            self._course(name, camera)
+            for name, group in zip(self.engine.names, groups, strict=True)
+            if group == groups[index]
+        ]
 
     def _camera_offset(self, ahead: str, behind: str, tie: Tie, now_ns: int) -> CameraOffset:
         engine = self.engine

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 PRIOR_PPM = 50.0  # what crystals usually differ by; without evidence the drift is 0 within this
+MAPPED_PPM = 3.0  # what is left of it once a clock is mapped by its device's own stamps
 EVERY_S = 12.0  # seconds of motion between two estimates: twice the fast memory, so that they share little
 SPAN_S = 60.0  # and of time, before a line through them says anything
 STEP_S, STEP_SIGMAS = 0.06, 5.0
@@ -58,15 +60,20 @@ class Holdover(NamedTuple):
 
 @dataclass(slots=True)
 class OffsetCourse:
-    """One offset's independent estimates, what was last sure, and its alarm."""
+    """One offset's independent estimates, what was last sure, and its alarm. ``prior_ppm`` is what its drift
+    is expected to be within."""
 
+    prior_ppm: float = PRIOR_PPM
     points: deque[Estimate] = field(default_factory=lambda: deque(maxlen=_POINTS))
-    line: Line = Line()
+    line: Line = field(init=False)
     _next_s: float = 0.0
     _last: Sure | None = None
     _since_s: float = 0.0
     _alarm: str = ""
     _until_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.line = Line(sigma_ppm=self.prior_ppm)
 
     def due(self, moved_s: float) -> bool:
         """Whether it has moved enough since the last estimate for another that is independent of it."""
@@ -83,8 +90,12 @@ class OffsetCourse:
         if stepped:
             while len(self.points) > 2:
                 self.points.popleft()
-        self.line = line(np.array(self.points))
+        self.share([self])
         return stepped
+
+    def share(self, courses: Sequence[OffsetCourse]) -> None:
+        """Take the drift from all ``courses`` of one clock, this one among them."""
+        self.line = line([np.array(course.points) for course in courses], self.prior_ppm)
 
     def sure(self, now: Sure) -> None:
         """Note an offset that is sure; one far from the last is a step."""
@@ -99,7 +110,7 @@ class OffsetCourse:
             self._until_s = found.at_s + ALARM_S
             self._since_s = found.at_s
             self.points.clear()
-            self.line = Line()
+            self.line = Line(sigma_ppm=self.prior_ppm)
         self._last = now
 
     def held(self, at_s: float, tracks: tuple[int, ...], life: int) -> Holdover | None:
@@ -137,22 +148,31 @@ def apart(one: Estimate, other: Estimate) -> bool:
     return abs(one.offset_s - other.offset_s) > max(STEP_S, STEP_SIGMAS * sigma_s)
 
 
-def line(points: np.ndarray) -> Line:
-    """The drift from estimates (N, 3) of time, offset and standard deviation, all in seconds: weighted least
-    squares in which outliers count less, and errors as large as the residuals show them to be."""
-    if len(points) < _LEAST or np.ptp(points[:, 0]) < SPAN_S:
-        return Line()
-    at_s, offset_s, sigma_s = points.T
-    at_s, offset_s = at_s - at_s.mean(), offset_s - np.median(offset_s)
+def line(series: Sequence[np.ndarray], prior_ppm: float = PRIOR_PPM) -> Line:
+    """The drift that several offsets share, from each one's estimates (N, 3) of time, offset and standard
+    deviation, all in seconds: weighted least squares in which outliers count less, and errors as large as
+    the residuals show them to be."""
+    told = [points for points in series if len(points) >= _LEAST and np.ptp(points[:, 0]) >= SPAN_S]
+    if not told:
+        return Line(sigma_ppm=prior_ppm)
+    whose = np.repeat(np.arange(len(told)), [len(points) for points in told])
+    at_s, offset_s = np.concatenate([points[:, :2] - np.median(points[:, :2], axis=0) for points in told]).T
+    sigma_s = np.concatenate(told)[:, 2]
     weight = 1 / sigma_s**2
     rate = scale = 0.0
     for _ in range(_ROUNDS):
-        middle_s, middle = np.average(at_s, weights=weight), np.average(offset_s, weights=weight)
-        rate = float(weight @ ((at_s - middle_s) * (offset_s - middle)) / (weight @ (at_s - middle_s) ** 2))
-        off = np.abs(offset_s - middle - rate * (at_s - middle_s)) / sigma_s
+        time_s = _less_means(at_s, weight, whose)
+        away_s = _less_means(offset_s, weight, whose)
+        rate = float(weight @ (time_s * away_s) / (weight @ time_s**2))
+        off = np.abs(away_s - rate * time_s) / sigma_s
         scale = 1.48 * float(np.median(off)) + 1e-9
         weight = np.minimum(1.0, _HUBER * scale / np.maximum(off, 1e-9)) / sigma_s**2
-    variance = max(scale, 0.3) ** 2 / float(weight @ (at_s - np.average(at_s, weights=weight)) ** 2)
-    prior = (PRIOR_PPM * 1e-6) ** 2
+    variance = max(scale, 0.3) ** 2 / float(weight @ _less_means(at_s, weight, whose) ** 2)
+    prior = (prior_ppm * 1e-6) ** 2
     shrunk = rate * prior / (prior + variance)
     return Line(shrunk * 1e6, float(np.sqrt(prior * variance / (prior + variance))) * 1e6)
+
+
+def _less_means(values: np.ndarray, weight: np.ndarray, whose: np.ndarray) -> np.ndarray:
+    """``values`` (N,), each less the weighted mean of those that are of the same one (``whose``)."""
+    return values - (np.bincount(whose, weight * values) / np.bincount(whose, weight))[whose]

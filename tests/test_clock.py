@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,24 @@ def test_with_stamps_the_error_is_below_a_millisecond_after_two_minutes(burst: i
     assert status.uncertainty_ms < 1.0
     assert status.residual_ms > 20
     assert status.resets == 0
+
+
+@pytest.mark.parametrize("burst", [1, 10, 20])
+def test_with_stamps_the_drift_is_known_to_a_ppm_after_ten_minutes(burst: int):
+    clock = DeviceClock(HZ)
+    mapped(clock, deliver(burst, seconds=600, ppm=100, burst=burst))
+    assert clock.status().drift_ppm == pytest.approx(100, abs=1.0)
+
+
+def test_a_clock_whose_drift_changes_as_it_warms_up_is_still_followed():
+    data = deliver(4, seconds=900)
+    passed_s = (data.capture_ns - data.capture_ns[0]) * 1e-9
+    warming = replace(
+        data, device_ns=data.device_ns - (0.5 * 0.5e-6 / 60 * passed_s**2 * 1e9).astype(np.int64)
+    )
+    clock = DeviceClock(HZ)
+    assert error_ms(mapped(clock, warming), warming, 120).max() < 1.0
+    assert clock.status().drift_ppm == pytest.approx(50 + 0.5 * 15, abs=4), "of its window, not of now"
 
 
 @pytest.mark.parametrize("burst", [1, 10, 25])

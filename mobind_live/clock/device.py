@@ -49,7 +49,7 @@ class _Stretch(Segment):
 class DeviceClock(Mapping[_Stretch]):
     """Maps a device's stamps to host time. Causal, bounded memory, a few microseconds a sample."""
 
-    def __init__(self, nominal_hz: float, *, drift_ppm: float = 100.0, window_s: float = 240.0) -> None:
+    def __init__(self, nominal_hz: float, *, drift_ppm: float = 100.0, window_s: float = 600.0) -> None:
         """``drift_ppm``: how far off the device's clock usually is; more is found, only later."""
         super().__init__()
         self._period_ns = 1e9 / nominal_hz

@@ -10,27 +10,31 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Self
 
+import numpy as np
+
 
 @dataclass(frozen=True, slots=True)
 class Constants:
     """``temper`` shrinks the learned scale: evidence of a window longer than those of training is less sure
-    than its sum, since neighbours agree by habit. ``nobody`` is added to the learned level of that name."""
+    than its sum, since neighbours agree by habit."""
 
     temper: float = 0.4
-    nobody: float = -2.5
+    presence: tuple[float, ...] = (0.5, 1.0, 1.0, 1.0, -3.0)
     chance: float = 0.26
-    deviations: float = 3.5
     worth_s: float = 24.0
     limb: float = 0.9
     trunk: float = 0.15
-    person: float = 0.5
+    body: float = 0.4
+    person: float = 0.2
     sigma: float = 1.0
 
     def text(self) -> str:
         """As the header holds it."""
-        return json.dumps({name: round(value, 4) for name, value in asdict(self).items()})
+        return json.dumps({name: np.round(value, 4).tolist() for name, value in asdict(self).items()})
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """From the header. Raises ValueError or TypeError if that says something else."""
-        return cls(**{name: float(value) for name, value in json.loads(text).items()})
+        """From the header. Raises KeyError, ValueError or TypeError if that says something else."""
+        given = json.loads(text)
+        weights = tuple(float(weight) for weight in given.pop("presence"))
+        return cls(presence=weights, **{name: float(value) for name, value in given.items()})

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mobind_live.models.centre import Centre
 from mobind_live.models.encoders import Binder
+from mobind_live.models.features import STEP_HZ
 
 VOTE_STRIDE = 2  # every second token of the shorter stream votes: neighbours say nearly the same
 
@@ -38,6 +39,11 @@ class Batch:
     length: Tensor
     absent: Tensor
     slack: Tensor
+
+    @property
+    def seconds(self) -> float:
+        """How long the shorter stream is."""
+        return min(self.imu.shape[2], self.pose.shape[1]) / STEP_HZ
 
     def to(self, device: torch.device) -> Batch:
         return Batch(**{name: getattr(self, name).to(device) for name in self.__slots__})

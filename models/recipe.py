@@ -81,7 +81,8 @@ class TrainConfig(Recipe):
     real_every: int = 0
     real_windows_s: tuple[tuple[float, float], ...] = ((2.0, 4.0),)
     start_from: Path | None = None
-    centred: bool = False  # the loss sees tokens less their running mean, as they are used
+    # Where both streams last as long as this, the loss sees tokens less their running mean, as they are used.
+    centred_from_s: float | None = None
     blend: float = Field(
         1.0, gt=0, le=1
     )  # of what was learned, the share that goes into what it started from

@@ -15,7 +15,7 @@ from mobind_live.binding.ties import Ties
 from mobind_live.schema import PARTS
 
 P, LAGS, HALF = len(PARTS), 201, 100
-CALIBRATION = Calibration(scale=1.0, nobody=1.0, worth_s=1e9, chance=0.04, person=1.0)
+CALIBRATION = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 6.0, 6.0), worth_s=1e9, person=1.0)
 
 
 def beliefs(*groups: str) -> Beliefs:
@@ -38,7 +38,7 @@ def seen(sums: np.ndarray, *tracks: int, motion_s: float = 20.0) -> CameraSums:
     return CameraSums(tracks, sums, np.full(sums.shape[:2], motion_s))
 
 
-STRONG, WEAK = 18.0, 7.5
+STRONG, WEAK = 30.0, 7.2
 
 
 def test_imus_of_one_clock_share_their_lag() -> None:
@@ -50,6 +50,17 @@ def test_imus_of_one_clock_share_their_lag() -> None:
     elsewhere = evidence((0, 3, 20, STRONG), (1, 5, -40, STRONG))
     wrong = beliefs("a", "a").views({"cam": seen(elsewhere, 1, 2)})["cam"].posteriors
     assert wrong[1].lag.argmax() == HALF - 40, "strong evidence overrules a group that is none"
+
+
+def test_nobody_is_surer_of_a_wearer_by_others_who_are_not() -> None:
+    """Two sensors of somebody unseen fit one stranger, at one lag: each alone says so, both together no
+    more."""
+    sums = evidence((0, 3, 20, 8.0), (0, 5, 20, 8.0))
+    apart = beliefs("a", "b").views({"cam": seen(sums, 1, 2)})["cam"].posteriors
+    together = beliefs("a", "a").views({"cam": seen(sums, 1, 2)})["cam"].posteriors
+    for alone, helped in zip(apart, together, strict=True):
+        assert 0.3 < alone.p_none < 0.7
+        assert helped.p_none == pytest.approx(alone.p_none, abs=0.1)
 
 
 def test_a_lag_outlives_its_track() -> None:

@@ -17,7 +17,7 @@ SMALL = Sizes(width=8, embedding=4)
 def saved(path: Path, seed: int, sizes: Sizes = SMALL) -> Path:
     torch.manual_seed(seed)
     model = Binder(sizes)
-    model.constants = replace(model.constants, nobody=float(seed))
+    model.constants = replace(model.constants, temper=1.0 + seed)
     checkpoint.save(path, model, {})
     return path
 

@@ -114,7 +114,7 @@ def test_starting_from_weights(motion: Path, uninterrupted: Path, tmp_path: Path
 
 
 def test_a_blend_goes_part_of_the_way(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    given = {"rate": 0.05, "seed": 1, "centred": True, "start_from": uninterrupted}
+    given = {"rate": 0.05, "seed": 1, "centred_from_s": 0.0, "start_from": uninterrupted}
 
     whole = train.train(recipe(motion, tmp_path / "whole.safetensors", **given))
     part = train.train(recipe(motion, tmp_path / "part.safetensors", blend=0.25, **given))

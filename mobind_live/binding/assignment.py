@@ -10,6 +10,9 @@ from scipy.optimize import linear_sum_assignment
 from mobind_live.binding.posterior import CameraPosterior, log_sum
 
 UNTHINKABLE = -1e6  # nats
+# What is surely on somebody in view is so wherever the others sit: that its best place belongs to another
+# sensor says that the places were mistaken, not that nobody wears it.
+_SURELY_WORN_P = 0.02  # of nobody
 
 
 def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:
@@ -23,8 +26,11 @@ def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:
     places = np.array([p.log_place.ravel() for p in posteriors])
     scores = np.full((len(posteriors), places.shape[1] + len(posteriors)), UNTHINKABLE)
     scores[:, : places.shape[1]] = np.maximum(places, UNTHINKABLE / 2)
-    np.fill_diagonal(scores[:, places.shape[1] :], [max(p.log_none, UNTHINKABLE / 2) for p in posteriors])
+    none = np.array([p.log_none for p in posteriors])
+    worn = none < np.log(_SURELY_WORN_P)
+    np.fill_diagonal(scores[:, places.shape[1] :], np.where(worn, UNTHINKABLE / 2, none))
     marginals = _max_marginals(scores, places.shape[1])
+    marginals[worn, -1] = none[worn] + log_sum(marginals[worn, :-1], 1)
     logs = marginals - log_sum(marginals, 1)[:, None]
     return [
         replace(given, log_place=own[:-1].reshape(given.log_place.shape), log_none=float(own[-1]))

@@ -74,21 +74,22 @@ class Beliefs:
             for camera, each in own.items()
         }
         self.ties.update(said, {c: e.motion_s.max(axis=1, initial=0.0) for c, e in cameras.items()})
-        return {c: self._view(c, e, own[c], said) for c, e in cameras.items()}
+        return {c: self._view(c, e, own, said) for c, e in cameras.items()}
 
     def _message(self, imu: int, camera: str, given: Likelihood, motion_s: float) -> np.ndarray:
         """What IMU and camera together know of their lag, whoever is in view. After a few seconds of motion
         several may be wrong alike, so that they are heard by and by."""
-        live = min(1.0, motion_s / _HEARD_S) * binding.lag_message(given, self.calibration)
+        live = min(1.0, motion_s / _HEARD_S) * binding.lag_message(given)
         return live + self.lag[imu, camera] if (imu, camera) in self.lag else live
 
     def _view(
-        self, camera: str, sums: CameraSums, own: list[Likelihood], said: dict[str, list[np.ndarray]]
+        self,
+        camera: str,
+        sums: CameraSums,
+        own: dict[str, list[Likelihood]],
+        said: dict[str, list[np.ndarray]],
     ) -> CameraView:
-        alone = [
-            binding.settled(given, self._lag_prior(imu, camera, said), sums.tracks, self.calibration)
-            for imu, given in enumerate(own)
-        ]
+        alone = [self._settled(imu, camera, sums.tracks, own, said) for imu in range(len(own[camera]))]
         alone = [
             binding.tilted(given, priors.of_placement(given, likelier))
             for given, likelier in zip(alone, self.placing.for_parts(), strict=True)
@@ -98,20 +99,41 @@ class Beliefs:
             replace(given, motion_s=binding.tested_s(given, motion_s))
             for given, motion_s in zip(one_to_one(placed), sums.motion_s, strict=True)
         ]
-        return CameraView(together, sums.sums, sums.motion_s, own)
+        return CameraView(together, sums.sums, sums.motion_s, own[camera])
 
-    def _lag_prior(self, imu: int, camera: str, said: dict[str, list[np.ndarray]]) -> np.ndarray:
-        """The log-prior (L,) over this IMU's lag in this camera: from tracks that have ended, from the other
-        IMUs of its clock, and from other cameras whose offset to this one is known."""
+    def _settled(
+        self,
+        imu: int,
+        camera: str,
+        tracks: tuple[int, ...],
+        own: dict[str, list[Likelihood]],
+        said: dict[str, list[np.ndarray]],
+    ) -> CameraPosterior:
+        """The posterior, given what ended tracks have taught of the lag, and what is said of the same lag by
+        the other IMUs of its clock and by other cameras whose offset to this one is known.
+
+        Those see the same people: where it is a stranger who fits, it is to them, too, and at the same lag.
+        So they say when, but that somebody wears it is no surer by them than the surest of them is.
+        """
+        given, kept = own[camera][imu], self.lag.get((imu, camera))
+        others = self._others(imu, camera, tuple(said))
+        if not others and kept is None:
+            return binding.settled(given, np.zeros(()), tracks, self.calibration)
+        known = np.zeros(len(said[camera][imu])) if kept is None else kept
+        helped = [own[other][n].odds for other, n, _ in others]
+        ceiling = max([given.odds_given(priors.of_lag(known, ())), *helped])
+        prior = priors.of_lag(known, [priors.moved(said[other][n], by) for other, n, by in others])
+        return binding.settled(given, prior, tracks, self.calibration, ceiling)
+
+    def _others(self, imu: int, camera: str, cameras: tuple[str, ...]) -> list[tuple[str, int, float]]:
+        """Which ``cameras``, by which IMU, know the lag of ``imu`` in ``camera``, but for so many tokens."""
         mates = [n for n, group in enumerate(self.groups) if group == self.groups[imu]]
-        others = [said[camera][n] for n in mates if n != imu]
-        for other, each in said.items():
+        found = [(camera, n, 0.0) for n in mates if n != imu]
+        for other in cameras:
             by = self.ties.tokens(camera, other)
             if by is not None:
-                others += [priors.moved(each[n], by) for n in mates]
-        if not others and (imu, camera) not in self.lag:
-            return np.zeros(())
-        return priors.of_lag(self.lag.get((imu, camera), np.zeros(len(said[camera][imu]))), others)
+                found += [(other, n, by) for n in mates]
+        return found
 
     def _placed(self, imu: int, alone: list[CameraPosterior], motion_s: np.ndarray) -> CameraPosterior:
         """The posterior, given where the IMU sat on earlier tracks, and where the others of its body are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobind_live.binding.posterior import PEAK_TOKENS
+from mobind_live.binding.presence import PEAK_TOKENS
 
 # By how much, in what chance reaches in the last seconds, something is believed that they may contradict, and
 # they must speak for another lag, or for another place. Of the many other lags one is always high: in scenes

@@ -13,12 +13,12 @@ def calibration(model: Binder) -> Calibration:
     scale = model.log_scale.exp().item() / VOTE_STRIDE * fitted.temper
     return Calibration(
         scale=scale,
-        nobody=model.nobody.item() + fitted.nobody,
+        presence=fitted.presence,
         chance=fitted.temper * TOKEN_HZ * fitted.chance,
-        deviations=fitted.deviations,
         worth_s=fitted.worth_s,
         limb=fitted.limb,
         trunk=fitted.trunk,
+        body=fitted.body,
         person=fitted.person,
         sigma=fitted.sigma,
     )

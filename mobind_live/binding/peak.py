@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.binding.posterior import PEAK_TOKENS, TINY, CameraPosterior
+from mobind_live.binding.posterior import TINY, CameraPosterior
+from mobind_live.binding.presence import PEAK_TOKENS
 
 MIN_SIGMA_S = 0.004
 

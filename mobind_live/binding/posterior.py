@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mobind_live.binding import presence
 from mobind_live.schema import PARTS, Verdict
 
 OK_P = 0.9
@@ -18,29 +19,23 @@ MIN_MOTION_S = 2.0  # seconds of full motion before anything is called ok
 # That nobody in view wears a sensor sends people looking, and a limb that hardly shows looks like nobody's:
 # more is asked of it.
 SURE_NOBODY_P, SURE_NOBODY_MOTION_S = 0.995, 20.0
-PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
 TINY = 1e-30
 OUTLIER_P = 1e-6  # the chance that a camera's whole opinion is worth nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How evidence becomes log-likelihood: ``scale`` nats for a token pair in perfect accord, and ``nobody``,
-    in nats, the level that evidence must pass to speak for anybody.
-
-    Where nobody in view wears a sensor, its evidence still rises and falls with the lag; what a wearer's
-    must beat is not zero but what strangers' motions reach at the best of all lags, on the row (track, part)
-    where that is highest: ``chance``, in nats for each second of motion above the mean over the lags, or
-    ``deviations`` standard deviations over the lags, whichever is less. The first is how well motions agree
-    that are not one; where the network sees little in what it is given, the second asks less.
+    """How evidence becomes log-likelihood: ``scale`` nats for a token pair in perfect accord; ``presence``,
+    the weights by which ``presence.log_odds`` tells the wearer's peak from what strangers' motions reach;
+    ``chance``, in nats for each second of motion, how well motions agree at the best lag that are not one.
 
     ``worth_s`` is how many seconds of motion the longest evidence is worth. The network's own errors go on as
     long as the motion does: two limbs moving in step differ by little, and no amount of that makes one of
     them sure. What counts in the end is how well two motions agree, not for how long.
 
     ``limb`` shrinks the log-odds between the two segments of one limb, ``trunk`` those between head, chest
-    and pelvis, ``person`` those between people: what tells them apart is how keypoints are drawn, and how
-    well each is seen, as much as how they move.
+    and pelvis, ``body`` those between limbs and trunk, ``person`` those between people: what tells them apart
+    is how keypoints are drawn, and how well each is seen, as much as how they move.
 
     ``sigma`` is what the width of a peak is multiplied by to be the standard deviation of the offset's error.
 
@@ -48,12 +43,12 @@ class Calibration:
     """
 
     scale: float
-    nobody: float
+    presence: tuple[float, ...] = (1.0, 1.0, 0.0, 0.0, 0.0)
     chance: float = 3.0
-    deviations: float = 4.0
     worth_s: float = 4.0
     limb: float = 0.5
     trunk: float = 0.25
+    body: float = 1.0
     person: float = 0.6
     sigma: float = 1.0
 
@@ -103,14 +98,21 @@ class CameraPosterior:
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """What the evidence alone says of one IMU in one camera: ``exp(rows[..., None]) * lags`` (P, 11, L) in
-    nats above nobody's zero, each row of ``lags`` scaled to a maximum of one; each row's ``mean`` (P, 11)
-    over the lags, and what ``chance`` (P, 11) reaches above it."""
+    """What the evidence alone says of one IMU in one camera: ``exp(rows[..., None]) * lags`` (P, 11, L), each
+    row of ``lags`` scaled to a maximum of one, against ``exp(nobody)`` for nobody in view; the log-odds that
+    somebody is are ``odds``."""
 
     rows: np.ndarray
     lags: np.ndarray
-    mean: np.ndarray
-    chance: np.ndarray
+    nobody: float
+    odds: float
+
+    def odds_given(self, prior: np.ndarray) -> float:
+        """``odds`` with a log-prior over lags (L,), flat being zero."""
+        if not self.lags.size:
+            return self.odds
+        sums = (self.lags * np.exp(prior)).sum(axis=2)
+        return float(log_sum((self.rows + np.log(sums + TINY)).ravel(), 0)) - self.nobody
 
 
 def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibration) -> Likelihood:
@@ -118,9 +120,12 @@ def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibrat
     counted = worth(motion_s, calibration.worth_s)
     logits = (calibration.scale * counted)[:, None, None] * evidence
     rows = logits.max(axis=2)
-    agree = calibration.chance * counted * motion_s
-    chance = np.minimum(agree[:, None], calibration.deviations * logits.std(axis=2))
-    return Likelihood(rows, np.exp(logits - rows[:, :, None]), logits.mean(axis=2), chance)
+    lags = np.exp(logits - rows[:, :, None])
+    if not lags.size:
+        return Likelihood(rows, lags, 0.0, -np.inf)
+    somebody = float(log_sum((rows + np.log(lags.sum(axis=2))).ravel(), 0))
+    odds = presence.log_odds(presence.statistics(evidence, motion_s), calibration.presence)
+    return Likelihood(rows, lags, somebody - odds, odds)
 
 
 def posterior(
@@ -137,19 +142,23 @@ def posterior(
 
 
 def settled(
-    given: Likelihood, prior: np.ndarray, tracks: tuple[int, ...], calibration: Calibration
+    given: Likelihood,
+    prior: np.ndarray,
+    tracks: tuple[int, ...],
+    calibration: Calibration,
+    ceiling: float = np.inf,
 ) -> CameraPosterior:
-    """The posterior from a likelihood and a log-prior over lags (L,), flat being zero; the seconds of motion
-    behind the answer are not in it yet."""
+    """The posterior from a likelihood and a log-prior over lags (L,), flat being zero, by which the log-odds
+    of somebody rise to ``ceiling`` at most; the seconds of motion behind the answer are not in it yet."""
     if not given.lags.size:
         return CameraPosterior(tracks, given.rows, 0.0, given.lags)
     weights = given.lags * np.exp(prior)
     sums = weights.sum(axis=2)
     log_place = _shrunk(given.rows + np.log(sums + TINY), calibration)
-    nobody = calibration.nobody + _background(given)
+    nobody = max(given.nobody, float(log_sum(log_place.ravel(), 0)) - ceiling)
     total = float(log_sum(np.append(log_place, nobody), 0))
     lags = weights / np.maximum(sums, TINY)[:, :, None]
-    return CameraPosterior(tracks, log_place - total, float(nobody - total), lags, prior=prior)
+    return CameraPosterior(tracks, log_place - total, nobody - total, lags, prior=prior)
 
 
 def tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:
@@ -168,14 +177,13 @@ def tilted(given: CameraPosterior, prior: np.ndarray) -> CameraPosterior:
     return replace(given, log_place=log_place - total, log_none=given.log_none - total)
 
 
-def lag_message(given: Likelihood, calibration: Calibration) -> np.ndarray:
+def lag_message(given: Likelihood) -> np.ndarray:
     """The log-likelihood (L,) of each lag whoever wears the sensor, nobody included, flat being zero."""
     if not given.lags.size:
         return np.zeros(given.lags.shape[2])
     top = float(given.rows.max())
     places = np.einsum("pk,pkl->l", np.exp(given.rows - top), given.lags)
-    nobody = calibration.nobody + _background(given)
-    return over_flat(places + np.exp(nobody - top) / len(places))
+    return over_flat(places + np.exp(given.nobody - top) / len(places))
 
 
 def over_flat(weights: np.ndarray) -> np.ndarray:
@@ -200,11 +208,16 @@ _LIMBS = np.array(
 
 
 def _shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Log-probabilities (P, 11) with the log-odds between limbs' segments, between the trunk's, and between
-    people multiplied by ``limb``, ``trunk`` and ``person``; the total of those is kept."""
+    """Log-probabilities (P, 11) with the log-odds between a limb's segments, between the trunk's, between
+    limbs and trunk, and between people multiplied by ``limb``, ``trunk``, ``body`` and ``person``; the total
+    of those is kept."""
     out = log_place.copy()
     for members, share in ((_TRUNK[None], calibration.trunk), (_LIMBS, calibration.limb)):
         out[:, members] += _less_apart(log_place[:, members], share, 2)
+    limbs = np.stack([log_sum(out[:, list(group)], 1) for group in (_TRUNK, *_LIMBS)], axis=1)
+    apart = _less_apart(limbs, calibration.body, 1)
+    for n, group in enumerate((_TRUNK, *_LIMBS)):
+        out[:, list(group)] += apart[:, n, None]
     everybody = log_sum(out, 1)
     return out + _less_apart(everybody, calibration.person, 0)[:, None]
 
@@ -220,14 +233,6 @@ def worth(motion_s: np.ndarray, most_s: float) -> np.ndarray:
     """The share of evidence from ``motion_s`` seconds that counts: that of two measurements, one of errors
     that average out in time and one of errors that stay."""
     return most_s / (most_s + motion_s)
-
-
-def _background(given: Likelihood) -> float:
-    """The level (nats) that chance reaches somewhere among the lags, and never less than what they add up to
-    where they say nothing: no evidence is none for anybody."""
-    peaks = given.lags.shape[2] / (4 * PEAK_TOKENS)
-    level = float((given.mean + given.chance).max())
-    return max(level + np.log(peaks), float(given.mean.max()) + np.log(given.lags.size))
 
 
 @dataclass(frozen=True, slots=True)

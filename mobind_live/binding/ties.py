@@ -11,7 +11,8 @@ from itertools import combinations
 import numpy as np
 from scipy.signal import fftconvolve
 
-from mobind_live.binding.posterior import PEAK_TOKENS, TINY
+from mobind_live.binding.posterior import TINY
+from mobind_live.binding.presence import PEAK_TOKENS
 
 SURE_P = 0.99  # a wrong tie would spoil every answer of both cameras
 SURE_MOTION_S = 8.0

@@ -20,7 +20,7 @@ _ASTRAY_S = 0.2  # an offset so far off is the wrong peak, which a width cannot 
 
 @dataclass(frozen=True, slots=True)
 class _Knob:
-    """A constant, the step to try first (a factor, or for ``nobody``, in nats, a summand), and its limits."""
+    """A constant, the factor to try first, and its limits."""
 
     name: str
     step: float
@@ -30,13 +30,11 @@ class _Knob:
 
 _KNOBS = (
     _Knob("temper", 1.5, 0.02, 4.0),
-    _Knob("nobody", 1.5, -12.0, 6.0),
     _Knob("worth_s", 1.35, 0.5, 60.0),
-    _Knob("chance", 1.25, 0.02, 0.6),
-    _Knob("deviations", 1.25, 1.0, 8.0),
-    _Knob("limb", 1.5, 0.1, 1.0),
-    _Knob("trunk", 1.5, 0.02, 1.0),
-    _Knob("person", 1.5, 0.1, 1.0),
+    _Knob("limb", 1.5, 0.02, 1.0),
+    _Knob("trunk", 1.5, 0.01, 1.0),
+    _Knob("body", 1.5, 0.02, 1.0),
+    _Knob("person", 1.5, 0.02, 1.0),
 )
 
 Evaluate = Callable[[Constants], Outcomes]
@@ -75,8 +73,7 @@ def search(evaluate: Evaluate, start: Constants, trials: int, tick: Callable[[],
 
 
 def _moved(constants: Constants, knob: _Knob, power: float) -> Constants:
-    value = getattr(constants, knob.name)
-    value = value + knob.step * power if knob.name == "nobody" else value * knob.step**power
+    value = getattr(constants, knob.name) * knob.step**power
     return replace(constants, **{knob.name: float(np.clip(value, knob.low, knob.high))})
 
 
@@ -92,4 +89,5 @@ def with_sigma(constants: Constants, found: Outcomes) -> Constants:
 
 def text(constants: Constants) -> str:
     """One line, for people."""
-    return ", ".join(f"{f.name} {getattr(constants, f.name):.3g}" for f in fields(constants))
+    values = {f.name: np.atleast_1d(getattr(constants, f.name)) for f in fields(constants)}
+    return ", ".join(f"{name} {' '.join(f'{x:.3g}' for x in value)}" for name, value in values.items())

@@ -8,7 +8,7 @@ import numpy as np
 
 from mobind_live.bench.judge import TOLERANCE_S
 from mobind_live.bench.score import KINDS
-from mobind_live.binding import peak
+from mobind_live.binding import peak, priors
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.engine import TOKEN_S
@@ -60,7 +60,7 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
     """Over all snapshots and IMUs that have moved enough to be asked."""
     found = Outcomes()
     for snapshot in snapshots:
-        given = [_posteriors(view, calibration) for view in snapshot.views]
+        given = [_posteriors(view, snapshot.likelier, calibration) for view in snapshot.views]
         for imu, part in enumerate(snapshot.part):
             of_imu = [posteriors[imu] for posteriors in given]
             for view, posterior in zip(snapshot.views, of_imu, strict=True):
@@ -73,11 +73,15 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
     return found
 
 
-def _posteriors(view: View, calibration: Calibration) -> list[CameraPosterior]:
+def _posteriors(view: View, likelier: np.ndarray, calibration: Calibration) -> list[CameraPosterior]:
+    alone = [
+        binding.posterior(own.astype(np.float64), np.zeros(()), view.tracks, motion_s, calibration)
+        for own, motion_s in zip(view.evidence, view.motion_s, strict=True)
+    ]
     return one_to_one(
         [
-            binding.posterior(own.astype(np.float64), np.zeros(()), view.tracks, motion_s, calibration)
-            for own, motion_s in zip(view.evidence, view.motion_s, strict=True)
+            binding.tilted(given, priors.of_placement(given, said))
+            for given, said in zip(alone, likelier, strict=True)
         ]
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -13,7 +14,7 @@ from mobind_live.bench.errors import BenchError
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import drawn
 from mobind_live.binding import engine
-from mobind_live.calibrate import fit, reliability
+from mobind_live.calibrate import fit, presence, reliability
 from mobind_live.calibrate.outcomes import Outcomes, outcomes
 from mobind_live.calibrate.reliability import Curve
 from mobind_live.calibrate.snapshots import Snapshot, gathered
@@ -88,14 +89,21 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
         return outcomes(snapshots, engine.calibration(model))
 
     before = model.constants
-    if not any(evaluate(before).nats.values()):
+    told = [
+        sample
+        for case, scene in zip(cases, gotten, strict=True)
+        for snapshot in scene
+        for sample in presence.samples(snapshot, in_step=case.config.in_step)
+    ]
+    if not told or not any(evaluate(before).nats.values()):
         raise BenchError("no sensor moved for long enough: give more --seconds or --scenes")
+    start = replace(before, presence=presence.fitted(told))
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=console, transient=True,
     ) as progress:  # fmt: skip
         bar = progress.add_task("constants tried", total=_TRIALS)
-        after = fit.search(evaluate, before, _TRIALS, lambda: progress.advance(bar))
+        after = fit.search(evaluate, start, _TRIALS, lambda: progress.advance(bar))
     report = {}
     for name, constants in (("before", before), ("after", after)):
         got = evaluate(constants)
@@ -131,4 +139,4 @@ def _write_json(path: Path, constants: Constants, report: dict[str, float], curv
     for kind, c in curves.items():
         document |= {f"{kind}/answers": int(c.count.sum()), f"{kind}/gap": c.gap}
         document |= {f"{kind}/sure": c.sure, f"{kind}/sure_right": c.sure_right}
-    path.write_text(json.dumps({k: round(v, 5) for k, v in document.items()}, indent=2) + "\n")
+    path.write_text(json.dumps({k: np.round(v, 5).tolist() for k, v in document.items()}, indent=2) + "\n")

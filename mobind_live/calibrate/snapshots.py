@@ -34,10 +34,12 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of one scene: its views, and each IMU's true part (I,)."""
+    """One moment of one scene: its views, each IMU's true part (I,), and how much likelier each part (I, 11)
+    makes the IMU's own motion, in nats."""
 
     views: tuple[View, ...]
     part: np.ndarray
+    likelier: np.ndarray
 
     def without(self, number: int) -> Snapshot:
         """The same without one person (of each picture the row ``number``): their sensors are on nobody."""
@@ -80,7 +82,8 @@ def _snapshot(player: Player, moment: Moment, people: dict[tuple[str, int], str]
             )
         )
     if views:
-        yield Snapshot(tuple(views), np.array([PARTS.index(w.part) for w in truth.worn]))
+        part = np.array([PARTS.index(w.part) for w in truth.worn])
+        yield Snapshot(tuple(views), part, engine.placing.for_parts())
 
 
 def _lags(truth: Truth, camera: str, lags: int) -> np.ndarray:

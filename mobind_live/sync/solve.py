@@ -12,7 +12,7 @@ import torch
 
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import TOKEN_S, CameraView, Engine
-from mobind_live.binding.posterior import PEAK_TOKENS
+from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.driver import StreamSpec
 from mobind_live.files.recordings import ImuFile
 from mobind_live.models.encoders import Binder

@@ -1,0 +1,68 @@
+"""Whether an IMU's wearer is in view at all, told by how the best of its evidence stands out.
+
+Where nobody in view wears a sensor, its evidence still peaks somewhere: of many lags and limbs one always
+fits best, and people who walk at one pace fit well. Such a peak is low against what the lags scatter, has
+rivals at other lags, and the rest of the body does not join in. The wearer's own is high, alone, and shared:
+an arm moves with its shoulder. Four such statistics go into a logistic regression, fitted by ``mobind-live
+calibrate`` on scenes with and without the wearer; its log-odds are those that the best peak is the truth.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+PEAK_TOKENS = 3  # half width of what counts as one peak (0.12 s)
+_APART = 2 * PEAK_TOKENS  # lags nearer than that to the peak belong to it
+# Tokens (10 s) to each side of the peak in which its row's mean and spread are taken. Far lags hold less
+# evidence, or none yet, so that over a minute of them the spread would come out too small and every peak too
+# high.
+_NEAR = 250
+_LEAST = 1e-3  # agreement per second below which it is all the same
+
+
+class Statistics(NamedTuple):
+    """How the highest of the evidence stands out. ``height`` is in standard deviations of its row over the
+    lags, above what the highest of so much noise is expected to reach; ``lead``, in the same unit, is over
+    the highest anywhere at another lag; ``body`` is how high, each in its own unit, the person's other parts
+    stand at that lag; ``agreement`` the logarithm of the height, above the row's mean, for each second of
+    motion."""
+
+    height: float
+    lead: float
+    body: float
+    agreement: float
+
+
+def statistics(evidence: np.ndarray, motion_s: np.ndarray) -> Statistics:
+    """Of evidence sums (P, 11, L), P and L not 0, and the seconds of motion (P,) behind them."""
+    person, part, lag = map(int, np.unravel_index(evidence.argmax(), evidence.shape))
+    around, lags = _around(evidence, lag)
+    mean, spread = around.mean(axis=2), around.std(axis=2) + 1e-9
+    above, unit = float(evidence[person, part, lag] - mean[person, part]), float(spread[person, part])
+    low, high = max(0, lag - _APART), lag + _APART + 1
+    apart = (evidence[:, :, :low], evidence[:, :, high:])
+    rival = max(float(x.max(initial=-np.inf)) for x in apart)
+    near = evidence[person, :, max(0, lag - 2) : lag + 3].max(axis=1)
+    others = np.delete((near - mean[person]) / spread[person], part)
+    peaks = evidence.shape[0] * lags / (4 * PEAK_TOKENS)
+    return Statistics(
+        height=above / unit - float(np.sqrt(2 * np.log(max(peaks, 1.0)))),
+        lead=(float(evidence[person, part, lag]) - rival) / unit if np.isfinite(rival) else 0.0,
+        body=float(others.mean()),
+        agreement=float(np.log(max(above / max(float(motion_s[person]), 1e-9), _LEAST))),
+    )
+
+
+def _around(evidence: np.ndarray, lag: int) -> tuple[np.ndarray, int]:
+    """The evidence (P, 11, l) around ``lag``, without lags at which nothing has been compared, and how many
+    lags there are at which something has."""
+    there = np.flatnonzero(evidence.any(axis=(0, 1)))
+    first, last = (int(there[0]), int(there[-1]) + 1) if len(there) else (0, evidence.shape[2])
+    return evidence[:, :, max(first, lag - _NEAR) : min(last, lag + _NEAR + 1)], last - first
+
+
+def log_odds(given: Statistics, weights: tuple[float, ...]) -> float:
+    """That the best peak is the truth, by ``weights`` (5,): those of the statistics, and a constant."""
+    return float(np.dot(weights, (*given, 1.0)))

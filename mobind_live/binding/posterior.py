@@ -1,7 +1,7 @@
 """From evidence to answers: offset, wearer and part of each IMU, each with a probability and a verdict.
 
 Pure functions on numpy arrays. For one IMU and one camera the evidence is a log-likelihood for every
-(track, part, lag), against ``nobody`` at a fixed level; its softmax is the posterior, and the answers are its
+(track, part, lag), against ``nobody``; its softmax is the posterior, and the answers are its
 margins. Lags are in tokens, from -L to L.
 """
 

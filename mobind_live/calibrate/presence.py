@@ -14,7 +14,7 @@ from mobind_live.binding.presence import statistics
 from mobind_live.calibrate.snapshots import Snapshot, View
 
 _NEAR_TOKENS = 2.0
-_LARGE = 1e-3  # what the weights' squares cost, in nats for each sample's mean
+_LARGE = 1e-5  # nats that the squares of the weights cost, so that they stay finite
 
 Sample = tuple[tuple[float, ...], bool]
 

@@ -97,7 +97,8 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
     ]
     if not told or not any(evaluate(before).nats.values()):
         raise BenchError("no sensor moved for long enough: give more --seconds or --scenes")
-    start = replace(before, presence=presence.fitted(told))
+    fresh = replace(before, presence=presence.fitted(told))
+    start = min((before, fresh), key=lambda constants: fit.loss(evaluate(constants)))
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=console, transient=True,

@@ -117,8 +117,9 @@ class Answers:
         if course.add(Estimate(*recent)):
             self.engine.start_over(index)
         mates = self._of_one_clock(index, camera)
-        for mate in mates:
-            mate.share(mates)
+        if len(mates) > 1:
+            for mate in mates:
+                mate.share(mates)
 
     def _course(self, imu: str, camera: str) -> OffsetCourse:
         if (imu, camera) not in self._courses:

@@ -119,9 +119,9 @@ class Beliefs:
         others = self._others(imu, camera, tuple(said))
         if not others and kept is None:
             return binding.settled(given, np.zeros(()), tracks, self.calibration)
+        alone = given.odds if kept is None else given.odds_given(priors.of_lag(kept, ()))
+        ceiling = max([alone, *(own[other][n].odds for other, n, _ in others)])
         known = np.zeros(len(said[camera][imu])) if kept is None else kept
-        helped = [own[other][n].odds for other, n, _ in others]
-        ceiling = max([given.odds_given(priors.of_lag(known, ())), *helped])
         prior = priors.of_lag(known, [priors.moved(said[other][n], by) for other, n, by in others])
         return binding.settled(given, prior, tracks, self.calibration, ceiling)
 

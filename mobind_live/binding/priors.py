@@ -36,6 +36,8 @@ def of_lag(kept: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
 
 def moved(message: np.ndarray, by: float) -> np.ndarray:
     """A log-prior over lags (L,) with all lags ``by`` tokens larger; what comes in from outside is least."""
+    if not by:
+        return message
     lags = np.arange(len(message))
     return np.interp(lags - by, lags, message, message.min(), message.min())
 

@@ -13,10 +13,9 @@ from mobind_live.binding import posterior as binding
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.engine import TOKEN_S
 from mobind_live.binding.posterior import Calibration, CameraPosterior
-from mobind_live.calibrate.snapshots import Snapshot, View
+from mobind_live.calibrate.snapshots import NEAR_TOKENS, Snapshot, View
 
 FLOOR_P = 1e-4  # a wrong answer costs no more than this probability of the truth does
-_NEAR_TOKENS = 2.0
 
 
 @dataclass(slots=True)
@@ -98,7 +97,7 @@ def _offset(found: Outcomes, view: View, given: CameraPosterior, imu: int, calib
     said = peak.offset(given, view.evidence[imu], calibration.scale, TOKEN_S)
     lags = given.lags.shape[2]
     error_s = said.offset_s - (view.lag[imu] - lags // 2) * TOKEN_S
-    near = np.abs(np.arange(lags) - view.lag[imu]) <= _NEAR_TOKENS
+    near = np.abs(np.arange(lags) - view.lag[imu]) <= NEAR_TOKENS
     there = bool(view.own[imu] >= 0)
     p_truth = float(given.lag[near].sum()) * (1 - given.p_none) if there else given.p_none
     right = abs(error_s) <= max(TOLERANCE_S, 3 * calibration.sigma * said.sigma_s)

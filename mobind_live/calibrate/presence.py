@@ -11,9 +11,8 @@ from scipy.special import expit
 
 from mobind_live.binding.posterior import MIN_MOTION_S
 from mobind_live.binding.presence import statistics
-from mobind_live.calibrate.snapshots import Snapshot, View
+from mobind_live.calibrate.snapshots import NEAR_TOKENS, Snapshot, View
 
-_NEAR_TOKENS = 2.0
 _LARGE = 1e-5  # nats that the squares of the weights cost, so that they stay finite
 
 Sample = tuple[tuple[float, ...], bool]
@@ -37,7 +36,7 @@ def _of_view(view: View) -> Iterator[Sample]:
     for evidence, motion_s, own, lag in zip(view.evidence, view.motion_s, view.own, view.lag, strict=True):
         person, _, best = np.unravel_index(evidence.argmax(), evidence.shape)
         if motion_s[person] >= MIN_MOTION_S:
-            right = own >= 0 and abs(best - lag) <= _NEAR_TOKENS
+            right = own >= 0 and abs(best - lag) <= NEAR_TOKENS
             yield statistics(evidence.astype(np.float64), motion_s), bool(right)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,7 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
     if not snapshots:
         raise BenchError("the scenes are too short: give more --seconds")
 
+    @cache
     def evaluate(constants: Constants) -> Outcomes:
         model.constants = constants
         return outcomes(snapshots, engine.calibration(model))

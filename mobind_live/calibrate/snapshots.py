@@ -16,6 +16,7 @@ from mobind_live.models import checkpoint
 from mobind_live.schema import PARTS, Truth
 
 MAX_OFFSET_S = 10.0
+NEAR_TOKENS = 2.0  # so near to the true lag, a peak is at it
 _FIRST_S, _EVERY_S = 6, 4
 
 

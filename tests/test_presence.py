@@ -60,6 +60,16 @@ def test_without_evidence_or_with_hardly_a_lag_there_are_still_numbers(lags: int
     assert np.isfinite(statistics(np.zeros((1, P, lags)), np.zeros(1))).all()
 
 
+def test_lags_at_which_nothing_was_compared_are_no_peak() -> None:
+    """Where all that was compared disagrees, the emptiness beside it is higher: a scene of the calibration
+    stopped the worker so."""
+    evidence = np.zeros((2, P, LAGS))
+    evidence[:, :, 400:] = -1 - np.abs(noise(4)[:, :, 400:])
+    found = statistics(evidence, MOTION_S)
+    assert np.isfinite(found).all()
+    assert found == statistics(evidence[:, :, 400:], MOTION_S)
+
+
 def test_log_odds_are_the_weighted_sum() -> None:
     assert log_odds(Statistics(1.0, 2.0, 3.0, -1.0), (1.0, 0.5, 0.1, 2.0, -4.0)) == pytest.approx(-3.7)
 

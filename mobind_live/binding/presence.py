@@ -37,8 +37,10 @@ class Statistics(NamedTuple):
 
 def statistics(evidence: np.ndarray, motion_s: np.ndarray) -> Statistics:
     """Of evidence sums (P, 11, L), P and L not 0, and the seconds of motion (P,) behind them."""
+    evidence = _compared(evidence)
+    lags = evidence.shape[2]
     person, part, lag = map(int, np.unravel_index(evidence.argmax(), evidence.shape))
-    around, lags = _around(evidence, lag)
+    around = evidence[:, :, max(0, lag - _NEAR) : lag + _NEAR + 1]
     mean, spread = around.mean(axis=2), around.std(axis=2) + 1e-9
     above, unit = float(evidence[person, part, lag] - mean[person, part]), float(spread[person, part])
     low, high = max(0, lag - _APART), lag + _APART + 1
@@ -55,12 +57,11 @@ def statistics(evidence: np.ndarray, motion_s: np.ndarray) -> Statistics:
     )
 
 
-def _around(evidence: np.ndarray, lag: int) -> tuple[np.ndarray, int]:
-    """The evidence (P, 11, l) around ``lag``, without lags at which nothing has been compared, and how many
-    lags there are at which something has."""
+def _compared(evidence: np.ndarray) -> np.ndarray:
+    """The evidence (P, 11, l) without lags at which nothing has been compared: what they hold is nothing, and
+    where all the rest disagrees, nothing would be the highest."""
     there = np.flatnonzero(evidence.any(axis=(0, 1)))
-    first, last = (int(there[0]), int(there[-1]) + 1) if len(there) else (0, evidence.shape[2])
-    return evidence[:, :, max(first, lag - _NEAR) : min(last, lag + _NEAR + 1)], last - first
+    return evidence[:, :, there[0] : there[-1] + 1] if len(there) else evidence
 
 
 def log_odds(given: Statistics, weights: tuple[float, ...]) -> float:

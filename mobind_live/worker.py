@@ -69,8 +69,8 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
 
 
 def _answer(answers: Answers, watch: Watch, sender: Sender) -> None:
-    for name in watch.notice():
-        _log.warning("%s: the motion no longer fits what was believed; starting over", name)
+    for sentence in watch.notice():
+        _log.warning("%s", sentence)
     for message in answers.messages(host_now_ns()):
         sender.send(message)
 

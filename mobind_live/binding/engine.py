@@ -235,6 +235,11 @@ class Engine:
         self.beliefs.stepped(imu)
         self._views = None
 
+    def exchange(self, camera: str, one: int, other: int) -> None:
+        """Two tracks of ``camera`` have changed people: what was known of either is known of the other."""
+        self.evidence.exchange(*(self.tracks[camera, track].slot for track in (one, other)))
+        self._views = None
+
     def take_off(self, imu: int) -> None:
         """Nothing is known any more of where the IMU is; its clock is what it was."""
         for camera, view in self.views().items():

@@ -50,8 +50,8 @@ class _Ring:
 
 class Evidence:
     """``sums`` (2, I, P, 11, 2 L + 1): the slow and the fast memory, lags from -L to L; ``motion_s`` (2, I,
-    P): the seconds of motion in each; ``moment`` (2, I, P): those times the stamps they were at. I is fixed;
-    P grows."""
+    P): the seconds of motion in each; ``moment`` (2, I, P): those times the stamps they were at; ``felt_s``
+    (I,): all seconds of motion so far. I is fixed; P grows."""
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Evidence:
         self.sums = torch.zeros(2, imus, 0, parts, 2 * max_lag + 1, device=device)
         self.motion_s = torch.zeros(2, imus, 0)
         self.moment = torch.zeros(2, imus, 0, dtype=torch.double)
+        self.felt_s = torch.zeros(imus, dtype=torch.double)
 
     def add_person(self, slot: int, head: int) -> None:
         """Start a person in ``slot`` (a new one or one that is free again) whose first token is ``head``."""
@@ -92,6 +93,14 @@ class Evidence:
         self.sums[SLOW, imu] = self.sums[FAST, imu]
         self.motion_s[SLOW, imu] = self.motion_s[FAST, imu]
         self.moment[SLOW, imu] = self.moment[FAST, imu]
+
+    def exchange(self, one: int, other: int) -> None:
+        """What the slow memory has of two people changes places, but for the last seconds: those were seen
+        of whom they are now."""
+        for memory in (self.sums, self.motion_s, self.moment):
+            pair = [one, other]
+            before = memory[SLOW][:, pair] - memory[FAST][:, pair]
+            memory[SLOW][:, pair] = before.flip(1) + memory[FAST][:, pair]
 
     def forget(self, imu: int) -> None:
         """Let go of everything that ``imu`` has shown."""
@@ -138,6 +147,7 @@ class Evidence:
             self.sums[memory, imu] *= keep
             self.motion_s[memory, imu] *= keep
             self.moment[memory, imu] *= keep
+        self.felt_s[imu] += motion_s
         self.motion_s[:, imu, people] += motion_s
         self.moment[:, imu, people] += motion_s * at_s
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from mobind_live.binding import posterior as binding
 from mobind_live.binding import rest
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import RECENT_MOTION_S, Engine
 from mobind_live.binding.evidence import FAST, SLOW
+from mobind_live.binding.exchange import Doubt
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.models.rolling import Rolling
 from mobind_live.schema import PARTS
@@ -24,17 +28,30 @@ class _Idle(NamedTuple):
     seconds: float
 
 
+class _Agreed(NamedTuple):
+    """How well the last seconds of a sensor agree with each track at the ``place`` (track, part, lag) where
+    it is believed, when it had moved for ``felt_s``."""
+
+    place: tuple[int, int, int]
+    felt_s: float
+    by_track: dict[int, float]
+
+
 class Watch:
     """Looks after an engine. ``notice`` is to be called every now and then."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._idle: dict[tuple[int, str], _Idle] = {}
+        self._agreed: dict[tuple[int, str], _Agreed] = {}
+        self._doubts: dict[tuple[str, int, int], Doubt] = {}
 
     def notice(self) -> list[str]:
-        """Names of the IMUs that are not, or whose clocks are not, what was believed: the last seconds'
-        motion contradicts it, or the sensor rests while its limb moves."""
-        engine, changed = self.engine, []
+        """A sentence for each thing that is not what was believed: two people whom the tracker has taken for
+        each other, an IMU or a clock that the last seconds' motion contradicts, a sensor that rests while its
+        limb moves."""
+        engine = self.engine
+        said = [sentence for camera in engine.cameras for sentence in self._exchanges(camera)]
         for imu, name in enumerate(engine.names):
             if any(self._contradicted(imu, camera) for camera in engine.cameras):
                 engine.start_over(imu)
@@ -43,8 +60,49 @@ class Watch:
                 engine.take_off(imu)
             else:
                 continue
-            changed.append(name)
-        return changed
+            said.append(f"{name}: the motion no longer fits what was believed; starting over")
+        return said
+
+    def _exchanges(self, camera: str) -> Iterator[str]:
+        """Have the engine exchange the tracks of ``camera`` whose people have changed places."""
+        gains = self._gains(camera)
+        doubts = {pair: self._doubts.get(pair, Doubt()) for pair in gains}
+        self._doubts = {key: doubt for key, doubt in self._doubts.items() if key[0] != camera} | doubts
+        for pair, doubt in doubts.items():
+            if doubt.add(gains[pair]):
+                _, one, other = pair
+                self.engine.exchange(camera, one, other)
+                del self._doubts[pair]
+                yield f"{camera}: tracks {one} and {other} have changed people; what they wear goes with them"
+                return
+
+    def _gains(self, camera: str) -> dict[tuple[str, int, int], dict[int, tuple[float, float]]]:
+        """For each two tracks of ``camera`` on which sensors surely are: by how much each of those has since
+        the last time agreed better with the other track, and its seconds of motion."""
+        engine, evidence = self.engine, self.engine.evidence
+        slots = [row.slot for row in engine.people(camera)]
+        gains: dict[tuple[str, int, int], dict[int, tuple[float, float]]] = {}
+        for imu, given in enumerate(engine.view(camera).posteriors):
+            before = self._agreed.pop((imu, camera), None)
+            if given.wearer.max(initial=0.0) < binding.OK_P:
+                continue
+            person, part, lag = _most_probable(given)
+            near = evidence.sums[FAST, imu, slots, part, max(0, lag - 1) : lag + 2].mean(dim=-1).tolist()
+            place = given.tracks[person], part, lag
+            now = _Agreed(place, float(evidence.felt_s[imu]), dict(zip(given.tracks, near, strict=True)))
+            self._agreed[imu, camera] = now
+            if before is None or before.place != place:
+                continue
+            motion_s = now.felt_s - before.felt_s
+            keep = math.exp(-motion_s / evidence.memories_s[FAST])
+            new = {t: now.by_track[t] - keep * old for t, old in before.by_track.items() if t in now.by_track}
+            unit = engine.calibration.scale / engine.calibration.chance
+            for track, agreed in new.items():
+                if track != place[0]:
+                    key = camera, min(track, place[0]), max(track, place[0])
+                    better = unit * (agreed - new[place[0]])
+                    gains.setdefault(key, {})[imu] = better, motion_s
+        return gains
 
     def _contradicted(self, imu: int, camera: str) -> bool:
         """Whether the fast memory contradicts what is believed, if anything is. That is not always where the

@@ -19,7 +19,7 @@ class Constants:
     than its sum, since neighbours agree by habit."""
 
     temper: float = 0.4
-    presence: tuple[float, ...] = (0.5, 1.0, 1.0, 1.0, -3.0)
+    presence: tuple[float, ...] = (0.5, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, -3.0)
     chance: float = 0.26
     worth_s: float = 24.0
     limb: float = 0.9
@@ -37,4 +37,6 @@ class Constants:
         """From the header. Raises KeyError, ValueError or TypeError if that says something else."""
         given = json.loads(text)
         weights = tuple(float(weight) for weight in given.pop("presence"))
+        if len(weights) != len(cls().presence):
+            raise ValueError(f"presence: {len(weights)} weights, not {len(cls().presence)}")
         return cls(presence=weights, **{name: float(value) for name, value in given.items()})

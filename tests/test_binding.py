@@ -27,7 +27,7 @@ HALF = LAGS // 2
 TOKEN_S = 0.04
 FLAT = np.zeros(())
 # Evidence counts in full, however long; how well motions agree each second tells that there is somebody.
-CALIBRATION = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 3.0, 3.0), worth_s=1e9)
+CALIBRATION = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 3.0), worth_s=1e9)
 P = len(PARTS)
 
 
@@ -138,7 +138,7 @@ def test_what_counts_in_the_end_is_how_well_motions_agree_not_for_how_long() -> 
     """Two limbs in step differ by a few per cent: hours of it leave that open. Nor do strangers' motions,
     which agree a little, ever become one."""
     left, right = PARTS.index("left_shank"), PARTS.index("right_shank")
-    lasting = replace(CALIBRATION, worth_s=8.0, presence=(0.0, 0.0, 0.0, 10.0, -6.0))
+    lasting = replace(CALIBRATION, worth_s=8.0, presence=(0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, -6.0))
     for seconds in (20.0, 200.0, 20_000.0):
         found = after(seconds, lasting, left_shank=4.0, right_shank=3.9)
         assert found.part[left] > found.part[right] > 0.1

@@ -27,7 +27,7 @@ from mobind_live.models.constants import Constants
 from mobind_live.schema import PARTS
 
 LAGS = 101
-CALIBRATION = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 3.0, 3.0), worth_s=1e9)
+CALIBRATION = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 3.0), worth_s=1e9)
 
 
 @pytest.fixture(autouse=True)

@@ -53,6 +53,8 @@ def test_a_unit_of_evidence_matters_only_to_the_agreement() -> None:
     once, twice = statistics(evidence, MOTION_S), statistics(2 * evidence, MOTION_S)
     np.testing.assert_allclose(once[:3], twice[:3], rtol=1e-6)
     assert twice.agreement - once.agreement == pytest.approx(np.log(2))
+    assert (twice.motion, twice.looked) == (once.motion, once.looked)
+    assert twice.lasting == pytest.approx(twice.agreement * np.log(20))
 
 
 @pytest.mark.parametrize("lags", [1, 3, 9])
@@ -67,11 +69,13 @@ def test_lags_at_which_nothing_was_compared_are_no_peak() -> None:
     evidence[:, :, 400:] = -1 - np.abs(noise(4)[:, :, 400:])
     found = statistics(evidence, MOTION_S)
     assert np.isfinite(found).all()
-    assert found == statistics(evidence[:, :, 400:], MOTION_S)
+    assert found.looked == pytest.approx(np.log(101 / 500))
+    assert found._replace(looked=0.0) == statistics(evidence[:, :, 400:], MOTION_S)
 
 
 def test_log_odds_are_the_weighted_sum() -> None:
-    assert log_odds(Statistics(1.0, 2.0, 3.0, -1.0), (1.0, 0.5, 0.1, 2.0, -4.0)) == pytest.approx(-3.7)
+    given = Statistics(1.0, 2.0, 3.0, -1.0, 2.0, -2.0, -0.5)
+    assert log_odds(given, (1.0, 0.5, 0.1, 2.0, 0.25, 1.0, 3.0, -4.0)) == pytest.approx(-6.7)
 
 
 def snapshot(seed: int) -> Snapshot:
@@ -86,8 +90,8 @@ def test_the_fit_tells_scenes_with_and_without_the_wearer() -> None:
     assert sum(right for _, right in told) == 30
     assert len(told) == 60, "once with everybody, once without the wearer"
     weights = presence.fitted(told)
-    assert len(weights) == 5
-    assert min(weights[:4]) >= 0
+    assert len(weights) == len(Statistics._fields) + 1
+    assert min(weights[:3]) >= 0
     unseen = [log_odds(statistics(noise(seed, 1), MOTION_S[:1]), weights) for seed in range(100, 120)]
     seen = [
         log_odds(statistics(snapshot(n).views[0].evidence[0], MOTION_S), weights) for n in range(100, 120)

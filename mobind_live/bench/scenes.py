@@ -186,19 +186,22 @@ def _crc(level: _Level) -> int:
 
 
 def drawn(seed: int, count: int, seconds: float) -> Iterator[Case]:
-    """Scenes to fit constants on, everything drawn at once: people, sensors, frame rate, loss, delays."""
+    """Scenes to fit constants on, everything drawn at once: people, sensors, frame rate, loss, delays. In every
+    fourth all are in step, in every eighth somebody is in no picture."""
     for number in range(count):
         rng = np.random.default_rng([_DRAWN_SEED, seed, number])
+        in_step, unseen = number % 4 == 3, number % 8 == 5
         plan = Plan(
-            people=int(rng.choice([1, 2, 3, 4])),
+            people=int(rng.choice([2, 3, 4] if in_step or unseen else [1, 2, 3, 4])),
             cameras=int(rng.choice([1, 2])),
             imus=int(rng.choice([2, 4, 6, 8])),
             loss=float(rng.choice([0.0, 0.005, 0.1])),
             fps=float(rng.choice([15.0, 25.0, 30.0, 60.0])),
-            in_step=number % 8 == 7,
+            in_step=in_step,
             script=(*MOVING, "standing") if number % 4 == 1 else MOVING,
         )
         if plan.in_step:
             plan = replace(plan, script=(str(rng.choice(MOVING)),))
         value = f"{plan.people} people, {plan.cameras} cameras, {plan.imus} imus"
-        yield Case("drawn", f"{number}: {value}", plan.scene(_DRAWN_SEED + 1000 * seed + number), seconds)
+        scene = plan.scene(_DRAWN_SEED + 1000 * seed + number)
+        yield Case("drawn", f"{number}: {value}", scene, seconds, unseen=(0,) if unseen else ())

@@ -43,7 +43,7 @@ class Calibration:
     """
 
     scale: float
-    presence: tuple[float, ...] = (1.0, 1.0, 0.0, 0.0, 0.0)
+    presence: tuple[float, ...] = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     chance: float = 3.0
     worth_s: float = 4.0
     limb: float = 0.5

@@ -3,8 +3,9 @@
 Where nobody in view wears a sensor, its evidence still peaks somewhere: of many lags and limbs one always
 fits best, and people who walk at one pace fit well. Such a peak is low against what the lags scatter, has
 rivals at other lags, and the rest of the body does not join in. The wearer's own is high, alone, and shared:
-an arm moves with its shoulder. Four such statistics go into a logistic regression, fitted by ``mobind-live
-calibrate`` on scenes with and without the wearer; its log-odds are those that the best peak is the truth.
+an arm moves with its shoulder. And it agrees as well after half a minute as after seconds, where strangers
+do not. Such statistics go into a logistic regression, fitted by ``mobind-live calibrate`` on scenes with and
+without the wearer; its log-odds are those that the best peak is the truth.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ _APART = 2 * PEAK_TOKENS  # lags nearer than that to the peak belong to it
 # evidence, or none yet, so that over a minute of them the spread would come out too small and every peak too
 # high.
 _NEAR = 250
+_LONG_S = 30.0  # seconds of motion of which it no longer matters how many there are
+_MANY = 500  # lags of which it no longer matters how many there are
 _LEAST = 1e-3  # agreement per second below which it is all the same
 
 
@@ -27,16 +30,21 @@ class Statistics(NamedTuple):
     lags, above what the highest of so much noise is expected to reach; ``lead``, in the same unit, is over
     the highest anywhere at another lag; ``body`` is how high, each in its own unit, the person's other parts
     stand at that lag; ``agreement`` the logarithm of the height, above the row's mean, for each second of
-    motion."""
+    motion. ``motion`` is the logarithm of those seconds, ``lasting`` its product with the agreement, and
+    ``looked`` the logarithm of the share of the lags that have been compared at all."""
 
     height: float
     lead: float
     body: float
     agreement: float
+    motion: float
+    lasting: float
+    looked: float
 
 
 def statistics(evidence: np.ndarray, motion_s: np.ndarray) -> Statistics:
     """Of evidence sums (P, 11, L), P and L not 0, and the seconds of motion (P,) behind them."""
+    range_ = evidence.shape[2]
     evidence = _compared(evidence)
     lags = evidence.shape[2]
     person, part, lag = map(int, np.unravel_index(evidence.argmax(), evidence.shape))
@@ -49,11 +57,16 @@ def statistics(evidence: np.ndarray, motion_s: np.ndarray) -> Statistics:
     near = evidence[person, :, max(0, lag - 2) : lag + 3].max(axis=1)
     others = np.delete((near - mean[person]) / spread[person], part)
     peaks = evidence.shape[0] * lags / (4 * PEAK_TOKENS)
+    seconds = max(float(motion_s[person]), _LEAST)
+    agreement, motion = np.log(max(above / seconds, _LEAST)), np.log(min(seconds, _LONG_S))
     return Statistics(
         height=above / unit - float(np.sqrt(2 * np.log(max(peaks, 1.0)))),
         lead=(float(evidence[person, part, lag]) - rival) / unit if np.isfinite(rival) else 0.0,
         body=float(others.mean()),
-        agreement=float(np.log(max(above / max(float(motion_s[person]), 1e-9), _LEAST))),
+        agreement=float(agreement),
+        motion=float(motion),
+        lasting=float(agreement * motion),
+        looked=float(np.log(min(1.0, lags / min(range_, _MANY)))),
     )
 
 
@@ -65,5 +78,5 @@ def _compared(evidence: np.ndarray) -> np.ndarray:
 
 
 def log_odds(given: Statistics, weights: tuple[float, ...]) -> float:
-    """That the best peak is the truth, by ``weights`` (5,): those of the statistics, and a constant."""
+    """That the best peak is the truth, by ``weights`` (8,): those of the statistics, and a constant."""
     return float(np.dot(weights, (*given, 1.0)))

@@ -10,9 +10,11 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from mobind_live.binding.posterior import MIN_MOTION_S
-from mobind_live.binding.presence import statistics
+from mobind_live.binding.presence import Statistics, statistics
 from mobind_live.calibrate.snapshots import NEAR_TOKENS, Snapshot, View
 
+_FOR_IT = ("height", "lead", "body", "lasting", "looked")
+_FALSE = 3.0  # what a stranger taken for the wearer costs, against a wearer not believed
 _LARGE = 1e-5  # nats that the squares of the weights cost, so that they stay finite
 
 Sample = tuple[tuple[float, ...], bool]
@@ -41,15 +43,16 @@ def _of_view(view: View) -> Iterator[Sample]:
 
 
 def fitted(given: list[Sample]) -> tuple[float, ...]:
-    """The weights (5,): of the statistics, none below zero, and a constant."""
+    """The weights (8,): of the statistics, those that speak for a peak none below zero, and a constant."""
     x = np.array([(*each, 1.0) for each, _ in given])
     sign = np.where([right for _, right in given], 1.0, -1.0)
+    share = np.where(sign > 0, 1.0, _FALSE) / len(x)
 
     def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
         margin = sign * (x @ weights)
-        slope = -(sign * expit(-margin)) @ x / len(x) + 2 * _LARGE * weights
-        return float(np.logaddexp(0, -margin).mean() + _LARGE * weights @ weights), slope
+        slope = -(share * sign * expit(-margin)) @ x + 2 * _LARGE * weights
+        return float(share @ np.logaddexp(0, -margin) + _LARGE * weights @ weights), slope
 
-    bounds = [(0, None)] * (x.shape[1] - 1) + [(None, None)]
+    bounds = [(0, None) if name in _FOR_IT else (None, None) for name in (*Statistics._fields, "constant")]
     found = minimize(cost, np.zeros(x.shape[1]), jac=True, bounds=bounds, method="L-BFGS-B")
     return tuple(float(weight) for weight in found.x)

@@ -76,6 +76,8 @@ class TrainConfig(Recipe):
     seed: int = 0
     reels: int = 240
     reel_s: float = 40.0
+    workouts: float = Field(0.0, ge=0, le=1)  # share of the reels that show exercises drawn at random
+    sticks: float = Field(0.25, ge=0, le=1)  # share of the skeletons that are rebuilt from angles alone
     utd_mhad: Path | None = None
     utd_subjects: tuple[int, ...] = (1, 3, 5, 7)
     real_every: int = 0

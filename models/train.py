@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import run as runs
 from mobind_live.models.batches import real_batch, virtual_batch
-from mobind_live.models.datasets import bvh, reels, utd_mhad
+from mobind_live.models.datasets import bvh, reels, utd_mhad, workouts
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.errors import RecipeError
 from mobind_live.models.losses import Batch
@@ -55,6 +55,7 @@ class Batches(Dataset[Batch]):
         self, config: TrainConfig, fleet: Fleet, motion: list[BodyMotion], clips: list[utd_mhad.Clip]
     ) -> None:
         self.config, self.fleet, self.motion, self.clips = config, fleet, motion, clips
+        self.conditions = Conditions(sticks=config.sticks)
 
     def __len__(self) -> int:
         return self.config.steps
@@ -67,7 +68,7 @@ class Batches(Dataset[Batch]):
         window_s = config.windows_s[step % len(config.windows_s)]
         # Longer windows hold fewer people, so that every step costs about as much.
         people = max(2, round(config.people * max(config.windows_s[0]) / max(window_s)))
-        return virtual_batch(seed, self.motion, people, config.worn, window_s, Conditions())
+        return virtual_batch(seed, self.motion, people, config.worn, window_s, self.conditions)
 
 
 def train(config: TrainConfig) -> Path:
@@ -161,15 +162,19 @@ def _stop_wanted() -> Iterator[list[int]]:
 
 
 def _leave_signals(worker: int) -> None:
-    """A loader does not hear Ctrl-C: the training stops it when its own step is done."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """A loader hears neither Ctrl-C nor a SIGTERM to all: the training stops it when its own step is done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _motion(config: TrainConfig) -> list[BodyMotion]:
     takes = [take for take in bvh.load(config.motion) if not reels.held_out(take.name)]
     rngs = np.random.default_rng((config.seed, 0)).spawn(config.reels)
-    return [reels.make_reel(rng, takes, config.reel_s, reels.Variation()) for rng in rngs]
+    drawn = round(config.workouts * config.reels)
+    return [
+        *(workouts.reel(rng, config.reel_s, reels.REEL_HZ) for rng in rngs[:drawn]),
+        *(reels.make_reel(rng, takes, config.reel_s, reels.Variation()) for rng in rngs[drawn:]),
+    ]
 
 
 def _clips(config: TrainConfig) -> list[utd_mhad.Clip]:

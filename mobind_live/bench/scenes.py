@@ -186,8 +186,8 @@ def _crc(level: _Level) -> int:
 
 
 def drawn(seed: int, count: int, seconds: float) -> Iterator[Case]:
-    """Scenes to fit constants on, everything drawn at once: people, sensors, frame rate, loss, delays. In every
-    fourth all are in step, in every eighth somebody is in no picture."""
+    """Scenes to fit constants on, everything drawn at once: people, sensors, frame rate, loss, delays. In
+    every fourth all are in step, in every eighth somebody is in no picture."""
     for number in range(count):
         rng = np.random.default_rng([_DRAWN_SEED, seed, number])
         in_step, unseen = number % 4 == 3, number % 8 == 5

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ def ramp(t: np.ndarray) -> np.ndarray:
 class Person:
     """One person: a body, habits, and an endless list of bouts.
 
-    ``script`` limits (and orders) the exercises; without it they are chosen at random. ``home_m`` (2,) is
+    ``script`` limits (and orders) the ``exercises``; without it they are chosen at random. ``home_m`` (2,) is
     the middle of the person's oval. People with the same ``step_seed`` do the same at the same time.
     """
 
@@ -88,8 +89,10 @@ class Person:
         home_m: tuple[float, float] = (0.0, 0.0),
         oval_m: tuple[float, float] = (1.35, 1.15),
         step_seed: int | None = None,
+        exercises: Mapping[str, Exercise] = EXERCISES,
     ) -> None:
         rng = np.random.default_rng([seed, 1])
+        self._exercises = exercises
         self.skeleton = Skeleton.of(
             float(np.clip(rng.normal(1.72, 0.09), 1.5, 1.95)), rng.normal(1, 0.025, 4)
         )
@@ -117,9 +120,8 @@ class Person:
             if not len(inside):
                 continue
             now, share = t_s[inside], weight[inside]
-            dofs[inside] += share[:, None] * _dofs(
-                bout.name, self._tempo(bout.number, bout.name, bout.start_s, bout.end_s).at(now)
-            )
+            cycle = self._tempo(bout.number, bout.name, bout.start_s, bout.end_s).at(now)
+            dofs[inside] += share[:, None] * _dofs(self._exercises[bout.name], cycle)
             heading[inside] += share * self._heading(bout, now)
             here = (now >= bout.start_s) & (now < bout.end_s)
             travel[inside[here]] = bout.travel(now[here])
@@ -156,7 +158,7 @@ class Person:
         end = start + rng.uniform(8.0, 20.0)
         turn = before.end_turn if before else rng.uniform(0, 2 * np.pi)
         name = self._choice(rng, number, before.name if before else "")
-        exercise = EXERCISES[name]
+        exercise = self._exercises[name]
         facing = self._facing(before)
         pace, heading = 0.0, facing + rng.uniform(-1.2, 1.2)
         if exercise.ground:
@@ -172,7 +174,7 @@ class Person:
     def _tempo(self, number: int, name: str, start_s: float, end_s: float) -> Tempo:
         if number not in self._tempos:
             rng = np.random.default_rng([self._plan_seed, 3, number])
-            self._tempos[number] = _tempo(rng, EXERCISES[name], start_s - _MARGIN_S, end_s + _MARGIN_S)
+            self._tempos[number] = _tempo(rng, self._exercises[name], start_s - _MARGIN_S, end_s + _MARGIN_S)
             if len(self._tempos) > _TEMPOS_KEPT:
                 self._tempos.popitem(last=False)
         return self._tempos[number]
@@ -180,8 +182,8 @@ class Person:
     def _choice(self, rng: np.random.Generator, number: int, before: str) -> str:
         if self._script:
             return self._script[number % len(self._script)]
-        names = [name for name in EXERCISES if name != before]
-        weights = np.array([EXERCISES[name].weight for name in names])
+        names = [name for name in self._exercises if name != before]
+        weights = np.array([self._exercises[name].weight for name in names])
         return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
     def _facing(self, before: Bout | None) -> float:
@@ -221,9 +223,8 @@ def _tempo(rng: np.random.Generator, exercise: Exercise, start_s: float, end_s: 
     return Tempo(phase, rng.standard_normal((count, 12)), rng.uniform(size=12))
 
 
-def _dofs(name: str, cycle: Cycle) -> np.ndarray:
+def _dofs(exercise: Exercise, cycle: Cycle) -> np.ndarray:
     """Joint angles (T, D) of an exercise, in degrees; a name without a side sets both sides."""
-    exercise = EXERCISES[name]
     out = np.zeros((len(cycle.phase), len(DOFS)))
     if not exercise.ground:
         out[:, DOF["grip_left"]] = out[:, DOF["grip_right"]] = 0.5

@@ -15,7 +15,9 @@ from mobind_live.binding.ties import Ties
 from mobind_live.schema import PARTS
 
 P, LAGS, HALF = len(PARTS), 201, 100
-CALIBRATION = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0, 6.0), worth_s=1e9, person=1.0)
+CALIBRATION = Calibration(
+    scale=1.0, presence=(0.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0, 6.0), worth_s=1e9, person=1.0
+)
 
 
 def beliefs(*groups: str) -> Beliefs:

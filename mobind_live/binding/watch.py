@@ -79,30 +79,35 @@ class Watch:
     def _gains(self, camera: str) -> dict[tuple[str, int, int], dict[int, tuple[float, float]]]:
         """For each two tracks of ``camera`` on which sensors surely are: by how much each of those has since
         the last time agreed better with the other track, and its seconds of motion."""
-        engine, evidence = self.engine, self.engine.evidence
-        slots = [row.slot for row in engine.people(camera)]
+        unit = self.engine.calibration.scale / self.engine.calibration.chance
         gains: dict[tuple[str, int, int], dict[int, tuple[float, float]]] = {}
-        for imu, given in enumerate(engine.view(camera).posteriors):
-            before = self._agreed.pop((imu, camera), None)
-            if given.wearer.max(initial=0.0) < binding.OK_P:
+        for imu in range(len(self.engine.names)):
+            before, now = self._agreed.pop((imu, camera), None), self._agreement(imu, camera)
+            if now is None:
                 continue
-            person, part, lag = _most_probable(given)
-            near = evidence.sums[FAST, imu, slots, part, max(0, lag - 1) : lag + 2].mean(dim=-1).tolist()
-            place = given.tracks[person], part, lag
-            now = _Agreed(place, float(evidence.felt_s[imu]), dict(zip(given.tracks, near, strict=True)))
             self._agreed[imu, camera] = now
-            if before is None or before.place != place:
+            if before is None or before.place != now.place:
                 continue
-            motion_s = now.felt_s - before.felt_s
-            keep = math.exp(-motion_s / evidence.memories_s[FAST])
+            own, motion_s = now.place[0], now.felt_s - before.felt_s
+            keep = math.exp(-motion_s / self.engine.evidence.memories_s[FAST])
             new = {t: now.by_track[t] - keep * old for t, old in before.by_track.items() if t in now.by_track}
-            unit = engine.calibration.scale / engine.calibration.chance
-            for track, agreed in new.items():
-                if track != place[0]:
-                    key = camera, min(track, place[0]), max(track, place[0])
-                    better = unit * (agreed - new[place[0]])
-                    gains.setdefault(key, {})[imu] = better, motion_s
+            for track in (t for t in new if t != own):
+                pair = camera, min(track, own), max(track, own)
+                gains.setdefault(pair, {})[imu] = unit * (new[track] - new[own]), motion_s
         return gains
+
+    def _agreement(self, imu: int, camera: str) -> _Agreed | None:
+        """How well the last seconds of an IMU agree with each track, if it is surely on one of them."""
+        engine = self.engine
+        given = engine.view(camera).posteriors[imu]
+        if given.wearer.max(initial=0.0) < binding.OK_P:
+            return None
+        slots = [row.slot for row in engine.people(camera)]
+        person, part, lag = _most_probable(given)
+        sums = engine.evidence.sums[FAST, imu, slots, part, max(0, lag - 1) : lag + 2]
+        by_track = dict(zip(given.tracks, sums.mean(dim=-1).tolist(), strict=True))
+        place = given.tracks[person], part, lag
+        return _Agreed(place, float(engine.evidence.felt_s[imu]), by_track)
 
     def _contradicted(self, imu: int, camera: str) -> bool:
         """Whether the fast memory contradicts what is believed, if anything is. That is not always where the

@@ -25,6 +25,15 @@ class BodyMotion:
     rotation: np.ndarray
     mount_m: np.ndarray
 
+    def in_single(self) -> BodyMotion:
+        """The same in float32: half the memory."""
+        return BodyMotion(
+            rate_hz=self.rate_hz,
+            keypoints_m=self.keypoints_m.astype(np.float32),
+            rotation=self.rotation.astype(np.float32),
+            mount_m=self.mount_m.astype(np.float32),
+        )
+
 
 def forward(
     parents: tuple[int, ...], offsets_m: np.ndarray, local_rotation: np.ndarray, root_m: np.ndarray

@@ -63,13 +63,7 @@ def make_reel(
     while len(root) < wanted:
         local, root = _joined(local, root, *_piece(rng, takes, variation))
     scale = rng.uniform(*variation.height)
-    motion = body_motion(local, root * scale, takes[0].offset_m * scale, REEL_HZ)
-    return BodyMotion(
-        rate_hz=REEL_HZ,
-        keypoints_m=motion.keypoints_m.astype(np.float32),
-        rotation=motion.rotation.astype(np.float32),
-        mount_m=motion.mount_m.astype(np.float32),
-    )
+    return body_motion(local, root * scale, takes[0].offset_m * scale, REEL_HZ).in_single()
 
 
 def _piece(

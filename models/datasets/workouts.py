@@ -8,8 +8,6 @@ of ``kinematics``.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.interpolate import CubicSpline
 
@@ -38,13 +36,7 @@ def reel(rng: np.random.Generator, seconds: float, rate_hz: float) -> BodyMotion
     """One person doing exercises of their own for ``seconds``, at ``rate_hz``."""
     exercises = {str(n): exercise(rng) for n in range(_EXERCISES)}
     person = Person(int(rng.integers(2**31)), exercises=exercises)
-    motion = person.uniform(0.0, rate_hz, round(seconds * rate_hz))
-    return replace(
-        motion,
-        keypoints_m=motion.keypoints_m.astype(np.float32),
-        rotation=motion.rotation.astype(np.float32),
-        mount_m=motion.mount_m.astype(np.float32),
-    )
+    return person.uniform(0.0, rate_hz, round(seconds * rate_hz)).in_single()
 
 
 def exercise(rng: np.random.Generator) -> Exercise:

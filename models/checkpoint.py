@@ -16,7 +16,7 @@ from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError
 
-KIND = "mobind-live binder 1"
+KIND = "mobind-live binder 2"
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 DEFAULT = WEIGHTS / "binder.safetensors"
 

@@ -5,18 +5,21 @@ knows where in the recording it is: no positions, so only motion can match motio
 and about 2.5 s back. ``forward`` takes whole recordings; ``step`` takes the next block and a state, and
 gives the same numbers later by ``LOOKAHEAD`` tokens.
 
-A token is a vector inside the unit ball; the dot product of an IMU token and a pose token, times the
-learned scale, adds to the log-likelihood that the two are one motion.
+A token is a vector inside the unit ball, and the angular speed as one dimension more; the dot product of an
+IMU token and a pose token, times the learned scale, adds to the log-likelihood that the two are one motion.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mobind_live.models import angular_speed
+from mobind_live.models.angular_speed import AngularSpeed
 from mobind_live.models.constants import Constants
 from mobind_live.models.features import (
     CHAINS,
@@ -41,6 +44,11 @@ class Sizes:
     width: int = 96
     embedding: int = 64
 
+    @property
+    def token(self) -> int:
+        """How many numbers a token has: the embedding, and the angular speed."""
+        return self.embedding + 1
+
 
 class _Ahead(nn.Module):
     """A convolution over time that sees ``ahead`` tokens of the future and the rest of its kernel back."""
@@ -60,11 +68,13 @@ class _Ahead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Rows (R, channels, T at 50 Hz) to tokens (R, heads, embedding, T // 2)."""
+    """Rows (R, channels, T at 50 Hz) to tokens (R, heads, token, T // 2); the last dimension is the
+    angular speed."""
 
-    def __init__(self, channels: int, heads: int, sizes: Sizes) -> None:
+    def __init__(self, channels: int, heads: int, sizes: Sizes, speed: AngularSpeed) -> None:
         super().__init__()
         self.channels, self.heads, self.sizes = channels, heads, sizes
+        self.speed = speed
         self.stem = _Ahead(channels, sizes.width, 1, 1, stride=STEPS_PER_TOKEN)
         self.blocks = nn.ModuleList(_Ahead(sizes.width, sizes.width, d, a) for d, a in BLOCKS)
         self.out = nn.Conv1d(sizes.width, heads * sizes.embedding, 1)
@@ -75,10 +85,11 @@ class Encoder(nn.Module):
         return [block for block in self.blocks if isinstance(block, _Ahead)]
 
     def forward(self, x: Tensor) -> Tensor:
+        speed = self.speed(x)
         x = self.stem(x)
         for block in self.layers:
             x = x + block(x)
-        return self._embed(x)
+        return torch.cat([self._embed(x), speed], dim=2)
 
     def _embed(self, x: Tensor) -> Tensor:
         y = self.out(x).unflatten(1, (self.heads, self.sizes.embedding))
@@ -91,25 +102,27 @@ class Encoder(nn.Module):
         width = self.sizes.width
         states = [torch.zeros(rows, self.channels, KERNEL - 1, device=device)]
         states += [torch.zeros(rows, width, block.span + block.ahead, device=device) for block in self.layers]
-        return [*states, torch.zeros(rows, dtype=torch.long, device=device)]
+        speed = self.speed.fresh(rows, LOOKAHEAD)
+        return [*states, speed, torch.zeros(rows, dtype=torch.long, device=device)]
 
     @torch.no_grad()
     def step(self, x: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Tokens (R, heads, embedding, n / 2) of the next n steps (R, channels, n), n even, and the new
+        """Tokens (R, heads, token, n / 2) of the next n steps (R, channels, n), n even, and the new
         state.
 
         The tokens are those that ``forward`` gives ``LOOKAHEAD`` tokens earlier; the first LOOKAHEAD that a
         row gives lie before its start and mean nothing.
         """
-        age = state[-1]
+        *layers, before_speed, age = state
         tokens = x.shape[-1] // STEPS_PER_TOKEN
         index = age[:, None] + torch.arange(tokens, device=x.device)
-        seen = torch.cat([state[0], x], dim=-1)
+        speed, after_speed = self.speed.step(x, before_speed)
+        seen = torch.cat([layers[0], x], dim=-1)
         stem = self.stem
         x = functional.relu(stem.norm(stem.conv(seen)))
         after = [seen[..., -(KERNEL - 1) :]]
         late = stem.ahead
-        for block, before in zip(self.layers, state[1:-1], strict=True):
+        for block, before in zip(self.layers, layers[1:], strict=True):
             # Outputs that lie before a row's start are the zeros that ``forward`` pads with.
             x = x * (index >= late)[:, None, :]
             seen = torch.cat([before, x], dim=-1)
@@ -120,7 +133,7 @@ class Encoder(nn.Module):
             residual = seen[..., before.shape[-1] - block.ahead :][..., :tokens]
             fresh = block.conv(seen[..., block.ahead :])
             x = residual + functional.relu(block.norm(fresh))
-        return self._embed(x), [*after, age + tokens]
+        return torch.cat([self._embed(x), speed], dim=2), [*after, after_speed, age + tokens]
 
 
 class Binder(nn.Module):
@@ -131,26 +144,32 @@ class Binder(nn.Module):
         super().__init__()
         sizes = sizes or Sizes()
         self.sizes = sizes
-        self.imu = Encoder(IMU_CHANNELS, 1, sizes)
-        self.pose = Encoder(POSE_CHANNELS, 2, sizes)
+        self.imu = Encoder(IMU_CHANNELS, 1, sizes, angular_speed.of_imu())
+        self.pose = Encoder(POSE_CHANNELS, 2, sizes, angular_speed.of_chains())
         self.log_scale = nn.Parameter(torch.tensor(0.0))
         self.log_token_scale = nn.Parameter(torch.tensor(2.5))
         self.nobody = nn.Parameter(torch.tensor(0.0))
         self.constants = Constants()
 
+    def weigh_speed(self, nats: float) -> None:
+        """Let a product of two angular speeds, each as log(1 + rad/s), count ``nats`` whatever the part."""
+        with torch.no_grad():
+            for encoder in (self.imu, self.pose):
+                encoder.speed.gain.fill_(math.sqrt(nats / float(self.log_scale.exp().item())))
+
     def embed_imu(self, features: Tensor) -> Tensor:
-        """(R, T, 15) at 50 Hz to (R, T // 2, embedding)."""
+        """(R, T, 15) at 50 Hz to (R, T // 2, token)."""
         return self.imu(features.transpose(1, 2))[:, 0].transpose(1, 2)
 
     def embed_pose(self, features: Tensor) -> Tensor:
-        """(P, T, 6, 40) at 50 Hz to (P, 11, T // 2, embedding), parts in ``schema.PARTS`` order."""
+        """(P, T, 6, 40) at 50 Hz to (P, 11, T // 2, token), parts in ``schema.PARTS`` order."""
         people, steps = features.shape[:2]
         rows = features.permute(0, 2, 3, 1).reshape(people * len(CHAINS), -1, steps)
         return parts_of(self.pose(rows), people)
 
 
 def parts_of(tokens: Tensor, people: int) -> Tensor:
-    """(people * 6, 2, embedding, N) to (people, 11, N, embedding)."""
+    """(people * 6, 2, token, N) to (people, 11, N, token)."""
     chains = tokens.unflatten(0, (people, len(CHAINS)))
     chain, head = torch.as_tensor(PART_OUTPUT.T, device=tokens.device)
     return chains[:, chain, head].transpose(2, 3)

@@ -182,7 +182,8 @@ _POINTS = np.array(
         _leg("right", "left"),
     ]
 )
-_KIND = np.eye(4, dtype=np.float32)[[0, 1, 2, 2, 3, 3]]
+POSE_KINDS = (0, 1, 2, 2, 3, 3)
+_KIND = np.eye(4, dtype=np.float32)[list(POSE_KINDS)]
 # Three lines of each chain whose turning is a channel of its own: (chain, line, end).
 _LINES = np.array(
     [

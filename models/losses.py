@@ -11,14 +11,18 @@ than the walk through its picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mobind_live.models.centre import Centre
 from mobind_live.models.encoders import Binder
 from mobind_live.models.features import STEP_HZ
 
+Without = Literal["people", "parts", "lags", "tokens"]
+_IMPOSSIBLE = -1e4  # evidence of what is left out; finite, for the scale's gradient
 VOTE_STRIDE = 2  # every second token of the shorter stream votes: neighbours say nearly the same
 
 
@@ -58,9 +62,17 @@ class Losses:
     person_accuracy: Tensor
 
 
-def binding_loss(model: Binder, batch: Batch, *, centred: bool = False, token_weight: float = 0.3) -> Losses:
+def binding_loss(
+    model: Binder,
+    batch: Batch,
+    *,
+    centred: bool = False,
+    without: tuple[Without, ...] = (),
+    token_weight: float = 0.3,
+) -> Losses:
     """The losses of one batch, and how often the best candidate names the right part and person.
-    ``centred``: of tokens less their running mean, as they are used."""
+    ``centred``: of tokens less their running mean, as they are used. ``without`` some of its candidates, or
+    the term of single tokens, it tells what each is worth."""
     people, sensors = batch.part.shape
     imu = model.embed_imu(batch.imu.flatten(0, 1)).unflatten(0, (people, sensors))
     pose = model.embed_pose(batch.pose)
@@ -79,9 +91,26 @@ def binding_loss(model: Binder, batch: Batch, *, centred: bool = False, token_we
         similarity = torch.einsum("bknd,bpmd->bkpnm", short, long)
         others = torch.einsum("bknd,cpnd->bkcp", short * alive[..., None], there)
     own = _lagged(similarity, alive)
+    own, others = _fewer(own, others, batch, without)
     joint, person_ok, part_ok = _joint(model, own, others, batch)
     token = _token(model, similarity, alive, batch)
-    return Losses(joint + token_weight * token, joint, token, part_ok, person_ok)
+    weight = 0.0 if "tokens" in without else token_weight
+    return Losses(joint + weight * token, joint, token, part_ok, person_ok)
+
+
+def _fewer(own: Tensor, others: Tensor, batch: Batch, without: tuple[Without, ...]) -> tuple[Tensor, Tensor]:
+    """The wearers' evidence (B, K, 11, L) and others' (B, K, B, 11) with some candidates impossible."""
+    if "people" in without:
+        others = torch.full_like(others, _IMPOSSIBLE)
+    if "parts" in without:
+        worn = functional.one_hot(batch.part, own.shape[2]).bool()
+        own = own.masked_fill(~worn[..., None], _IMPOSSIBLE)
+        others = others.masked_fill(~worn[:, :, None], _IMPOSSIBLE)
+    if "lags" in without:
+        distance = (torch.arange(own.shape[3], device=own.device) - batch.shift[:, None]).abs()
+        far = distance > batch.slack[:, None].clamp(min=1)
+        own = own.masked_fill(far[:, None, None], _IMPOSSIBLE)
+    return own, others
 
 
 def _lagged(similarity: Tensor, alive: Tensor) -> Tensor:

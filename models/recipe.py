@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from mobind_live.models.errors import RecipeError
+from mobind_live.models.losses import Without
 
 
 class Recipe(BaseModel):
@@ -83,6 +84,9 @@ class TrainConfig(Recipe):
     real_every: int = 0
     real_windows_s: tuple[tuple[float, float], ...] = ((2.0, 4.0),)
     start_from: Path | None = None
+    without: tuple[
+        Without, ...
+    ] = ()  # candidates or terms that the loss leaves out, to see what each is worth
     # Where both streams last as long as this, the loss sees tokens less their running mean, as they are used.
     centred_from_s: float | None = None
     blend: float = Field(

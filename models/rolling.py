@@ -88,7 +88,7 @@ class _Rows(Generic[F]):
             getattr(self.extractor, name)[slots] = value
 
     def encode(self, slots: list[int], x: Tensor) -> Tensor:
-        """Tokens (len(slots) * rows_each, heads, embedding, n) of the rows' next steps."""
+        """Tokens (len(slots) * rows_each, heads, token, n) of the rows' next steps."""
         rows = torch.as_tensor(slots)[:, None] * self.rows_each + torch.arange(self.rows_each)
         index = rows.flatten().to(x.device)
         tokens, after = self.encoder.step(x, [tensor[index] for tensor in self.state])
@@ -127,7 +127,7 @@ class Rolling:
 
     @torch.inference_mode()
     def imu(self, slots: list[int], acc_g: np.ndarray, gyro: np.ndarray, valid: np.ndarray) -> Tensor:
-        """Tokens (S, n / 2, embedding) of the next n steps (S, n, 3), (S, n, 3), (S, n) of ``slots``."""
+        """Tokens (S, n / 2, token) of the next n steps (S, n, 3), (S, n, 3), (S, n) of ``slots``."""
         extractor = self.imus.pick(slots)
         features = extractor.step(acc_g, gyro, valid)
         self.imus.put(slots, extractor)
@@ -137,7 +137,7 @@ class Rolling:
 
     @torch.inference_mode()
     def pose(self, slots: list[int], keypoints: np.ndarray) -> Tensor:
-        """Tokens (S, 11, n / 2, embedding) of the next n steps (S, n, 17, 3) of ``slots``."""
+        """Tokens (S, 11, n / 2, token) of the next n steps (S, n, 17, 3) of ``slots``."""
         extractor = self.people.pick(slots)
         features = extractor.step(keypoints)
         self.people.put(slots, extractor)

@@ -57,7 +57,7 @@ def update(run: Run, batch: Batch, config: TrainConfig, device: torch.device) ->
     """One step. With several processes, each has its own batch and all take the mean gradient."""
     centred = config.centred_from_s is not None and batch.seconds >= config.centred_from_s
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-        losses = binding_loss(run.model, batch, centred=centred)
+        losses = binding_loss(run.model, batch, centred=centred, without=config.without)
     run.optimizer.zero_grad(set_to_none=True)
     losses.total.backward()
     if distributed.is_initialized():

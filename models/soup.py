@@ -1,12 +1,15 @@
-"""Weights as a mean of several runs': ``python -m mobind_live.models.soup OUT FILE=SHARE FILE=SHARE...``
+"""Weights as a mean of several runs': ``python -m mobind_live.models.soup OUT FILE=SHARE FILE=SHARE...
+[--speed NATS]``
 
 Runs that went on from one network lie in one valley, and between them is often a network that keeps what each
 has learned (Wortsman et al. 2022, model soups). The shares are brought to a sum of one. The constants are
-those of the first file; ``mobind-live calibrate --write`` fits them to what came out.
+those of the first file; ``mobind-live calibrate --write`` fits them to what came out. ``--speed`` sets what
+the angular speed counts beside all else (``models.angular_speed``).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -60,14 +63,25 @@ def read(words: list[str]) -> tuple[list[Path], list[float]]:
 @torch.no_grad()
 def main(words: list[str]) -> int:
     """The command: 0, or 2 and one line on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m mobind_live.models.soup")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("parts", nargs="+", metavar="FILE=SHARE")
+    parser.add_argument("--speed", type=float, metavar="NATS", help="of a product of speeds, log(1 + rad/s)")
+    given = parser.parse_args(words)
     try:
-        files, shares = read(words[1:])
+        files, shares = read(given.parts)
         models = [checkpoint.load(file) for file in files]
         for file, model in zip(files, models, strict=True):
             if model.sizes != models[0].sizes:
                 raise CheckpointError(f"{file}: is {model.sizes}, {files[0]} is {models[0].sizes}")
-        notes = {file.name: share for file, share in zip(files, shares, strict=True)}
-        checkpoint.save(Path(words[0]), mean(models, shares), {"config": json.dumps({"soup": notes})})
+        model = mean(models, shares)
+        notes: dict[str, object] = {
+            "soup": {file.name: share for file, share in zip(files, shares, strict=True)}
+        }
+        if given.speed is not None:
+            model.weigh_speed(given.speed)
+            notes["speed"] = given.speed
+        checkpoint.save(given.out, model, {"config": json.dumps(notes)})
     except (ModelError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

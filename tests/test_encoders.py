@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mobind_live.models.angular_speed import AngularSpeed
 from mobind_live.models.encoders import LOOKAHEAD, TOKEN_HZ, Binder, Encoder, Sizes, parts_of
 from mobind_live.models.features import CHAINS, IMU_CHANNELS, POSE_CHANNELS, STEPS_PER_TOKEN
 from mobind_live.schema import PARTS
@@ -16,7 +17,7 @@ SMALL = Sizes(width=16, embedding=8)
 def encoder(heads: int = 2) -> Encoder:
     """An encoder whose batch norms are not the identity."""
     torch.manual_seed(0)
-    net = Encoder(7, heads, SMALL)
+    net = Encoder(7, heads, SMALL, AngularSpeed(torch.randn(1, heads, 2, 7), (0,)))
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             torch.nn.init.normal_(module.running_mean, 0, 0.5)  # pyright: ignore[reportArgumentType]
@@ -97,9 +98,10 @@ def test_tokens_are_inside_the_unit_ball_and_parts_in_order() -> None:
         imu = model.embed_imu(100 * torch.randn(2, 40, IMU_CHANNELS))
         pose = model.embed_pose(100 * torch.randn(3, 40, len(CHAINS), POSE_CHANNELS))
 
-    assert imu.shape == (2, 20, 8)
-    assert pose.shape == (3, len(PARTS), 20, 8)
-    assert max(imu.norm(dim=-1).max(), pose.norm(dim=-1).max()) < 1
+    assert imu.shape == (2, 20, SMALL.token)
+    assert pose.shape == (3, len(PARTS), 20, SMALL.token)
+    motions = imu[..., : SMALL.embedding], pose[..., : SMALL.embedding]
+    assert max(motion.norm(dim=-1).max() for motion in motions) < 1
 
 
 def test_a_limb_s_tokens_come_from_its_own_chain() -> None:

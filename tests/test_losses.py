@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from mobind_live.models import losses
 from mobind_live.models.centre import Centre
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.features import POSE_CHANNELS
-from mobind_live.models.losses import VOTE_STRIDE, Batch, binding_loss
+from mobind_live.models.losses import VOTE_STRIDE, Batch, Without, binding_loss
 from mobind_live.schema import PARTS
 
 PEOPLE, SENSORS, WIDTH = 4, 2, 64
@@ -60,6 +62,64 @@ def perfect(shift: list[float] | None = None, slack: float = 0.0, longer: str = 
         absent=torch.zeros(PEOPLE, SENSORS),
         slack=torch.full((PEOPLE,), slack),
     )
+
+
+def small_batch() -> Batch:
+    """Three people's features, noise."""
+    return Batch(
+        imu=torch.randn(3, 2, 60, 15),
+        pose=torch.randn(3, 90, 6, POSE_CHANNELS),
+        part=torch.tensor([[0, 5], [1, 6], [2, 7]]),
+        shift=torch.tensor([0.0, 5.0, 10.0]),
+        length=torch.full((3, 2), 30.0),
+        absent=torch.zeros(3, 2),
+        slack=torch.zeros(3),
+    )
+
+
+@pytest.mark.parametrize(
+    ("left_out", "wrong"),
+    [
+        ("parts", lambda batch: replace(batch, part=(batch.part + 1) % len(PARTS))),
+        ("lags", lambda batch: replace(batch, shift=batch.shift.flip(0))),
+    ],
+)
+def test_what_is_left_out_no_longer_competes(left_out: Without, wrong: Callable[[Batch], Batch]) -> None:
+    batch = wrong(perfect())
+    whole = binding_loss(Told(), batch).joint
+    less = binding_loss(Told(), batch, without=(left_out,)).joint
+
+    # What is left to lose to are other people, and nobody.
+    assert whole > 5
+    assert less < whole - 3
+
+
+def test_without_other_people_a_stranger_s_motion_is_no_rival() -> None:
+    batch = perfect()
+    alike = replace(batch, imu=batch.imu[:1].expand_as(batch.imu), pose=batch.pose[:1].expand_as(batch.pose))
+    alike = replace(alike, part=batch.part[:1].expand_as(batch.part), shift=torch.zeros(PEOPLE))
+    whole = binding_loss(Told(), alike).joint
+    less = binding_loss(Told(), alike, without=("people",)).joint
+
+    assert whole > float(np.log(PEOPLE)) - 0.2
+    assert less < 0.1
+
+
+def test_tokens_left_out_do_not_count() -> None:
+    batch = replace(perfect(), shift=perfect().shift.flip(0))
+    lost = binding_loss(Told(), batch, without=("tokens",))
+
+    assert lost.token > 1
+    assert lost.total == lost.joint
+
+
+@pytest.mark.parametrize("left_out", get_args(Without))
+def test_every_gradient_stays_finite(left_out: Without) -> None:
+    torch.manual_seed(0)
+    model = Binder(Sizes(width=8, embedding=8))
+    binding_loss(model, small_batch(), without=(left_out,)).total.backward()
+
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
 @either_longer
@@ -165,15 +225,7 @@ def test_diagonals_are_those_of_a_slow_loop() -> None:
 def test_it_can_be_learned() -> None:
     torch.manual_seed(0)
     model = Binder(Sizes(width=8, embedding=8))
-    batch = Batch(
-        imu=torch.randn(3, 2, 60, 15),
-        pose=torch.randn(3, 90, 6, POSE_CHANNELS),
-        part=torch.tensor([[0, 5], [1, 6], [2, 7]]),
-        shift=torch.tensor([0.0, 5.0, 10.0]),
-        length=torch.full((3, 2), 30.0),
-        absent=torch.zeros(3, 2),
-        slack=torch.zeros(3),
-    )
+    batch = small_batch()
     optimizer = torch.optim.Adam(model.parameters(), 5e-3)
     course = []
     for _ in range(6):

@@ -33,6 +33,17 @@ def test_the_mean_is_weighted_and_keeps_the_first_ones_constants(tmp_path: Path)
     assert mean.constants == a.constants
 
 
+def test_what_the_speed_counts_can_be_set(tmp_path: Path) -> None:
+    words = [f"{saved(tmp_path / f'{seed}.safetensors', seed)}=1" for seed in (1, 2)]
+    out = tmp_path / "out.safetensors"
+    assert soup.main([str(out), *words, "--speed", "0.15"]) == 0
+
+    model = checkpoint.load(out)
+
+    product = model.imu.speed.gain[0, 0] * model.pose.speed.gain * model.log_scale.exp()
+    torch.testing.assert_close(product, torch.full((4, 2), 0.15))
+
+
 def test_what_cannot_be_mixed_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = saved(tmp_path / "a.safetensors", 1)
     wide = saved(tmp_path / "b.safetensors", 2, Sizes(width=16, embedding=4))

@@ -53,7 +53,7 @@ class Engine:
         max_lag = round(max_offset_s * TOKEN_HZ)
         self.lags = 2 * max_lag + 1
         self.evidence = Evidence(
-            len(imus), len(PARTS), model.sizes.embedding, max_lag, TOKEN_HZ, device, memories_s
+            len(imus), len(PARTS), model.sizes.token, max_lag, TOKEN_HZ, device, memories_s
         )
         self.keep_tracks, self.block = keep_tracks, block
         self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}

@@ -16,6 +16,10 @@ from types import FrameType
 
 import numpy as np
 import torch
+
+# First imported within a process group, as by the optimizer, its default arguments would keep the group and
+# its threads beyond destroy_process_group; a thread that outlives the interpreter aborts the process.
+import torch.distributed.nn
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import distributed
 from torch.utils.data import DataLoader, Dataset

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mobind_live.models import checkpoint
-from mobind_live.models.features import IMU_CHANNELS, POSE_CHANNELS
+from mobind_live.models.features import IMU_CHANNELS, POINT_CHANNELS, POSE_CHANNELS
 from mobind_live.models.strided import Strided
 from mobind_live.schema import PARTS
 
@@ -41,7 +41,9 @@ MODES = ("pose", "imu", "both")
 
 # The chains of ``features`` repeat joints for context; an action needs each once: (chain, point).
 _JOINTS = [(chain, point) for chain in (2, 3, 4, 5) for point in range(3)] + [(0, 0), (0, 4), (0, 5)]
-POSE_PICK = np.array([c * POSE_CHANNELS + p * 5 + k for c, p in _JOINTS for k in range(5)])
+POSE_PICK = np.array(
+    [c * POSE_CHANNELS + p * POINT_CHANNELS + k for c, p in _JOINTS for k in range(POINT_CHANNELS)]
+)
 
 
 def pose_inputs(features: np.ndarray) -> np.ndarray:

@@ -14,15 +14,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mobind_live.models.features import IMU_CHANNELS, POSE_CHANNELS, POSE_KINDS, STEPS_PER_TOKEN
+from mobind_live.models.features import (
+    IMU_CHANNELS,
+    LENGTH_M,
+    POINT_CHANNELS,
+    POSE_CHANNELS,
+    POSE_KINDS,
+    RATE_UNIT,
+    STEPS_PER_TOKEN,
+    TURNING,
+    VELOCITY,
+)
 
 _WIDTH_STEPS = 3.0  # standard deviation of the Gaussian that smooths velocities: 60 ms
 _HALF = 9  # steps of it to either side
 _GAIN = 0.28  # how much it counts beside the network's unit ball before training
-_LENGTH_M = {"head": 0.30, "chest": 0.50, "pelvis": 0.28, "upper_arm": 0.32, "forearm": 0.26} | {
-    "thigh": 0.43,
-    "shank": 0.42,
-}
+_LENGTH_M = LENGTH_M | {"head": 0.30, "chest": LENGTH_M["trunk"], "pelvis": 0.28}
 # Of each kind of chain, the parts of its two heads, each with the joints of its near and far end, numbered
 # as in the chain.
 _ENDS: tuple[dict[str, tuple[tuple[int, ...], tuple[int, ...]]], ...] = (
@@ -36,7 +43,7 @@ _ENDS: tuple[dict[str, tuple[tuple[int, ...], tuple[int, ...]]], ...] = (
 def of_imu() -> AngularSpeed:
     """The angular speed of IMU channels."""
     reading = torch.zeros(1, 1, 1, IMU_CHANNELS)
-    reading[0, 0, 0, 1] = 3.0
+    reading[0, 0, 0, TURNING] = RATE_UNIT
     return AngularSpeed(reading, (0,))
 
 
@@ -47,9 +54,9 @@ def of_chains() -> AngularSpeed:
         for head, (part, (near, far)) in enumerate(parts.items()):
             for joints, sign in ((near, -1.0), (far, 1.0)):
                 for joint in joints:
-                    share = 3.0 * sign / len(joints) / _LENGTH_M[part]
-                    reading[kind, head, 0, 5 * joint + 2] = share
-                    reading[kind, head, 1, 5 * joint + 3] = share
+                    share = RATE_UNIT * sign / len(joints) / _LENGTH_M[part]
+                    for axis in range(2):
+                        reading[kind, head, axis, POINT_CHANNELS * joint + VELOCITY + axis] = share
     return AngularSpeed(reading, POSE_KINDS)
 
 

@@ -18,8 +18,10 @@ from mobind_live.schema import KEYPOINTS, PARTS
 STEP_HZ = 50.0
 STEPS_PER_TOKEN = 2  # the encoders make one token of so many steps
 _DT = 1.0 / STEP_HZ
+RATE_UNIT = 3.0  # angular rates and velocities are given in so many rad/s and m/s
 
 IMU_CHANNELS = 15
+TURNING = 1  # the channel of |gyro|
 _LAG = 10  # steps (0.2 s) between the two moments whose horizontal vectors are compared
 _STILL_S, _MOVING_S = 0.7, 8.0  # time constants of the gravity correction
 _POSTURE_S = 4.0
@@ -103,17 +105,17 @@ class ImuFeatures:
         bx, by, vx, vy = np.moveaxis(history[:, :-_LAG], -1, 0)
         channels = [
             np.sqrt(np.sum(acc * acc, axis=-1)) - 1,
-            np.sqrt(np.sum(gyro * gyro, axis=-1)) / 3,
+            np.sqrt(np.sum(gyro * gyro, axis=-1)) / RATE_UNIT,
             acc_v - 1,
             np.sqrt(ax * ax + ay * ay),
-            gyro_v / 3,
-            np.sqrt(wx * wx + wy * wy) / 3,
+            gyro_v / RATE_UNIT,
+            np.sqrt(wx * wx + wy * wy) / RATE_UNIT,
             _root(ax * wx + ay * wy) / 2,
             _root(ax * wy - ay * wx) / 2,
             _root(ax * bx + ay * by),
             _root(ax * by - ay * bx),
-            _root(wx * vx + wy * vy) / 3,
-            _root(wx * vy - wy * vx) / 3,
+            _root(wx * vx + wy * vy) / RATE_UNIT,
+            _root(wx * vy - wy * vx) / RATE_UNIT,
             cosine,
             np.log1p(np.sum(gyro * gyro, axis=-1) * 4) / 3,
         ]
@@ -195,7 +197,8 @@ _LINES = np.array(
         [(12, 14), (14, 16), (12, 11)],
     ]
 )
-POSE_CHANNELS = _POINTS.shape[1] * 5 + _LINES.shape[1] * 2 + _KIND.shape[1]
+POINT_CHANNELS, VELOCITY = 5, 2  # of each joint in a chain, and the first of its velocity's
+POSE_CHANNELS = _POINTS.shape[1] * POINT_CHANNELS + _LINES.shape[1] * 2 + _KIND.shape[1]
 
 # Where each part is found in the output of the chains: (chain, head).
 PART_OUTPUT = np.array(
@@ -204,13 +207,20 @@ PART_OUTPUT = np.array(
 assert len(PART_OUTPUT) == len(PARTS)
 
 # Lengths in metres between keypoints of an adult of 1.75 m (Winter 2009, Drillis and Contini's shares).
-_LENGTHS = np.array([0.50, 0.36, 0.43, 0.43, 0.42, 0.42, 0.32, 0.32, 0.26, 0.26])
-_LENGTH_ENDS = np.array(
-    [
-        (_MID_SHOULDER, _MID_HIP), (5, 6), (11, 13), (12, 14), (13, 15),
-        (14, 16), (5, 7), (6, 8), (7, 9), (8, 10),
-    ]
-)  # fmt: skip
+LENGTH_M = {
+    "trunk": 0.50,
+    "shoulders": 0.36,
+    "thigh": 0.43,
+    "shank": 0.42,
+    "upper_arm": 0.32,
+    "forearm": 0.26,
+}
+_MEASURED = {
+    "trunk": [(_MID_SHOULDER, _MID_HIP)], "shoulders": [(5, 6)], "thigh": [(11, 13), (12, 14)],
+    "shank": [(13, 15), (14, 16)], "upper_arm": [(5, 7), (6, 8)], "forearm": [(7, 9), (8, 10)],
+}  # fmt: skip
+_LENGTHS = np.array([LENGTH_M[name] for name, pairs in _MEASURED.items() for _ in pairs])
+_LENGTH_ENDS = np.array([ends for pairs in _MEASURED.values() for ends in pairs])
 _SHORT_M = 0.1
 SEEN = 0.3  # a joint with a lower score counts as missing
 _FORGET_S = 10.0
@@ -280,7 +290,7 @@ def _chain_channels(held: np.ndarray, before: np.ndarray, scale: np.ndarray, sco
     rows, steps = scale.shape
     origin = (held[..., _MID_HIP, :] + held[..., _MID_SHOULDER, :])[..., None, :] / 2
     place = (held - origin) / scale[..., None, None]
-    velocity = (held - before) * (STEP_HZ / 3) / scale[..., None, None]
+    velocity = (held - before) * (STEP_HZ / RATE_UNIT) / scale[..., None, None]
     each = np.concatenate([2 * place, velocity, score[..., None]], axis=-1)
     chains = each[..., _POINTS, :].reshape(rows, steps, len(CHAINS), -1)
     kind = np.broadcast_to(_KIND, (rows, steps, *_KIND.shape))

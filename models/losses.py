@@ -107,9 +107,7 @@ def _fewer(own: Tensor, others: Tensor, batch: Batch, without: tuple[Without, ..
         own = own.masked_fill(~worn[..., None], _IMPOSSIBLE)
         others = others.masked_fill(~worn[:, :, None], _IMPOSSIBLE)
     if "lags" in without:
-        distance = (torch.arange(own.shape[3], device=own.device) - batch.shift[:, None]).abs()
-        far = distance > batch.slack[:, None].clamp(min=1)
-        own = own.masked_fill(far[:, None, None], _IMPOSSIBLE)
+        own = own.masked_fill(~_near(batch, own.shape[3])[:, None, None], _IMPOSSIBLE)
     return own, others
 
 
@@ -158,10 +156,14 @@ def _true_lags(logits: Tensor, batch: Batch) -> Tensor:
     pick = low[:, None, None].expand(-1, part.shape[1], 1)
     finite = part.masked_fill(part == -torch.inf, 0.0)
     exact = (1 - share) * finite.gather(2, pick)[..., 0] + share * finite.gather(2, pick + 1)[..., 0]
-    distance = (torch.arange(lags, device=logits.device)[None] - batch.shift[:, None]).abs()
-    near = distance <= batch.slack[:, None].clamp(min=1)
-    loose = finite.masked_fill(~near[:, None], -torch.inf).logsumexp(2)
+    loose = finite.masked_fill(~_near(batch, lags)[:, None], -torch.inf).logsumexp(2)
     return torch.where(batch.slack[:, None] > 0, loose, exact)
+
+
+def _near(batch: Batch, lags: int) -> Tensor:
+    """Which lags (B, lags) are the true one, as far as the pair's clocks tell."""
+    distance = (torch.arange(lags, device=batch.shift.device)[None] - batch.shift[:, None]).abs()
+    return distance <= batch.slack[:, None].clamp(min=1)
 
 
 def _token(model: Binder, similarity: Tensor, alive: Tensor, batch: Batch) -> Tensor:

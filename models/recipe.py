@@ -84,9 +84,8 @@ class TrainConfig(Recipe):
     real_every: int = 0
     real_windows_s: tuple[tuple[float, float], ...] = ((2.0, 4.0),)
     start_from: Path | None = None
-    without: tuple[
-        Without, ...
-    ] = ()  # candidates or terms that the loss leaves out, to see what each is worth
+    # Candidates or terms that the loss leaves out, to see what each is worth.
+    without: tuple[Without, ...] = ()
     # Where both streams last as long as this, the loss sees tokens less their running mean, as they are used.
     centred_from_s: float | None = None
     blend: float = Field(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("--speed", type=float, metavar="NATS", help="of a product of speeds, log(1 + rad/s)")
     given = parser.parse_args(words)
     try:
+        if given.speed is not None and not 0 <= given.speed < math.inf:
+            raise CheckpointError(f"--speed {given.speed}: say how many nats, 0 or more")
         files, shares = read(given.parts)
         models = [checkpoint.load(file) for file in files]
         for file, model in zip(files, models, strict=True):

@@ -53,6 +53,8 @@ def test_what_cannot_be_mixed_is_one_line(tmp_path: Path, capsys: pytest.Capture
         ([f"{first}=1", f"{wide}=0"], "above 0"),
         ([f"{first}=1", f"{wide}=1"], "width=16"),
         ([f"{first}=1", f"{tmp_path / 'none'}=1"], "none"),
+        ([f"{first}=1", f"{first}=2", "--speed", "-1"], "0 or more"),
+        ([f"{first}=1", f"{first}=2", "--speed", "nan"], "0 or more"),
     ):
         assert soup.main([str(tmp_path / "out.safetensors"), *words]) == 2
         (line,) = capsys.readouterr().err.splitlines()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from mobind_live.binding.timeline import STEP_S
-from mobind_live.models.features import SEEN
+from mobind_live.models.features import RATE_UNIT, SEEN, TURNING, VELOCITY
 from mobind_live.schema import PARTS
 
 BLOCK = 12  # steps (0.24 s)
@@ -52,7 +52,7 @@ def _blocks(values: np.ndarray) -> np.ndarray:
 
 def _resting(imu: np.ndarray) -> np.ndarray:
     """In which blocks (N,) the sensor rests."""
-    shake, turn, there = _blocks(imu[:, 0]), _blocks(3 * imu[:, 1]), _blocks(imu[:, -1])
+    shake, turn, there = _blocks(imu[:, 0]), _blocks(RATE_UNIT * imu[:, TURNING]), _blocks(imu[:, -1])
     quiet = (np.sqrt((turn**2).mean(axis=1)) < _TURN_RAD_S) & (np.abs(shake).mean(axis=1) < _SHAKE_G)
     return quiet & (there.min(axis=1) > 0)
 
@@ -63,6 +63,6 @@ def _moving(joint: np.ndarray) -> np.ndarray:
     first, middle, last = place[:, 0], place[:, BLOCK // 2], place[:, -1]
     way = np.linalg.norm(last - first, axis=1)
     steady = np.linalg.norm(middle - (first + last) / 2, axis=1) < _STEADY * way
-    in_picture = np.linalg.norm(_blocks(3 * joint[:, 2:4]).mean(axis=1), axis=1)
+    in_picture = np.linalg.norm(_blocks(RATE_UNIT * joint[:, VELOCITY : VELOCITY + 2]).mean(axis=1), axis=1)
     speed = np.minimum(way / ((BLOCK - 1) * STEP_S), in_picture)
     return steady & (speed > _SPEED_M_S) & (score.min(axis=1) >= SEEN)

@@ -238,7 +238,8 @@ def test_held_out_motion(tmp_path: Path, small: Path, monkeypatch: pytest.Monkey
         bvh.measure([Correlation()], root, 0, no_tick)[0] for root in (folder, packed)
     )
 
-    assert from_folder["count_sensors"] == bvh.PEOPLE * bvh.WORN
+    assert from_folder["count_sensors"] == from_folder["clear_count_sensors"] == bvh.PEOPLE * bvh.WORN
+    assert from_folder["clear_sync_mae_s"] < from_folder["sync_mae_s"]
     assert set(from_folder) == set(from_packed)
     assert [take.name for take in bvh._held_out(folder)] == ["d_kick_normal_001", "d_walk_old_001"]
 

@@ -12,13 +12,14 @@ from rig import EPOCH_NS, engine_of
 
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.evidence import FAST, SLOW
-from mobind_live.binding.watch import Watch
+from mobind_live.binding.rest import TAKEN_OFF_S
+from mobind_live.binding.watch import Watch, _Idle
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import PARTS, Pose
 
 STRANGER, WEARER = 0, 1  # rows of the evidence
-ARM, LEG = PARTS.index("left_forearm"), PARTS.index("left_shank")
+ARM, OTHER_ARM, LEG = (PARTS.index(name) for name in ("left_forearm", "right_forearm", "left_shank"))
 LAG, OTHER = 30, -20
 
 
@@ -111,3 +112,23 @@ def test_the_last_seconds_must_be_long_enough_and_differ(engine: Engine) -> None
     shows(engine, FAST, WEARER, 2.0, (LEG, LAG, 2.0))
     shows(engine, FAST, STRANGER, 2.0)
     assert Watch(engine).notice() == []
+
+
+@pytest.mark.parametrize(
+    ("refuted", "expected"),
+    [((ARM,), False), ((ARM, OTHER_ARM), True), ((OTHER_ARM, LEG), False)],
+    ids=["one of two arms", "either arm", "one that might be, and one that cannot"],
+)
+def test_a_sensor_is_off_when_all_the_parts_are_refuted_that_it_might_be_on(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, refuted: tuple[int, ...], expected: bool
+) -> None:
+    """Which of two arms a sensor is on may be open, and yet neither moves as it does."""
+    shows(engine, SLOW, STRANGER, 35.0)
+    shows(engine, SLOW, WEARER, 35.0, (ARM, LAG, 1.8), (OTHER_ARM, LAG, 1.8))
+    given = engine.view("cam").posteriors[0]
+    assert given.wearer[WEARER] > 0.9 > given.place.max()
+    seconds = np.zeros(len(PARTS))
+    seconds[list(refuted)] = TAKEN_OFF_S
+    watch = Watch(engine)
+    monkeypatch.setattr(watch, "_gone_on", lambda *_: _Idle(3, LAG, 0, seconds))
+    assert watch._rests(0, "cam") is expected

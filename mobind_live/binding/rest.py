@@ -1,8 +1,10 @@
-"""A sensor that rests while the limb it is believed on moves is not on that limb.
+"""A sensor that hardly turns while the limb that it is believed on turns fast is not on that limb.
 
 Evidence comes from motion: of a sensor that was taken off and lies on a table there is none, and what was
-believed of it would stand for ever. What is compared here is rest with the keypoints' motion, a quarter of a
-second at a time, summed up as in Page's test for a change (CUSUM).
+believed of it would stand for ever; one that was handed to somebody who stands about has little. But a limb
+turns at least as fast as its far end goes about its near one in the picture, over its length, and what is
+worn turns with it. The two are compared a quarter of a second at a time, and summed up as in Page's test for
+a change (CUSUM).
 """
 
 from __future__ import annotations
@@ -10,17 +12,17 @@ from __future__ import annotations
 import numpy as np
 
 from mobind_live.binding.timeline import STEP_S
-from mobind_live.models.features import RATE_UNIT, SEEN, TURNING, VELOCITY
+from mobind_live.models.features import LENGTH_M, RATE_UNIT, SEEN, TURNING
 from mobind_live.schema import PARTS
 
 BLOCK = 12  # steps (0.24 s)
-TAKEN_OFF_S = 2.0  # of rest while the limb moves, beyond twice the time that both move
-_TURN_RAD_S, _SHAKE_G = 0.2, 0.05  # a sensor below both, on average, rests
-_SPEED_M_S = 0.3  # a joint that moves so fast, in the picture and against the trunk, moves
+TAKEN_OFF_S = 2.0  # of rest while the limb turns, beyond twice the time that both do
+_TURN_RAD_S = 1.0  # a limb turns from here on; slower is keypoints' noise, or might be
+_SHARE = 1 / 3  # of the limb's turning: a sensor with less rests
 _STEADY = 0.25  # of its way: so near to the middle of it in the middle of the time. Jumps are not motion
-# The joint at the far end of each part, among those of ``actions.pose_inputs``; the trunk's parts have none.
-_JOINT = {
-    PARTS.index(f"{side}_{part}"): 3 * chain + point
+# The limbs' parts, and of each the joints at its near and far end among those of ``actions.pose_inputs``.
+_LIMBS = {
+    PARTS.index(f"{side}_{part}"): (3 * chain + point, 3 * chain + point + 1)
     for chain, (side, upper, lower) in enumerate(
         (
             ("left", "upper_arm", "forearm"),
@@ -29,19 +31,26 @@ _JOINT = {
             ("right", "thigh", "shank"),
         )
     )
-    for point, part in ((1, upper), (2, lower))
+    for point, part in ((0, upper), (1, lower))
 }
+_PART = np.array(list(_LIMBS))
+_NEAR, _FAR = np.array(list(_LIMBS.values())).T
+_LENGTH_M = np.array([LENGTH_M[PARTS[part].split("_", 1)[1]] for part in _LIMBS])
 
 
-def idle_s(imu: np.ndarray, pose: np.ndarray, part: int) -> float:
-    """Seconds in which ``part`` moves while the sensor rests, less twice those in which both move. ``imu``
-    (T, 15) are the channels of ``ImuFeatures``, ``pose`` (T, 75) those of ``actions.pose_inputs``, of the
-    same steps; what is left over of whole blocks is left out."""
-    if part not in _JOINT:
-        return 0.0
-    moving = _moving(pose.reshape(len(pose), pose.shape[1] // 5, 5)[:, _JOINT[part]])
-    resting = _resting(imu)
-    return BLOCK * STEP_S * float((moving & resting).sum() - 2 * (moving & ~resting).sum())
+def idle_s(imu: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """For each part (11,) the seconds in which it turns while the sensor rests, less twice those in which
+    both turn; 0 for the trunk's, which tell nothing. ``imu`` (T, 15) are the channels of ``ImuFeatures``,
+    ``pose`` (T, 75) those of ``actions.pose_inputs``, of the same steps; what is left over of whole blocks is
+    left out."""
+    limbs = _turning(pose.reshape(len(pose), pose.shape[1] // 5, 5))
+    felt, there = _blocks(RATE_UNIT * imu[:, TURNING]), _blocks(imu[:, -1]).min(axis=1) > 0
+    sensor = np.sqrt((felt**2).mean(axis=1))
+    turns = (limbs > _TURN_RAD_S) & there[:, None]
+    blocks = np.where(sensor[:, None] < _SHARE * limbs, 1, -2) * turns
+    idle = np.zeros(len(PARTS))
+    idle[_PART] = BLOCK * STEP_S * blocks.sum(axis=0)
+    return idle
 
 
 def _blocks(values: np.ndarray) -> np.ndarray:
@@ -50,19 +59,12 @@ def _blocks(values: np.ndarray) -> np.ndarray:
     return values[: count * BLOCK].reshape(count, BLOCK, *values.shape[1:])
 
 
-def _resting(imu: np.ndarray) -> np.ndarray:
-    """In which blocks (N,) the sensor rests."""
-    shake, turn, there = _blocks(imu[:, 0]), _blocks(RATE_UNIT * imu[:, TURNING]), _blocks(imu[:, -1])
-    quiet = (np.sqrt((turn**2).mean(axis=1)) < _TURN_RAD_S) & (np.abs(shake).mean(axis=1) < _SHAKE_G)
-    return quiet & (there.min(axis=1) > 0)
-
-
-def _moving(joint: np.ndarray) -> np.ndarray:
-    """In which blocks (N,) a joint (T, 5: twice its place, a third of its velocity, score) moves steadily."""
-    place, score = _blocks(joint[:, :2] / 2), _blocks(joint[:, 4])
-    first, middle, last = place[:, 0], place[:, BLOCK // 2], place[:, -1]
-    way = np.linalg.norm(last - first, axis=1)
-    steady = np.linalg.norm(middle - (first + last) / 2, axis=1) < _STEADY * way
-    in_picture = np.linalg.norm(_blocks(RATE_UNIT * joint[:, VELOCITY : VELOCITY + 2]).mean(axis=1), axis=1)
-    speed = np.minimum(way / ((BLOCK - 1) * STEP_S), in_picture)
-    return steady & (speed > _SPEED_M_S) & (score.min(axis=1) >= SEEN)
+def _turning(joints: np.ndarray) -> np.ndarray:
+    """How fast at least each limb (N, 8) turns in each block, in rad/s, from joints (T, 15, 5: twice their
+    place, a third of their velocity, score); 0 where it is not seen, or jumps."""
+    line = _blocks(joints[:, _FAR, :2] - joints[:, _NEAR, :2]) / 2
+    first, middle, last = line[:, 0], line[:, BLOCK // 2], line[:, -1]
+    way = np.linalg.norm(last - first, axis=-1)
+    steady = np.linalg.norm(middle - (first + last) / 2, axis=-1) < _STEADY * way
+    score = _blocks(np.minimum(joints[:, _FAR, 4], joints[:, _NEAR, 4])).min(axis=1)
+    return np.where(steady & (score >= SEEN), way / _LENGTH_M / ((BLOCK - 1) * STEP_S), 0.0)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from mobind_live.binding import posterior as binding
 from mobind_live.binding import rest
 from mobind_live.binding.change import contradicted
@@ -13,6 +15,7 @@ from mobind_live.binding.engine import RECENT_MOTION_S, Engine
 from mobind_live.binding.evidence import FAST, SLOW
 from mobind_live.binding.exchange import Doubt
 from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.models.rolling import Rolling
 from mobind_live.schema import PARTS
 
@@ -20,12 +23,13 @@ _BELIEVED_P = 0.5
 
 
 class _Idle(NamedTuple):
-    """How long a sensor has rested while ``part`` of ``track`` moved, up to the step ``end`` of the track."""
+    """For how many ``seconds`` (11,) a sensor has rested while each part of ``track`` turned, ``lag`` tokens
+    before, up to the step ``end`` of the track."""
 
     track: int
-    part: int
+    lag: int
     end: int
-    seconds: float
+    seconds: np.ndarray
 
 
 class _Agreed(NamedTuple):
@@ -129,34 +133,38 @@ class Watch:
         return contradicted(slow, fast, track, lag, engine.calibration.chance * motion_s)
 
     def _rests(self, imu: int, camera: str) -> bool:
-        """Whether the IMU has rested while the part moved that it is believed on."""
+        """Whether the IMU has rested while the limb turned that it is believed on, whichever that is."""
         given = self.engine.view(camera).posteriors[imu]
-        if not given.tracks or given.place.max() < _BELIEVED_P:
+        if given.wearer.max(initial=0.0) < _BELIEVED_P:
             self._idle.pop((imu, camera), None)
             return False
-        person, part, lag = _most_probable(given)
-        idle = self._gone_on(imu, camera, given.tracks[person], part, lag - self.engine.lags // 2)
+        person, _, lag = _most_probable(given)
+        idle = self._gone_on(imu, camera, given.tracks[person], lag - self.engine.lags // 2)
         self._idle[imu, camera] = idle
-        return idle.seconds >= rest.TAKEN_OFF_S
+        refuted = given.place[person, idle.seconds >= rest.TAKEN_OFF_S]
+        return float(refuted.sum()) > binding.OK_P * float(given.wearer[person])
 
-    def _gone_on(self, imu: int, camera: str, track: int, part: int, lag: int) -> _Idle:
-        """The rest of before with what has come since, of whole blocks; from now on, if it is another place
-        or something is missing."""
+    def _gone_on(self, imu: int, camera: str, track: int, lag: int) -> _Idle:
+        """The rest of before with what has come since, of whole blocks; from now on, if it is another track
+        or another time, or something is missing."""
         engine = self.engine
         sensor, person = engine.imus[engine.names[imu]], engine.tracks[camera, track]
         imu_end = (sensor.timeline.next or 0) - lag * Rolling.steps_per_token
         pose_end = person.timeline.next or 0
         end = min(imu_end, pose_end)
-        before = self._idle.get((imu, camera))
-        if before is None or (before.track, before.part) != (track, part):
-            return _Idle(track, part, end, 0.0)
+        before, none = self._idle.get((imu, camera)), _Idle(track, lag, end, np.zeros(len(PARTS)))
+        if before is None or before.track != track or abs(before.lag - lag) > PEAK_TOKENS:
+            return none
         steps = max(0, end - before.end) // rest.BLOCK * rest.BLOCK
         until = before.end + steps
         felt = engine.rolling.recent_imus.last(sensor.slot, imu_end - until, steps)
         seen = engine.rolling.recent_people.last(person.slot, pose_end - until, steps)
         if felt is None or seen is None:
-            return _Idle(track, part, end, 0.0)
-        return _Idle(track, part, until, max(0.0, before.seconds + rest.idle_s(felt, seen, part)))
+            return none
+        seconds = np.maximum(0.0, before.seconds + rest.idle_s(felt, seen))
+        # What has been refuted once stays so, until something else is believed.
+        seconds = np.where(before.seconds < rest.TAKEN_OFF_S, seconds, before.seconds)
+        return _Idle(track, lag, until, seconds)
 
 
 def _most_probable(given: CameraPosterior) -> tuple[int, int, int]:

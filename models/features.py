@@ -71,8 +71,9 @@ class ImuFeatures:
         """One step of the gravity, posture and heading trackers."""
         first = (self.age == 0)[:, None]
         turned, heading = _turned_back(gyro * _DT, self.gravity, self.heading)
-        turned = np.where(first, acc / _norm(acc), turned)
-        heading = np.where(first, _any_perpendicular(turned), heading)
+        if first.any():
+            turned = np.where(first, acc / _norm(acc), turned)
+            heading = np.where(first, _any_perpendicular(turned), heading)
         unrest = np.abs(np.sqrt(np.sum(acc * acc, axis=-1)) - 1) + 0.1 * np.sqrt(np.sum(gyro * gyro, axis=-1))
         gain = _DT / _STILL_S / (1 + (unrest / 0.1) ** 2) + _DT / _MOVING_S
         gain = np.maximum(gain, 1 / (1 + self.age)) * valid

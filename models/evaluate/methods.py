@@ -54,11 +54,17 @@ class Network:
         self.model = checkpoint.load(path)
         self.scale = float(self.model.log_scale.exp().item())
         self.placement = placement.load()
+        self._felt: tuple[np.ndarray, np.ndarray] | None = None  # acc and channels of the last IMU
 
     @torch.inference_mode()
     def imu(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        features = ImuFeatures(1).step(acc_g[None], gyro_rad_s[None], valid[None])
-        return self.model.embed_imu(torch.as_tensor(features))[0].numpy()
+        return self.model.embed_imu(torch.as_tensor(self._channels(acc_g, gyro_rad_s, valid)))[0].numpy()
+
+    def _channels(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """The channels (1, T, 15) of one IMU; of the same IMU again, they are still there."""
+        if self._felt is None or self._felt[0] is not acc_g:
+            self._felt = acc_g, ImuFeatures(1).step(acc_g[None], gyro_rad_s[None], valid[None])
+        return self._felt[1]
 
     @torch.inference_mode()
     def pose(self, keypoints: np.ndarray) -> np.ndarray:
@@ -79,7 +85,7 @@ class Network:
         return self.scale * raised * readout.evidence(imu, pose, low, high)
 
     def parts(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        features = ImuFeatures(1).step(acc_g[None], gyro_rad_s[None], valid[None])
+        features = self._channels(acc_g, gyro_rad_s, valid)
         steps, told = features.shape[1], Placements(1, math.inf)
         for first in range(0, max(1, steps - WINDOW + 1), round(STEP_HZ)):
             window = features[:, first : first + WINDOW]

@@ -159,7 +159,7 @@ def case() -> Case:
 
 def test_right_is_the_true_track_part_and_offset(case: Case) -> None:
     (one,) = Judge(case).judge(moment(5.0, [offset(), binding()]))
-    assert one.all_right
+    assert all(one.right.values())
     assert one.seen
     assert one.offsets[0].error_s == pytest.approx(0.0)
 
@@ -181,7 +181,7 @@ def test_wrong_is_only_what_is_called_ok_and_is_not(
     (one,) = Judge(case).judge(moment(5.0, answers))
     wrong = {"offset": one.offsets[0].wrong, "wearer": one.wearer.wrong, "part": one.part.wrong}
     assert {kind for kind, is_wrong in wrong.items() if is_wrong} == kinds
-    assert not one.all_right or not kinds
+    assert not one.right["all"] or not kinds
 
 
 def test_an_answer_may_name_a_track_that_has_just_gone(case: Case) -> None:
@@ -244,7 +244,8 @@ def test_a_change_is_noticed_when_the_old_answer_stops_and_found_with_the_new_on
     assert tally.found_s == [14.0]
     assert tally.false == {"offset": 0, "wearer": 0, "part": 0}
     got = figures(tally)
-    assert got["right_ok"] == 100.0
+    assert got["right_ok"] == got["right_ok_part"] == got["right_ok_on_chest"] == 100.0
+    assert got["right_ok_on_head"] == 100.0
     assert got["offset_error_ms"] == pytest.approx(10.0)
     assert got["clock_drift_error_ppm"] == pytest.approx(0.0), "the mapping's drift undoes the clock's"
     assert got["scenes_false"] == 0.0
@@ -262,8 +263,19 @@ def test_silence_is_never_and_wins_nothing(case: Case) -> None:
     got = figures(scored(case, {range(1, 81): SILENCE}))
     assert got["first_ok_s"] == math.inf
     assert got["first_ok_within_40_s"] == 0.0
-    assert got["right_ok"] == 0.0
+    assert got["right_ok"] == got["right_ok_offset"] == 0.0
     assert got["answers_ok"] == 0
+
+
+def test_what_is_right_is_counted_for_each_answer_and_each_place(case: Case) -> None:
+    unsure: list[Message] = [offset(0.76), binding(where=AMBIGUOUS)]
+    got = figures(scored(case, {range(1, 36): RIGHT, range(36, 48): unsure, range(48, 81): MOVED}))
+    assert got["right_ok_offset"] == got["right_ok_wearer"] == 100.0
+    assert got["right_ok_part"] == got["right_ok"] == pytest.approx(100 * 25 / 29), (
+        "31 to 39 s and from 61 s on"
+    )
+    assert got["right_ok_on_chest"] == pytest.approx(100 * 5 / 9)
+    assert got["right_ok_on_head"] == 100.0
 
 
 def test_where_nobody_can_tell_silence_is_what_counts(case: Case) -> None:

@@ -42,10 +42,11 @@ class SaidOffset(Said):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """All that was said of one IMU at one moment. ``seen``: its wearer is in some picture. ``likely_wearer``
-    is about the most probable wearer, sure or not."""
+    """All that was said of one IMU at one moment. ``worn``: the part it is on. ``seen``: its wearer is in
+    some picture. ``likely_wearer`` is about the most probable wearer, sure or not."""
 
     imu: str
+    worn: str
     moving: bool
     seen: bool
     offsets: list[SaidOffset]
@@ -55,10 +56,15 @@ class Judged:
     wearer_name: str
 
     @property
-    def all_right(self) -> bool:
-        """An offset (to some camera), the wearer and the part: called ok, right, and none of them wrong."""
-        offset = any(o.ok for o in self.offsets) and not any(o.wrong for o in self.offsets)
-        return offset and self.wearer.ok and self.wearer.right and self.part.ok and self.part.right
+    def right(self) -> dict[str, bool]:
+        """Whether offset (to some camera, and wrong to none), wearer, part, and all three, are called ok and
+        right."""
+        found = {
+            "offset": any(o.ok for o in self.offsets) and not any(o.wrong for o in self.offsets),
+            "wearer": self.wearer.ok and self.wearer.right,
+            "part": self.part.ok and self.part.right,
+        }
+        return found | {"all": all(found.values())}
 
 
 class Judge:
@@ -80,6 +86,7 @@ class Judge:
         return [
             Judged(
                 imu=worn.imu,
+                worn=worn.part,
                 moving=worn.imu in moment.moving,
                 seen=any(worn.person in people.values() for people in truth.tracks.values()),
                 offsets=[self._offset(o, truth, worn.delay_s) for o in offsets if o.stream == worn.imu],

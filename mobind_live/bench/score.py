@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,12 +12,15 @@ import numpy as np
 from mobind_live.bench.judge import Judge, Judged, Said
 from mobind_live.bench.play import Moment
 from mobind_live.bench.scenes import Case
-from mobind_live.schema import Verdict
+from mobind_live.models.placement import KIND_OF as PLACE_OF
+from mobind_live.models.placement import KINDS as PLACES
+from mobind_live.schema import PARTS, Verdict
 
 SETTLED_S = 30.0  # answers later than this count as settled
 NOTICE_S = 20.0  # so long after something changed, a wrong answer counts as not noticed yet, not as false
 _CALM = 3  # seconds without a wrong answer that make a change noticed
 KINDS = ("offset", "wearer", "part")
+EACH = ("all", *KINDS)
 _CANNOT_TELL = (Verdict.AMBIGUOUS, Verdict.NO_MOTION, Verdict.UNBOUND)
 
 
@@ -24,16 +28,19 @@ _CANNOT_TELL = (Verdict.AMBIGUOUS, Verdict.NO_MOTION, Verdict.UNBOUND)
 class Tally:
     """Counts and lists from which figures are made; those of several scenes add up.
 
-    ``first_s``: for each IMU, the seconds of motion until the first right answer of each kind ("all": of all
-    three at once), infinite if there was none. ``noticed_s``, ``found_s``: from a change until no wrong
-    answer was given any more, and until the new one was.
+    ``asked`` and ``right``: the settled seconds in which a sensor on each kind of body part moved, and those
+    of them in which each answer was right. ``first_s``: for each IMU, the seconds of motion until the first
+    right answer of each kind ("all": of all three at once), infinite if there was none. ``noticed_s``,
+    ``found_s``: from a change until no wrong answer was given any more, and until the new one was.
     """
 
     scenes: int = 0
     scenes_false: int = 0
-    first_s: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in ("all", *KINDS)})
-    asked: int = 0
-    right: int = 0
+    first_s: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in EACH})
+    asked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLACES, 0))
+    right: dict[tuple[str, str], int] = field(
+        default_factory=lambda: dict.fromkeys(itertools.product(PLACES, EACH), 0)
+    )
     ok: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     false: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     errors_s: list[float] = field(default_factory=list)
@@ -64,7 +71,7 @@ class _OfImu:
 
     changes_s: list[tuple[float, float]]
     moving_s: int = 0
-    first_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("all", *KINDS), math.inf))
+    first_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(EACH, math.inf))
     drift_error: list[float] = field(default_factory=list)
     wrong_at_s: list[float] = field(default_factory=list)
     right_at_s: list[float] = field(default_factory=list)
@@ -95,17 +102,12 @@ class Scorer:
     def _score(self, t_s: float, one: Judged) -> None:
         imu, tally = self._imus[one.imu], self.tally
         imu.moving_s += one.moving
-        right = {
-            "all": one.all_right,
-            "offset": any(o.ok and o.right for o in one.offsets),
-            "wearer": one.wearer.ok and one.wearer.right,
-            "part": one.part.ok and one.part.right,
-        }
+        right = one.right
         for kind, is_right in right.items():
             if is_right:
                 imu.first_s[kind] = min(imu.first_s[kind], imu.moving_s)
         wrong = one.wearer.wrong or one.part.wrong
-        (imu.wrong_at_s if wrong else imu.right_at_s if one.all_right else []).append(t_s)
+        (imu.wrong_at_s if wrong else imu.right_at_s if right["all"] else []).append(t_s)
         self._silence(one)
         if any(first <= t_s < last + NOTICE_S for first, last in imu.changes_s):
             return
@@ -117,8 +119,10 @@ class Scorer:
         tally.sigmas_s += [o.sigma_s for o in settled]
         imu.drift_error = [abs(o.drift_error_ppm) for o in settled if o.drift_error_ppm is not None]
         if one.moving and one.seen and self.case.tells:
-            tally.asked += 1
-            tally.right += one.all_right
+            place = PLACES[PLACE_OF[PARTS.index(one.worn)]]
+            tally.asked[place] += 1
+            for kind, is_right in right.items():
+                tally.right[place, kind] += is_right
 
     def _silence(self, one: Judged) -> None:
         """Where nobody can tell, whether that was said."""
@@ -177,8 +181,11 @@ def figures(tally: Tally) -> dict[str, float]:
         found |= {"first_ok_s": _at(first, 0.5), "first_ok_p90_s": _at(first, 0.9)}
         found |= {f"first_ok_within_{s}_s": _share(sum(f <= s for f in first), len(first)) for s in (15, 40)}
         found |= {f"first_{kind}_s": _at(t.first_s[kind], 0.5) for kind in KINDS}
-    if t.asked:
-        found["right_ok"] = _share(t.right, t.asked)
+    if asked := sum(t.asked.values()):
+        for kind in EACH:
+            name = "right_ok" if kind == "all" else f"right_ok_{kind}"
+            found[name] = _share(sum(t.right[place, kind] for place in PLACES), asked)
+        found |= {f"right_ok_on_{p}": _share(t.right[p, "all"], n) for p, n in t.asked.items() if n}
     if t.errors_s:
         errors, sigmas = np.abs(t.errors_s), np.array(t.sigmas_s)
         found |= {

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from mobind_live.bench.cost import STAGES
+from mobind_live.bench.score import KINDS, PLACES
 from mobind_live.terminal.style import unframed
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ _RIGHT = (
     ("drift\nerror\nppm", "drift_error_ppm", ".0f"),
     ("clock\nerror\nppm", "clock_drift_error_ppm", ".1f"),
 )
+_WHERE = (
+    *((f"{kind}\n%", f"right_ok_{kind}", ".0f") for kind in KINDS),
+    *((f"{place.replace('_', ' ')}\n%", f"right_ok_on_{place}", ".0f") for place in PLACES),
+)
 _COSTS = (
     ("age\n\ns", "age_p50_s", ".2f"),
     ("age\n95 %\ns", "age_p95_s", ".2f"),
@@ -52,6 +57,7 @@ def answers(results: list[Result], overall: dict[str, float]) -> Group:
     return Group(
         _table("how soon (seconds of motion until the first right ok; medians)", _SOON, rows),
         _table("how right (errors and false ones of the answers called ok)", _RIGHT, rows),
+        _table("what is right ok, and all of it by where the sensor sits", _WHERE, rows[-1:]),
     )
 
 

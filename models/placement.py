@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mobind_live.models import checkpoint
-from mobind_live.models.features import IMU_CHANNELS
+from mobind_live.models.features import IMU_CHANNELS, RATE_UNIT, TURNING
 from mobind_live.models.strided import Strided
 from mobind_live.schema import PARTS
 
@@ -31,7 +31,7 @@ WINDOW = 600  # steps at 50 Hz that are looked at, at most
 LEAST = 150  # fewer say nothing
 MOVING_RAD_S = 0.3  # root mean square of |gyro| below which a window says nothing
 
-_GYRO, _GYRO_SCALE, _VALID = 1, 3.0, IMU_CHANNELS - 1  # the channels of ``ImuFeatures`` that tell motion
+_VALID = IMU_CHANNELS - 1  # the channel of ``ImuFeatures`` that says whether a sample is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class PlacementNet(Strided):
 
 def moving(channels: np.ndarray) -> np.ndarray:
     """Which windows (R,) bool of channels (R, T, 15) move enough to tell anything."""
-    speed = np.asarray(channels[..., _GYRO], np.float32) * _GYRO_SCALE
+    speed = np.asarray(channels[..., TURNING], np.float32) * RATE_UNIT
     there = np.maximum(np.sum(channels[..., _VALID], axis=-1, dtype=np.float32), 1)
     return np.sqrt(np.sum(speed * speed, axis=-1) / there) > MOVING_RAD_S
 

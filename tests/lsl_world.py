@@ -1,16 +1,19 @@
-"""LSL streams for the tests: real outlets of this process, and a sender whose clock is another one."""
+"""LSL streams for the tests: real outlets, and a sender whose clock is another one."""
 
 from __future__ import annotations
 
 import ctypes
 import itertools
+import multiprocessing
 import os
 import re
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -41,7 +44,8 @@ def until(ready: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
 
 
 class Outlet:
-    """An LSL stream of six channels, offered until ``close``."""
+    """An LSL stream of six channels, offered until ``close`` by a process of its own: liblsl now and then
+    crashes whoever takes an outlet back that is listened to."""
 
     def __init__(
         self,
@@ -54,27 +58,55 @@ class Outlet:
         units: Sequence[str] = UNITS,
         format: str = "double64",
     ) -> None:
-        self.pylsl = lsl.library()
-        info = self.pylsl.StreamInfo(name, type, max(1, len(labels)), rate_hz, format, source_id)
-        channels = info.desc().append_child("channels")
-        for label, unit in zip(labels, units, strict=False):
-            channel = channels.append_child("channel")
-            channel.append_child_value("label", label)
-            channel.append_child_value("unit", unit)
-        self._outlet = self.pylsl.StreamOutlet(info)
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, far = spawn.Pipe()
+        made = (name, type, source_id, rate_hz, tuple(labels), tuple(units), format)
+        process = spawn.Process(target=_offer, args=(far, *made), daemon=True)
+        process.start()
+        self._kill = weakref.finalize(self, process.kill)
+        self._pipe.recv()
 
     def push(self, stamps_s: Sequence[float], row: Sequence[float] = ROW) -> None:
         """A sample for each stamp, all with the values of ``row``."""
-        self._outlet.push_chunk(np.tile(row, (len(stamps_s), 1)), list(stamps_s))
+        self._pipe.send((np.tile(row, (len(stamps_s), 1)), list(stamps_s)))
+        self._pipe.recv()
 
     def now_s(self) -> float:
-        return self.pylsl.local_clock()
+        return lsl.library().local_clock()
 
     def listened_to(self) -> bool:
-        return self._outlet.have_consumers()
+        self._pipe.send(None)
+        return self._pipe.recv()
 
     def close(self) -> None:
-        del self._outlet
+        self._kill()
+
+
+def _offer(
+    pipe: Connection,
+    name: str,
+    type: str,
+    source_id: str,
+    rate_hz: float,
+    labels: Sequence[str],
+    units: Sequence[str],
+    format: str,
+) -> None:
+    """Offer a stream, push what comes through ``pipe``, and answer whether anybody listens."""
+    pylsl = lsl.library()
+    info = pylsl.StreamInfo(name, type, max(1, len(labels)), rate_hz, format, source_id)
+    channels = info.desc().append_child("channels")
+    for label, unit in zip(labels, units, strict=False):
+        channel = channels.append_child("channel")
+        channel.append_child_value("label", label)
+        channel.append_child_value("unit", unit)
+    outlet = pylsl.StreamOutlet(info)
+    pipe.send(None)
+    while True:
+        samples = pipe.recv()
+        if samples is not None:
+            outlet.push_chunk(*samples)
+        pipe.send(outlet.have_consumers())
 
 
 @contextmanager

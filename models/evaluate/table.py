@@ -22,7 +22,7 @@ def render(title: str, own: Metrics, peers: dict[str, Metrics]) -> Table:
 
 def figure(metric: str, value: float) -> str:
     """A number as people read it: seconds in milliseconds' places, shares with three decimals."""
-    if metric.startswith("count_"):
+    if "count_" in metric:
         return f"{value:.0f}"
     if metric.endswith("bias_s"):
         return f"{value:+.4f}"

@@ -22,11 +22,12 @@ from mobind_live.models.actions import DAILY, MODES, OTHER, WINDOW, ActionNet, L
 from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
 from mobind_live.models.datasets.acts import Pool
 from mobind_live.models.descent import descend
+from mobind_live.models.features import POINT_CHANNELS, VELOCITY
 from mobind_live.models.recipe import Recipe
 
 _CLIP_STEPS = 288
 _MOST_ACTIVE, _LEAST_ACTIVE = 0.35, 0.03
-_PLACES = (np.arange(len(actions.POSE_PICK)) % 5 < 2).astype(np.float32)
+_PLACES = (np.arange(len(actions.POSE_PICK)) % POINT_CHANNELS < VELOCITY).astype(np.float32)
 RIGHT = 0.9  # of the answers that are given, at least so many are to be right
 # Whatever the folds say: on motion of kinds never trained on, half of what has a probability of 0.6 is wrong.
 _LEAST_P = 0.6

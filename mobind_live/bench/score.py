@@ -182,9 +182,9 @@ def figures(tally: Tally) -> dict[str, float]:
         found |= {f"first_ok_within_{s}_s": _share(sum(f <= s for f in first), len(first)) for s in (15, 40)}
         found |= {f"first_{kind}_s": _at(t.first_s[kind], 0.5) for kind in KINDS}
     if asked := sum(t.asked.values()):
-        for kind in EACH:
-            name = "right_ok" if kind == "all" else f"right_ok_{kind}"
-            found[name] = _share(sum(t.right[place, kind] for place in PLACES), asked)
+        right = {kind: sum(t.right[place, kind] for place in PLACES) for kind in EACH}
+        found["right_ok"] = _share(right["all"], asked)
+        found |= {f"right_ok_{kind}": _share(right[kind], asked) for kind in KINDS}
         found |= {f"right_ok_on_{p}": _share(t.right[p, "all"], n) for p, n in t.asked.items() if n}
     if t.errors_s:
         errors, sigmas = np.abs(t.errors_s), np.array(t.sigmas_s)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from mobind_live.binding.timeline import STEP_S
-from mobind_live.models.features import LENGTH_M, RATE_UNIT, SEEN, TURNING
+from mobind_live.models.features import LENGTH_M, POINT_CHANNELS, RATE_UNIT, SEEN, TURNING
 from mobind_live.schema import PARTS
 
 BLOCK = 12  # steps (0.24 s)
@@ -20,9 +20,9 @@ TAKEN_OFF_S = 2.0  # of rest while the limb turns, beyond twice the time that bo
 _TURN_RAD_S = 1.0  # a limb turns from here on; slower is keypoints' noise, or might be
 _SHARE = 1 / 3  # of the limb's turning: a sensor with less rests
 _STEADY = 0.25  # of its way: so near to the middle of it in the middle of the time. Jumps are not motion
-# The limbs' parts, and of each the joints at its near and far end among those of ``actions.pose_inputs``.
-_LIMBS = {
-    PARTS.index(f"{side}_{part}"): (3 * chain + point, 3 * chain + point + 1)
+# Of each limb its part, its near and far joint among those of ``actions.pose_inputs``, and its length.
+_LIMBS = [
+    (PARTS.index(f"{side}_{part}"), 3 * chain + point, 3 * chain + point + 1, LENGTH_M[part])
     for chain, (side, upper, lower) in enumerate(
         (
             ("left", "upper_arm", "forearm"),
@@ -32,10 +32,8 @@ _LIMBS = {
         )
     )
     for point, part in ((0, upper), (1, lower))
-}
-_PART = np.array(list(_LIMBS))
-_NEAR, _FAR = np.array(list(_LIMBS.values())).T
-_LENGTH_M = np.array([LENGTH_M[PARTS[part].split("_", 1)[1]] for part in _LIMBS])
+]
+_PART, _NEAR, _FAR, _LENGTH_M = (np.array(column) for column in zip(*_LIMBS, strict=True))
 
 
 def idle_s(imu: np.ndarray, pose: np.ndarray) -> np.ndarray:
@@ -43,7 +41,7 @@ def idle_s(imu: np.ndarray, pose: np.ndarray) -> np.ndarray:
     both turn; 0 for the trunk's, which tell nothing. ``imu`` (T, 15) are the channels of ``ImuFeatures``,
     ``pose`` (T, 75) those of ``actions.pose_inputs``, of the same steps; what is left over of whole blocks is
     left out."""
-    limbs = _turning(pose.reshape(len(pose), pose.shape[1] // 5, 5))
+    limbs = _turning(pose.reshape(len(pose), pose.shape[1] // POINT_CHANNELS, POINT_CHANNELS))
     felt, there = _blocks(RATE_UNIT * imu[:, TURNING]), _blocks(imu[:, -1]).min(axis=1) > 0
     sensor = np.sqrt((felt**2).mean(axis=1))
     turns = (limbs > _TURN_RAD_S) & there[:, None]
@@ -66,5 +64,5 @@ def _turning(joints: np.ndarray) -> np.ndarray:
     first, middle, last = line[:, 0], line[:, BLOCK // 2], line[:, -1]
     way = np.linalg.norm(last - first, axis=-1)
     steady = np.linalg.norm(middle - (first + last) / 2, axis=-1) < _STEADY * way
-    score = _blocks(np.minimum(joints[:, _FAR, 4], joints[:, _NEAR, 4])).min(axis=1)
+    score = _blocks(np.minimum(joints[:, _FAR, -1], joints[:, _NEAR, -1])).min(axis=1)
     return np.where(steady & (score >= SEEN), way / _LENGTH_M / ((BLOCK - 1) * STEP_S), 0.0)

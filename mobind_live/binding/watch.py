@@ -152,15 +152,15 @@ class Watch:
         imu_end = (sensor.timeline.next or 0) - lag * Rolling.steps_per_token
         pose_end = person.timeline.next or 0
         end = min(imu_end, pose_end)
-        before, none = self._idle.get((imu, camera)), _Idle(track, lag, end, np.zeros(len(PARTS)))
+        before, anew = self._idle.get((imu, camera)), _Idle(track, lag, end, np.zeros(len(PARTS)))
         if before is None or before.track != track or abs(before.lag - lag) > PEAK_TOKENS:
-            return none
+            return anew
         steps = max(0, end - before.end) // rest.BLOCK * rest.BLOCK
         until = before.end + steps
         felt = engine.rolling.recent_imus.last(sensor.slot, imu_end - until, steps)
         seen = engine.rolling.recent_people.last(person.slot, pose_end - until, steps)
         if felt is None or seen is None:
-            return none
+            return anew
         seconds = np.maximum(0.0, before.seconds + rest.idle_s(felt, seen))
         # What has been refuted once stays so, until something else is believed.
         seconds = np.where(before.seconds < rest.TAKEN_OFF_S, seconds, before.seconds)

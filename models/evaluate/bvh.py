@@ -14,13 +14,13 @@ from mobind_live.models.datasets import bvh, reels, virtual
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import readout
+from mobind_live.models.evaluate.bench5 import MOVING_RAD_S
 from mobind_live.models.evaluate.methods import Method
 from mobind_live.models.features import STEP_HZ
 
 REELS, REEL_S = 24, 40.0
 GROUPS, PEOPLE, WORN = 50, 4, 2
 IMU_S, REACH_S, NEAR_S = 8.0, 2.0, 0.25
-MOVING_RAD_S = 0.5  # as of bench5's excerpts
 TRAINED = Conditions(sticks=0.0)
 # Keypoint and sensor noise as a plain simulation has it, and nothing lost: what is left is the motion's own.
 CLEAR = Conditions(

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from mobind_live.models import checkpoint
-from mobind_live.models.features import IMU_CHANNELS, POINT_CHANNELS, POSE_CHANNELS
+from mobind_live.models.chains import POINT_CHANNELS, POSE_CHANNELS
+from mobind_live.models.features import IMU_CHANNELS
 from mobind_live.models.strided import Strided
 from mobind_live.schema import PARTS
 

@@ -14,17 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mobind_live.models.features import (
-    IMU_CHANNELS,
-    LENGTH_M,
-    POINT_CHANNELS,
-    POSE_CHANNELS,
-    POSE_KINDS,
-    RATE_UNIT,
-    STEPS_PER_TOKEN,
-    TURNING,
-    VELOCITY,
-)
+from mobind_live.models.chains import LENGTH_M, POINT_CHANNELS, POSE_CHANNELS, POSE_KINDS, VELOCITY
+from mobind_live.models.features import IMU_CHANNELS, RATE_UNIT, STEPS_PER_TOKEN, TURNING
 
 _WIDTH_STEPS = 3.0  # standard deviation of the Gaussian that smooths velocities: 60 ms
 _HALF = 9  # steps of it to either side

@@ -20,15 +20,9 @@ from torch.nn import functional
 
 from mobind_live.models import angular_speed
 from mobind_live.models.angular_speed import AngularSpeed
+from mobind_live.models.chains import CHAINS, PART_OUTPUT, POSE_CHANNELS
 from mobind_live.models.constants import Constants
-from mobind_live.models.features import (
-    CHAINS,
-    IMU_CHANNELS,
-    PART_OUTPUT,
-    POSE_CHANNELS,
-    STEP_HZ,
-    STEPS_PER_TOKEN,
-)
+from mobind_live.models.features import IMU_CHANNELS, STEP_HZ, STEPS_PER_TOKEN
 
 TOKEN_HZ = STEP_HZ / STEPS_PER_TOKEN
 KERNEL = 5

@@ -13,7 +13,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.models.chains import (
+    CHAINS,
+    KIND,
+    LENGTH_ENDS,
+    LENGTHS,
+    LINES,
+    MID_HIP,
+    MID_SHOULDER,
+    POINTS,
+)
 
 STEP_HZ = 50.0
 STEPS_PER_TOKEN = 2  # the encoders make one token of so many steps
@@ -158,70 +167,6 @@ def _any_perpendicular(unit: np.ndarray) -> np.ndarray:
     return _cross(unit, axis)
 
 
-# A chain is what a limb's two segments share: three joints of its own and three for context. The first
-# name of a pair is the chain's own side, so that left and right chains read alike.
-_K = {name: index for index, name in enumerate(KEYPOINTS)}
-CHAINS = ("head", "trunk", "left_arm", "right_arm", "left_leg", "right_leg")
-_MID_HIP, _MID_SHOULDER, _MID_EAR = 17, 18, 19
-
-
-def _arm(own: str, other: str) -> list[int]:
-    joints = (f"{own}_shoulder", f"{own}_elbow", f"{own}_wrist", f"{other}_shoulder")
-    return [*(_K[name] for name in joints), _MID_HIP, _K["nose"]]
-
-
-def _leg(own: str, other: str) -> list[int]:
-    joints = (f"{own}_hip", f"{own}_knee", f"{own}_ankle", f"{other}_hip")
-    return [*(_K[name] for name in joints), _MID_SHOULDER, _K[f"{other}_knee"]]
-
-
-_POINTS = np.array(
-    [
-        [_K["nose"], _K["left_ear"], _K["right_ear"], _MID_EAR, _MID_SHOULDER, _MID_HIP],
-        [_K["left_shoulder"], _K["right_shoulder"], _K["left_hip"], _K["right_hip"], _MID_HIP, _K["nose"]],
-        _arm("left", "right"),
-        _arm("right", "left"),
-        _leg("left", "right"),
-        _leg("right", "left"),
-    ]
-)
-POSE_KINDS = (0, 1, 2, 2, 3, 3)
-_KIND = np.eye(4, dtype=np.float32)[list(POSE_KINDS)]
-# Three lines of each chain whose turning is a channel of its own: (chain, line, end).
-_LINES = np.array(
-    [
-        [(_K["nose"], _MID_EAR), (_MID_EAR, _MID_SHOULDER), (_K["left_ear"], _K["right_ear"])],
-        [(5, 6), (11, 12), (_MID_SHOULDER, _MID_HIP)],
-        [(5, 7), (7, 9), (5, 6)],
-        [(6, 8), (8, 10), (6, 5)],
-        [(11, 13), (13, 15), (11, 12)],
-        [(12, 14), (14, 16), (12, 11)],
-    ]
-)
-POINT_CHANNELS, VELOCITY = 5, 2  # of each joint in a chain, and the first of its velocity's
-POSE_CHANNELS = _POINTS.shape[1] * POINT_CHANNELS + _LINES.shape[1] * 2 + _KIND.shape[1]
-
-# Where each part is found in the output of the chains: (chain, head).
-PART_OUTPUT = np.array(
-    [(0, 0), (1, 0), (1, 1), (2, 0), (3, 0), (2, 1), (3, 1), (4, 0), (5, 0), (4, 1), (5, 1)]
-)
-assert len(PART_OUTPUT) == len(PARTS)
-
-# Lengths in metres between keypoints of an adult of 1.75 m (Winter 2009, Drillis and Contini's shares).
-LENGTH_M = {
-    "trunk": 0.50,
-    "shoulders": 0.36,
-    "thigh": 0.43,
-    "shank": 0.42,
-    "upper_arm": 0.32,
-    "forearm": 0.26,
-}
-_MEASURED = {
-    "trunk": [(_MID_SHOULDER, _MID_HIP)], "shoulders": [(5, 6)], "thigh": [(11, 13), (12, 14)],
-    "shank": [(13, 15), (14, 16)], "upper_arm": [(5, 7), (6, 8)], "forearm": [(7, 9), (8, 10)],
-}  # fmt: skip
-_LENGTHS = np.array([LENGTH_M[name] for name, pairs in _MEASURED.items() for _ in pairs])
-_LENGTH_ENDS = np.array([ends for pairs in _MEASURED.values() for ends in pairs])
 _SHORT_M = 0.1
 SEEN = 0.3  # a joint with a lower score counts as missing
 _FORGET_S = 10.0
@@ -281,20 +226,20 @@ def _centre(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def _pixels_per_metre(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """The second largest of the lengths seen, over their lengths in metres: the least foreshortened that
     is not one joint's error. 0 where fewer than two can be seen."""
-    a, b = _LENGTH_ENDS.T
+    a, b = LENGTH_ENDS.T
     gap = points[..., a, :] - points[..., b, :]
-    length = np.sqrt(np.sum(gap * gap, axis=-1)) / _LENGTHS
+    length = np.sqrt(np.sum(gap * gap, axis=-1)) / LENGTHS
     return np.sort(np.where(seen[..., a] & seen[..., b], length, 0.0), axis=-1)[..., -2]
 
 
 def _chain_channels(held: np.ndarray, before: np.ndarray, scale: np.ndarray, score: np.ndarray) -> np.ndarray:
     rows, steps = scale.shape
-    origin = (held[..., _MID_HIP, :] + held[..., _MID_SHOULDER, :])[..., None, :] / 2
+    origin = (held[..., MID_HIP, :] + held[..., MID_SHOULDER, :])[..., None, :] / 2
     place = (held - origin) / scale[..., None, None]
     velocity = (held - before) * (STEP_HZ / RATE_UNIT) / scale[..., None, None]
     each = np.concatenate([2 * place, velocity, score[..., None]], axis=-1)
-    chains = each[..., _POINTS, :].reshape(rows, steps, len(CHAINS), -1)
-    kind = np.broadcast_to(_KIND, (rows, steps, *_KIND.shape))
+    chains = each[..., POINTS, :].reshape(rows, steps, len(CHAINS), -1)
+    kind = np.broadcast_to(KIND, (rows, steps, *KIND.shape))
     turning = _turning(place, velocity).reshape(rows, steps, len(CHAINS), -1)
     return np.clip(np.concatenate([chains, turning, kind], axis=-1), -6, 6).astype(np.float32)
 
@@ -302,7 +247,7 @@ def _chain_channels(held: np.ndarray, before: np.ndarray, scale: np.ndarray, sco
 def _turning(place: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     """How fast each chain's lines move end against end (m/s) and how fast they turn in the picture (rad/s),
     (..., 6, 3, 2), both a third; a line too short to have an angle hardly counts as turning."""
-    a, b = np.moveaxis(_LINES, -1, 0)
+    a, b = np.moveaxis(LINES, -1, 0)
     line, change = place[..., b, :] - place[..., a, :], velocity[..., b, :] - velocity[..., a, :]
     cross = line[..., 0] * change[..., 1] - line[..., 1] * change[..., 0]
     speed = np.sqrt(np.sum(change * change, axis=-1))

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from mobind_live.models.actions import POSE_PICK, pose_inputs
+from mobind_live.models.chains import CHAINS
 from mobind_live.models.encoders import LOOKAHEAD, Binder, Encoder, parts_of
-from mobind_live.models.features import CHAINS, IMU_CHANNELS, STEPS_PER_TOKEN, ImuFeatures, PoseFeatures
+from mobind_live.models.features import IMU_CHANNELS, STEPS_PER_TOKEN, ImuFeatures, PoseFeatures
 
 
 class _Features(Protocol):

@@ -19,10 +19,10 @@ from torch.nn import functional
 
 from mobind_live.models import actions
 from mobind_live.models.actions import DAILY, MODES, OTHER, WINDOW, ActionNet, Logits
+from mobind_live.models.chains import POINT_CHANNELS, VELOCITY
 from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
 from mobind_live.models.datasets.acts import Pool
 from mobind_live.models.descent import descend
-from mobind_live.models.features import POINT_CHANNELS, VELOCITY
 from mobind_live.models.recipe import Recipe
 
 _CLIP_STEPS = 288

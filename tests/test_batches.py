@@ -13,12 +13,13 @@ from numpy.random import default_rng
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import batches
 from mobind_live.models.batches import real_batch, virtual_batch
+from mobind_live.models.chains import POSE_CHANNELS
 from mobind_live.models.datasets import bvh, reels, utd_mhad
 from mobind_live.models.datasets.virtual import Conditions, sensors, windows
 from mobind_live.models.encoders import TOKEN_HZ
 from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.peers.correlation import Correlation
-from mobind_live.models.features import IMU_CHANNELS, POSE_CHANNELS, STEP_HZ
+from mobind_live.models.features import IMU_CHANNELS, STEP_HZ
 from mobind_live.models.losses import Batch
 from mobind_live.schema import PARTS
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from mobind_live.models.angular_speed import AngularSpeed
+from mobind_live.models.chains import CHAINS, POSE_CHANNELS
 from mobind_live.models.encoders import LOOKAHEAD, TOKEN_HZ, Binder, Encoder, Sizes, parts_of
-from mobind_live.models.features import CHAINS, IMU_CHANNELS, POSE_CHANNELS, STEPS_PER_TOKEN
+from mobind_live.models.features import IMU_CHANNELS, STEPS_PER_TOKEN
 from mobind_live.schema import PARTS
 
 SMALL = Sizes(width=16, embedding=8)

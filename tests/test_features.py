@@ -9,7 +9,8 @@ import pytest
 from numpy.random import default_rng
 
 from mobind_live.kinematics.imu import random_rotations
-from mobind_live.models.features import CHAINS, IMU_CHANNELS, POSE_CHANNELS, ImuFeatures, PoseFeatures
+from mobind_live.models.chains import CHAINS, POSE_CHANNELS
+from mobind_live.models.features import IMU_CHANNELS, ImuFeatures, PoseFeatures
 from mobind_live.schema import KEYPOINTS
 
 # What a mirror turns round: the gyro along gravity, along the horizontal acceleration, and the sense in

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mobind_live.models import losses
 from mobind_live.models.centre import Centre
+from mobind_live.models.chains import POSE_CHANNELS
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.models.features import POSE_CHANNELS
 from mobind_live.models.losses import VOTE_STRIDE, Batch, Without, binding_loss
 from mobind_live.schema import PARTS
 

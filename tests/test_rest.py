@@ -6,7 +6,8 @@ import numpy as np
 
 from mobind_live.binding.rest import TAKEN_OFF_S, idle_s
 from mobind_live.binding.timeline import STEP_S
-from mobind_live.models.features import IMU_CHANNELS, LENGTH_M
+from mobind_live.models.chains import LENGTH_M
+from mobind_live.models.features import IMU_CHANNELS
 from mobind_live.schema import PARTS
 
 FOREARM, ELBOW, WRIST = PARTS.index("right_forearm"), 4, 5

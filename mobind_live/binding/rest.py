@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from mobind_live.binding.timeline import STEP_S
-from mobind_live.models.features import LENGTH_M, POINT_CHANNELS, RATE_UNIT, SEEN, TURNING
+from mobind_live.models.chains import LENGTH_M, POINT_CHANNELS
+from mobind_live.models.features import RATE_UNIT, SEEN, TURNING
 from mobind_live.schema import PARTS
 
 BLOCK = 12  # steps (0.24 s)

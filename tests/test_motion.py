@@ -98,7 +98,7 @@ def test_a_wrist_sensor_would_read_plausible_values(name: str) -> None:
         motion = Person(seed, (name,)).uniform(0.0, 200.0, 6000)
         force, rate = virtual_imu(motion.mount_m[:, part], motion.rotation[:, part], 200.0)
         force_g = np.linalg.norm(force, axis=1) / GRAVITY_M_S2
-        assert force_g.mean() == pytest.approx(1.3, abs=0.8)
+        assert 0.9 < force_g.mean() < 2.4  # up to 2.25 in real jumping jacks
         peaks.append((np.percentile(np.linalg.norm(rate, axis=1), 99), force_g.max()))
     rates, forces = np.array(peaks).T
     assert 1.5 < rates.max() < 16.0

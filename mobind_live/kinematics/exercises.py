@@ -20,7 +20,7 @@ def jumping_jacks(c: Cycle) -> Angles:
     u = 0.5 - 0.5 * wave(c.phase)
     u = u + 0.09 * np.sin(2 * TAU * c.phase) * (c.style[0] - 0.5)
     hop = 0.5 - 0.5 * wave(2 * c.phase, 0.05)
-    bend = 0.5 + 0.5 * wave(2 * c.phase, 0.97)
+    landing = (0.5 + 0.5 * wave(2 * c.phase, 0.97)) ** 2 * c.gain(3, 0.1)
     out: Angles = {}
     for side, column in (("left", 0), ("right", 1)):
         top = (130 + 34 * c.style[1]) * c.gain(column, 0.05)
@@ -31,13 +31,14 @@ def jumping_jacks(c: Cycle) -> Angles:
         )
         out[f"{side}_rot"] = 12 - (25 + 30 * c.style[7]) * u
         out[f"{side}_pron"] = 60 * u
-        out[f"{side}_hip_abd"] = 2 + (16 + 9 * c.style[4]) * c.gain(2, 0.06) * u
-        out[f"{side}_hip_flex"] = 6 + 13 * bend * c.gain(3, 0.1)
-        out[f"{side}_knee"] = 9 + 24 * bend * c.gain(3, 0.1)
-    out["pelvis_pitch"] = 3 + 4 * bend
-    out["chest_pitch"] = 3 - 4 * u
+        out[f"{side}_hip_abd"] = 2 + (17 + 9 * c.style[4]) * c.gain(2, 0.06) * u
+        out[f"{side}_hip_flex"] = 6 + 9 * landing
+        out[f"{side}_knee"] = 9 + 26 * landing
+    out["pelvis_pitch"] = 2 + 5 * landing
+    out["chest_pitch"] = 3 + (3 + 8 * c.style[8]) * landing - 4 * u
+    out["chest_yaw"] = 5 * c.gain(5, 0.5) * wave(c.phase, 0.2)
     out["head_pitch"] = -3 + 3 * u
-    out["hop"] = (0.035 + 0.03 * c.style[5]) * c.gain(4, 0.1) * hop * (0.6 + 0.4 * hop)
+    out["hop"] = (0.025 + 0.02 * c.style[5]) * c.gain(4, 0.1) * hop * (0.6 + 0.4 * hop)
     return out
 
 
@@ -45,16 +46,20 @@ def squats(c: Cycle) -> Angles:
     u = pulse(c.fraction, 0.38, 0.08 + 0.12 * c.style[0], 0.36) * (1 + 0.07 * np.clip(c.held(0), -2, 2))
     depth = 0.75 + 0.3 * c.style[1]
     lean = 24 + 16 * c.style[2]
+    way = pulse(c.fraction, 0.2, 0.02, 0.22, start=0.5 * c.style[5])  # what arms do on the way
     out: Angles = {"pelvis_pitch": lean * depth * u, "chest_pitch": 4 + 7 * u, "head_pitch": -18 * u}
-    out |= {"hip_flex": 4 + depth * (76 + lean) * u, "knee": 6 + depth * 99 * u}
+    out |= {"hip_flex": 4 + depth * (76 + lean) * u, "knee": 6 + depth * 108 * u}
     out |= {"hip_abd": 6 + 9 * u, "hip_rot": -8 - 4 * u}
     arms = int(c.style[3] * 3)
     if arms == 0:  # stretched forward for balance
-        out |= {"flex": 6 + 78 * u, "abd": 5.0, "elbow": 12 + 6 * u, "cross": 4 * u}
+        out |= {"flex": 6 + 78 * u, "abd": 5.0, "elbow": 12 + 30 * way, "cross": 4 * u}
+        out |= {"rot": 8 + 14 * way, "pron": 20 + 24 * u}
     elif arms == 1:  # folded before the chest
-        out |= {"flex": 48 + 14 * u, "abd": 8.0, "elbow": 112 - 8 * u, "rot": 52.0, "cross": 6.0}
+        out |= {"flex": 48 + 14 * u, "abd": 8.0, "elbow": 112 - 8 * u, "rot": 52 + 9 * way, "cross": 6.0}
+        out |= {"pron": 20 + 12 * way}
     else:  # hanging, swinging a little
-        out |= {"flex": 4 + (26 + 20 * c.style[4]) * u, "abd": 9 + 4 * u, "elbow": 16 + 26 * u, "rot": 10.0}
+        out |= {"flex": 4 + (26 + 20 * c.style[4]) * u, "abd": 9 + 4 * u, "elbow": 16 + 26 * u + 24 * way}
+        out |= {"rot": 10 + 12 * way, "pron": 20 + 20 * u}
     out["chest_roll"] = 2.5 * c.held(1) * pulse(c.fraction, 0.3, 0.2, 0.3)
     return out
 
@@ -75,20 +80,24 @@ def lunges(c: Cycle) -> Angles:
         out[f"{side}_knee"] = 6 + depth * u * np.where(front, 76, 82) + np.where(front, 42 * lift, 0)
         out[f"{side}_hip_abd"] = 3 + 3 * u
         out[f"grip_{side}"] = 0.5 + 0.5 * hold * np.where(front, -1, 1)
-    out["pelvis_yaw"] = 6 * u * np.where(left, -1, 1)
-    out["chest_yaw"] = -5 * u * np.where(left, -1, 1)
-    out["pelvis_pitch"] = 3 + (4 + 8 * c.style[2]) * u
-    out["chest_pitch"] = 2 + 4 * u
-    out["chest_roll"] = 3 * c.held(2) * u
+    out["pelvis_yaw"] = 9 * u * np.where(left, -1, 1)
+    out["pelvis_roll"] = 5 * lift * np.where(left, -1, 1)
+    out["chest_yaw"] = -(8 + 8 * c.style[7]) * u * np.where(left, -1, 1)
+    out["pelvis_pitch"] = 3 + (6 + 12 * c.style[2]) * u
+    out["chest_pitch"] = 2 + 5 * u + (6 + 6 * c.style[6]) * lift
+    out["chest_roll"] = (4 + 3 * c.held(2)) * u * np.where(left, -1, 1)
     if c.style[3] < 0.45:  # hands on the hips
-        out |= {"flex": -14.0, "abd": 42 + 3 * u, "elbow": 98 - 6 * u, "rot": 62.0}
+        out |= {"flex": -14.0, "abd": 42 + 3 * u, "elbow": 98 - 6 * u, "rot": 62 + 6 * lift}
     elif c.style[3] < 0.8:  # arms swing against the legs
         for side, front in (("left", left), ("right", ~left)):
             out[f"{side}_flex"] = 4 + u * np.where(front, -18, 42)
-            out[f"{side}_elbow"] = 18 + u * np.where(front, 15, 50)
+            out[f"{side}_elbow"] = 18 + u * np.where(front, 15, 50) + 22 * lift
             out[f"{side}_abd"] = 8 + 6 * u
+            out[f"{side}_rot"] = 10 + 14 * lift
+            out[f"{side}_pron"] = 20 + 25 * u
     else:  # hanging down
-        out |= {"flex": 5 + 8 * u, "abd": 8 + 9 * u, "elbow": 14 + 10 * u, "rot": 8.0}
+        out |= {"flex": 5 + 12 * u, "abd": 8 + 12 * u, "elbow": 14 + 10 * u + 20 * lift, "rot": 8 + 14 * lift}
+        out |= {"pron": 20 + 18 * u}
     return out
 
 
@@ -102,8 +111,8 @@ def waving(c: Cycle) -> Angles:
         out[f"{side}_abd"] = (62 + 45 * c.style[2]) * up + 0.35 * swing * wave(c.phase, shift)
         out[f"{side}_flex"] = 12 + 15 * c.style[3]
         out[f"{side}_rot"] = -68 + swing * wave(c.phase, shift + 0.05)
-        out[f"{side}_elbow"] = 72 + 20 * c.style[4] + 0.8 * swing * wave(c.phase, shift + 0.12)
-        out[f"{side}_pron"] = 10 + 0.7 * swing * wave(c.phase, shift + 0.2)
+        out[f"{side}_elbow"] = 72 + 20 * c.style[4] + 0.8 * swing * wave(c.phase, shift + 0.18)
+        out[f"{side}_pron"] = 10 + 0.7 * swing * wave(c.phase, shift + 0.3)
     out["chest_roll"] = 3 * wave(c.phase / 2)
     out["head_yaw"] = 8 * c.gain(2, 1.0)
     return out
@@ -128,7 +137,7 @@ def punching(c: Cycle) -> Angles:
         out[f"{side}_pron"] = -20 + 85 * k
     twist = np.where(left, -1.0, 1.0) * reach
     out["chest_yaw"] = -10 + (16 + 12 * c.style[0]) * twist
-    out["pelvis_yaw"] = 14 + 10 * twist
+    out["pelvis_yaw"] = 14 + 16 * twist
     out["head_yaw"] = -4 - 22 * twist
     out |= {"hip_flex": 20 + 3 * bob, "knee": 26 + 6 * bob, "hip_abd": 9.0}
     out["left_hip_flex"], out["right_hip_flex"] = 28 + 3 * bob, 8 + 3 * bob
@@ -143,14 +152,15 @@ def reaching(c: Cycle) -> Angles:
     left = c.held(6) > 0.6 * (c.style[0] - 0.5)
     sign = np.where(left, 1.0, -1.0)
     high = 82 + 32 * n[0]
+    lift = pulse(f, 0.2, 0.0, 0.2)
     out = dict(standing(c))
     for side, own in (("left", left), ("right", ~left)):
         k = u * own
         out[f"{side}_flex"] = 6 + k * high
         out[f"{side}_abd"] = 7 + k * (12 + 10 * n[1])
         out[f"{side}_cross"] = k * (2 + 16 * n[2])
-        out[f"{side}_elbow"] = 14 + 40 * pulse(f, 0.2, 0.0, 0.2) * own + k * (6 + 8 * np.abs(n[3]))
-        out[f"{side}_rot"] = 10 + k * 12 * n[4]
+        out[f"{side}_elbow"] = 14 + 55 * lift * own + k * (6 + 8 * np.abs(n[3]))
+        out[f"{side}_rot"] = 10 + k * 25 * n[4] - 25 * lift * own
         out[f"{side}_pron"] = 20 + k * 30 * n[5]
     low = np.clip((70 - high) / 60, 0, 1)
     out["chest_yaw"] = -sign * u * (12 + 8 * n[2])
@@ -172,8 +182,8 @@ def clapping(c: Cycle) -> Angles:
         out[f"{side}_flex"] = lift + 3 * close
         out[f"{side}_abd"] = 12 + 0.35 * swing * (1 - close)
         out[f"{side}_rot"] = 44 - swing * (1 - close)
-        out[f"{side}_elbow"] = 88 - 0.35 * lift - 6 * close
-        out[f"{side}_pron"] = -35 + 10 * close
+        out[f"{side}_elbow"] = 88 - 0.35 * lift + 8 * wave(c.phase, 0.2 + 0.15 * c.style[3])
+        out[f"{side}_pron"] = -35 + 11 * wave(c.phase, 0.25 + 0.15 * c.style[4])
     out["chest_pitch"] = 3 + 1.5 * close
     out["chest_roll"] = 2 * wave(c.phase / 2)
     return out
@@ -211,8 +221,8 @@ EXERCISES: dict[str, Exercise] = {
     "walking": Exercise(walking, (0.98, 1.22), 0.02, 1.8, ground=0.67),
     "jogging": Exercise(jogging, (0.7, 0.82), 0.02, 1.2, ground=0.69),
     "jumping_jacks": Exercise(jumping_jacks, (1.05, 1.45), 0.035, 1.3),
-    "squats": Exercise(squats, (2.0, 3.2), 0.08, 1.3),
-    "lunges": Exercise(lunges, (2.2, 3.2), 0.08, 1.2),
+    "squats": Exercise(squats, (1.8, 3.0), 0.08, 1.3),
+    "lunges": Exercise(lunges, (1.8, 2.8), 0.08, 1.2),
     "waving": Exercise(waving, (0.5, 0.85), 0.06, 0.8),
     "punching": Exercise(punching, (0.7, 1.15), 0.12, 1.2),
     "reaching": Exercise(reaching, (1.7, 2.6), 0.12, 1.2),

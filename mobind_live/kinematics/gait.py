@@ -40,10 +40,11 @@ def walking(c: Cycle) -> Angles:
         phase = c.phase - shift - 0.02
         own = swing * (0.7 + 0.6 * skew)
         out[f"{side}_flex"] = own * (0.15 + wave(phase))
-        out[f"{side}_elbow"] = 14 + 14 * c.style[3] + 0.45 * own * (1 + wave(phase, 0.06))
+        bend = 0.5 * own * (1 + wave(phase, 0.12)) + (3 + 5 * c.style[9]) * wave(2 * phase, 0.3)
+        out[f"{side}_elbow"] = 20 + 12 * c.style[3] + bend
         out[f"{side}_abd"] = 6 + 3 * wave(2 * c.phase, 0.2)
-        out[f"{side}_rot"] = 12 + 6 * wave(phase, 0.1)
-        out[f"{side}_pron"] = 20 + 8 * wave(phase, 0.15)
+        out[f"{side}_rot"] = 12 + (8 + 8 * c.style[10]) * wave(phase, 0.2)
+        out[f"{side}_pron"] = 20 + (6 + 8 * c.style[11]) * wave(phase, 0.3)
     yaw = (3 + 4 * c.style[4]) * c.gain(3, 0.1)
     out["pelvis_yaw"] = -yaw * wave(c.phase, 0.02)
     out["chest_yaw"] = 2.1 * yaw * wave(c.phase, 0.05)
@@ -62,9 +63,11 @@ def jogging(c: Cycle) -> Angles:
     for side, shift in (("left", 0.5), ("right", 0.0)):
         phase = c.phase - shift - 0.03
         out[f"{side}_flex"] = swing * (wave(phase) - 0.25)
-        out[f"{side}_elbow"] = 75 + 25 * c.style[3] + 0.5 * swing * wave(phase, 0.05)
+        bend = 0.9 * swing * wave(phase, 0.14) + (3 + 5 * c.style[9]) * wave(2 * phase, 0.3)
+        out[f"{side}_elbow"] = 75 + 25 * c.style[3] + bend
         out[f"{side}_abd"] = 10 + 8 * c.style[4]
-        out[f"{side}_rot"] = 22 + 14 * wave(phase, 0.05)
+        out[f"{side}_rot"] = 22 + 15 * wave(phase, 0.1)
+        out[f"{side}_pron"] = 10 + (8 + 10 * c.style[11]) * wave(phase, 0.25)
     yaw = (5 + 4 * c.style[5]) * c.gain(3, 0.1)
     out["pelvis_yaw"] = -0.7 * yaw * wave(c.phase, 0.02)
     out["chest_yaw"] = 2.4 * yaw * wave(c.phase, 0.04)

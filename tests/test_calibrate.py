@@ -191,7 +191,7 @@ def serially(work: Callable[..., Any], given: list[tuple[Any, ...]], *rest: obje
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "drawn", small)
+    monkeypatch.setattr(run.scenes, "drawn", small)
     monkeypatch.setattr(run, "in_parallel", serially)
 
 

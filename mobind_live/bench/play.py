@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from mobind_live.bench import captured
 from mobind_live.bench.scenes import Case
 from mobind_live.binding.actions import Actions
 from mobind_live.binding.answers import Answers
@@ -55,7 +56,8 @@ class Player:
             StreamSpec(name=i.name, kind="imu", nominal_hz=i.rate_hz, clock=clock) for i in case.config.imus
         )
         self._lanes = {spec.name: Lane(spec) for spec in specs}
-        self._scene = Scene(case.config, EPOCH_NS)
+        people = captured.people(case.motion, case.config, case.seconds) if case.motion else None
+        self._scene = Scene(case.config, EPOCH_NS, people)
         self.engine = Engine(specs, model, max_offset_s, device, placement.load())
         self._watch = Watch(self.engine)
         self.answers = Answers(self.engine, Actions(self.engine, actions.load()))

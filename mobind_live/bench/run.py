@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from mobind_live.bench import cost, scenes, score, table
+from mobind_live.bench import captured, cost, scenes, score, table
 from mobind_live.bench.errors import BenchError
 from mobind_live.bench.play import Player
 from mobind_live.bench.pool import in_parallel
@@ -35,6 +35,7 @@ class Request:
     weights: Path | None
     jobs: int
     device: str = "cpu"
+    motion: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,10 @@ def run(request: Request, console: Console) -> None:
     seconds = scenes.QUICK_S if request.quick else scenes.FULL_S
     repeats = 1 if request.quick else _FULL_REPEATS
     cases = scenes.cases(request.seed, seconds, repeats, request.only)
-    checkpoint.load(request.weights)  # an error now is better than one in each process
+    if request.motion is not None:
+        captured.takes(request.motion)  # an error now is better than one in each process
+        cases = scenes.captured(cases, request.motion)
+    checkpoint.load(request.weights)
     given = [(case, request.weights, request.device) for case in cases]
     results = in_parallel(played, given, request.jobs, "scenes", console)
     console.print(table.answers(results, score.figures(overall(results))), table.costs(results))

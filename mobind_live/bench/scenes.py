@@ -7,8 +7,9 @@ far from those of the tests, and those of calibration (``drawn``) far from both.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -31,7 +32,7 @@ _BENCH_SEED, _DRAWN_SEED = 1_000_000, 2_000_000
 class Case:
     """One scene. ``tells``: it shows who wears what. ``stamped``: the devices' stamps are taken for the
     host's, so that their drift is left to the engine. ``unseen`` (person numbers) are in the room, but in no
-    picture."""
+    picture. ``motion``: the file that its people are taken from, who otherwise are simulated."""
 
     factor: str
     value: str
@@ -40,6 +41,7 @@ class Case:
     tells: bool = True
     stamped: bool = False
     unseen: tuple[int, ...] = ()
+    motion: Path | None = None
 
     @property
     def name(self) -> str:
@@ -179,6 +181,12 @@ def cases(seed: int, seconds: float, repeats: int, only: str | None = None) -> l
         if only in (None, level.factor) and (seconds >= FULL_S or not level.least_s)
         for number in range(repeats)
     ]
+
+
+def captured(given: Iterable[Case], motion: Path) -> list[Case]:
+    """The cases with people taken from ``motion``, where they do what they like; who stands still or is in
+    step with all others stays simulated."""
+    return [replace(case, motion=motion) if len(case.config.script) > 1 else case for case in given]
 
 
 def _crc(level: _Level) -> int:

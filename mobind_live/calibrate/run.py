@@ -11,9 +11,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mobind_live.bench import captured, scenes
 from mobind_live.bench.errors import BenchError
 from mobind_live.bench.pool import in_parallel
-from mobind_live.bench.scenes import drawn
+from mobind_live.bench.scenes import Case
 from mobind_live.binding import engine
 from mobind_live.calibrate import fit, presence, reliability
 from mobind_live.calibrate.outcomes import Outcomes, outcomes
@@ -41,6 +42,7 @@ class Request:
     write: bool
     plot: Path | None
     json_path: Path | None
+    motion: Path | None = None
 
 
 def run(request: Request, console: Console) -> None:
@@ -50,12 +52,13 @@ def run(request: Request, console: Console) -> None:
     if request.plot is not None and request.plot.suffix.lower() != ".png":
         raise BenchError(f"--plot {request.plot}: a name that ends in .png")
     must_be_writable(request.plot, request.json_path, file if request.write else None)
+    if request.motion is not None:
+        captured.takes(request.motion)  # an error now is better than one in each process
     before = model.constants
     constants, report = (_fitted(request, model, console)) if request.fit else (before, {})
     checks = max(1, request.scenes // 2)
     given = [
-        (case, request.weights, constants)
-        for case in drawn(_CHECK_SEED + request.seed, checks, request.seconds)
+        (case, request.weights, constants) for case in _cases(request, _CHECK_SEED + request.seed, checks)
     ]
     found = reliability.merged(
         in_parallel(reliability.pairs, given, request.jobs, "scenes to check on", console)
@@ -67,14 +70,15 @@ def run(request: Request, console: Console) -> None:
     if request.json_path is not None:
         _write_json(request.json_path, constants, report, curves)
     if request.write:
-        note = f"{request.scenes} simulated scenes, seed {request.seed}"
+        shown = "half of them with captured motion, " if request.motion else ""
+        note = f"{request.scenes} scenes, {shown}seed {request.seed}"
         checkpoint.write_constants(file, constants, note)
         console.print(f"{file}: {fit.text(constants)}", highlight=False)
 
 
 def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constants, dict[str, float]]:
     """The fitted constants, and what they and the old ones make of the evidence."""
-    cases = list(drawn(request.seed, request.scenes, request.seconds))
+    cases = _cases(request, request.seed, request.scenes)
     given = [(case, request.weights) for case in cases]
     gotten = in_parallel(gathered, given, request.jobs, "scenes to fit on", console)
     snapshots = [
@@ -117,6 +121,14 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
             highlight=False,
         )
     return after, report
+
+
+def _cases(request: Request, seed: int, count: int) -> list[Case]:
+    """``count`` scenes; with captured motion, every second one shows it."""
+    cases = list(scenes.drawn(seed, count, request.seconds))
+    if request.motion is not None:
+        cases[::2] = scenes.captured(cases[::2], request.motion)
+    return cases
 
 
 def thinned(snapshots: list[Snapshot]) -> list[Snapshot]:

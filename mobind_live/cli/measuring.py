@@ -16,6 +16,10 @@ Checkpoint = Annotated[
     Path | None, typer.Option("--checkpoint", metavar="F", help="Weights; without it those that ship.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Draws the scenes; the same seed, the same numbers.")]
+Motion = Annotated[
+    Path | None,
+    typer.Option(metavar="F", help="Motion capture (.npz of `pack`): what training left out of it is shown."),
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Scenes played side by side, one core each.")]
 
 
@@ -51,12 +55,13 @@ def bench(
     checkpoint: Checkpoint = None,
     jobs: Jobs = 2,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the network computes.")] = "cpu",
+    motion: Motion = None,
 ) -> None:
     """Measure the answers on simulated scenes whose truth is known: how soon, how right, at what cost."""
     from mobind_live.bench.run import Request, run
     from mobind_live.terminal.screen import screen
 
-    run(Request(quick, seed, json_path, only, checkpoint, jobs, device), screen())
+    run(Request(quick, seed, json_path, only, checkpoint, jobs, device, motion), screen())
 
 
 @verbs.command()
@@ -73,9 +78,11 @@ def calibrate(
     seconds: Annotated[float, typer.Option(min=8, help="Length of each scene.")] = 45.0,
     seed: Seed = 0,
     jobs: Jobs = 1,
+    motion: Motion = None,
 ) -> None:
     """Fit the constants that turn evidence into probability, and show how often answers are right."""
     from mobind_live.calibrate.run import Request, run
     from mobind_live.terminal.screen import screen
 
-    run(Request(checkpoint, seed, scenes, seconds, jobs, fit, write, plot, json_path), screen())
+    request = Request(checkpoint, seed, scenes, seconds, jobs, fit, write, plot, json_path, motion)
+    run(request, screen())

@@ -105,6 +105,10 @@ class Person:
         self._starts: list[float] = []
         self._tempos: OrderedDict[int, Tempo] = OrderedDict()
 
+    @property
+    def height_m(self) -> float:
+        return self.skeleton.height_m
+
     def at(self, t_s: np.ndarray) -> BodyMotion:
         """The body at times ``t_s`` (T,), in any order, none before FIRST_S. The rate in it is 0."""
         dofs = np.zeros((len(t_s), len(DOFS)))

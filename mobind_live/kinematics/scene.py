@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mobind_live.kinematics.devices import S_TO_NS, CameraSpec, Due, ImuPacket, ImuSpec
 from mobind_live.kinematics.motion import Person
+from mobind_live.kinematics.mover import Mover
 from mobind_live.kinematics.viewing import ViewingCamera
 from mobind_live.kinematics.visits import Swap, Visits
 from mobind_live.kinematics.worn import WornImu
@@ -48,14 +50,35 @@ def person_name(number: int) -> str:
     return f"person_{number + 1}"
 
 
+def home_m(config: SceneConfig, number: int) -> tuple[float, float]:
+    """The middle (x, y) of a person's place in the room."""
+    rows = 1 if config.people <= 3 else 2
+    columns = -(-config.people // rows)
+    row, column = divmod(number, columns)
+    deep, wide = (row - (rows - 1) / 2) * _SPACING_M[0], (column - (columns - 1) / 2) * _SPACING_M[1]
+    cosine, sine = float(np.cos(np.radians(_ROW_DEG))), float(np.sin(np.radians(_ROW_DEG)))
+    return cosine * deep - sine * wide, sine * deep + cosine * wide
+
+
+def _person(config: SceneConfig, number: int) -> Person:
+    turn = 0 if config.in_step or not config.script else number % len(config.script)
+    return Person(
+        config.seed * 1000 + number,
+        config.script[turn:] + config.script[:turn],
+        home_m=home_m(config, number),
+        step_seed=config.seed * 1000 if config.in_step else None,
+    )
+
+
 class Scene:
     """Everything the devices of a scene deliver, for any stretch of media time, in any order of asking."""
 
-    def __init__(self, config: SceneConfig, epoch_ns: int = 0) -> None:
+    def __init__(self, config: SceneConfig, epoch_ns: int = 0, people: Sequence[Mover] | None = None) -> None:
+        """``people`` are in the room instead of those that the configuration makes up."""
         self.config = config
         self._epoch_ns = epoch_ns
         seed = config.seed
-        self.people = [self._person(number) for number in range(config.people)]
+        self.people = people or [_person(config, number) for number in range(config.people)]
         visits = Visits(seed, config.people, config.absence_every_s, config.swaps)
         self._imus = [
             WornImu((seed, 5, i), spec, self.people, epoch_ns) for i, spec in enumerate(config.imus)
@@ -96,21 +119,6 @@ class Scene:
             },
             delays_s={spec.name: spec.delay_s for spec in self.config.cameras},
             actions={person_name(number): person.action(t_s) for number, person in enumerate(self.people)},
-        )
-
-    def _person(self, number: int) -> Person:
-        config = self.config
-        turn = 0 if config.in_step or not config.script else number % len(config.script)
-        rows = 1 if config.people <= 3 else 2
-        columns = -(-config.people // rows)
-        row, column = divmod(number, columns)
-        deep, wide = (row - (rows - 1) / 2) * _SPACING_M[0], (column - (columns - 1) / 2) * _SPACING_M[1]
-        cosine, sine = float(np.cos(np.radians(_ROW_DEG))), float(np.sin(np.radians(_ROW_DEG)))
-        return Person(
-            config.seed * 1000 + number,
-            config.script[turn:] + config.script[:turn],
-            home_m=(cosine * deep - sine * wide, sine * deep + cosine * wide),
-            step_seed=config.seed * 1000 if config.in_step else None,
         )
 
     def _block(self, device: WornImu | ViewingCamera, number: int) -> list[Due]:

@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.cycle import smooth
 from mobind_live.kinematics.imu import random_rotations
-from mobind_live.kinematics.motion import RAMP_S, Person, ramp
+from mobind_live.kinematics.motion import RAMP_S, ramp
+from mobind_live.kinematics.mover import Mover
 from mobind_live.schema import PARTS
 
 
@@ -45,7 +46,7 @@ class Seat:
     def __init__(
         self,
         seed: Sequence[int],
-        people: list[Person],
+        people: Sequence[Mover],
         first: tuple[int, str],
         mount: np.ndarray,
         shift_m: np.ndarray,

@@ -12,7 +12,7 @@ import numpy as np
 
 from mobind_live.kinematics.camera import Camera, KeypointNoise, project, yolo_noise
 from mobind_live.kinematics.devices import S_TO_NS, CameraSpec, Due
-from mobind_live.kinematics.motion import Person
+from mobind_live.kinematics.mover import Mover
 from mobind_live.kinematics.sight import visible
 from mobind_live.kinematics.visits import Visits
 from mobind_live.schema import Pose
@@ -28,7 +28,7 @@ class ViewingCamera:
         self,
         seed: Sequence[int],
         spec: CameraSpec,
-        people: list[Person],
+        people: Sequence[Mover],
         visits: Visits,
         epoch_ns: int,
         *,
@@ -71,7 +71,7 @@ class ViewingCamera:
             [self._visits.present(p, seen) & ~self._visits.hidden(p, seen) for p in range(len(points))]
         )  # (P, F)
         clear = visible(self._camera, points, pixels, depth, present, occlusion=self._occlusion)
-        heights = np.array([person.skeleton.height_m for person in self._people])
+        heights = np.array([person.height_m for person in self._people])
         height_px = self._camera.focal_px * heights[:, None] / np.maximum(depth.mean(axis=-1), 0.5)
         keypoints = yolo_noise(rng, pixels, height_px, fps, KeypointNoise(), clear)
         found = present & (clear.mean(axis=-1) > 0.35) & (rng.random(present.shape) > 0.004)

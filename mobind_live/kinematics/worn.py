@@ -12,7 +12,7 @@ import numpy as np
 
 from mobind_live.kinematics.devices import S_TO_NS, Due, ImuPacket, ImuSpec
 from mobind_live.kinematics.imu import GRAVITY_M_S2, ImuNoise, random_rotations, virtual_imu
-from mobind_live.kinematics.motion import Person
+from mobind_live.kinematics.mover import Mover
 from mobind_live.kinematics.seat import Seat
 
 
@@ -26,7 +26,7 @@ class WornImu:
     _RINGING_S = 0.25
     _LATENCY_S = 0.002
 
-    def __init__(self, seed: Sequence[int], spec: ImuSpec, people: list[Person], epoch_ns: int) -> None:
+    def __init__(self, seed: Sequence[int], spec: ImuSpec, people: Sequence[Mover], epoch_ns: int) -> None:
         self.spec = spec
         self._seed = list(seed)
         self._epoch_ns = epoch_ns

@@ -7,6 +7,7 @@ run with these ones' constants. What each means is said in ``mobind_live.binding
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -26,6 +27,7 @@ class Constants:
     trunk: float = 0.15
     body: float = 0.4
     person: float = 0.2
+    part_bias: tuple[float, ...] = (0.0,) * 7  # of ``placement.KINDS``
     sigma: float = 1.0
 
     def text(self) -> str:
@@ -36,7 +38,13 @@ class Constants:
     def of(cls, text: str) -> Self:
         """From the header. Raises KeyError, ValueError or TypeError if that says something else."""
         given = json.loads(text)
-        weights = tuple(float(weight) for weight in given.pop("presence"))
-        if len(weights) != len(cls().presence):
-            raise ValueError(f"presence: {len(weights)} weights, not {len(cls().presence)}")
-        return cls(presence=weights, **{name: float(value) for name, value in given.items()})
+        presence = _numbers("presence", given.pop("presence"), cls().presence)
+        part_bias = _numbers("part_bias", given.pop("part_bias", cls().part_bias), cls().part_bias)
+        single = {name: float(value) for name, value in given.items()}
+        return cls(presence=presence, part_bias=part_bias, **single)
+
+
+def _numbers(name: str, given: Sequence[float], usual: tuple[float, ...]) -> tuple[float, ...]:
+    if len(given) != len(usual):
+        raise ValueError(f"{name}: {len(given)} numbers, not {len(usual)}")
+    return tuple(float(number) for number in given)

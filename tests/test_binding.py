@@ -69,6 +69,19 @@ def test_a_posterior_sums_to_one(seed: int, people: int, level: float, height: f
     np.testing.assert_allclose(found.lags.sum(axis=2), 1)
 
 
+def test_what_agrees_too_well_with_everything_is_put_right_within_a_person() -> None:
+    """A part whose evidence is too high for each second of motion loses to another; who it is, and when,
+    stays as it is."""
+    evidence = with_peak(with_peak(noise(0), 1, 5, -30, 25.0), 1, 6, -30, 26.0)
+    bias = tuple(0.3 if part == 6 else 0.0 for part in range(P))
+    seconds, tracks = np.full(2, 20.0), (1, 2)
+    before = posterior(evidence, FLAT, tracks, seconds, CALIBRATION)
+    after = posterior(evidence, FLAT, tracks, seconds, replace(CALIBRATION, part_bias=bias))
+    assert (before.part.argmax(), after.part.argmax()) == (6, 5)
+    np.testing.assert_allclose(after.wearer, before.wearer, atol=1e-6)
+    np.testing.assert_allclose(after.lag, before.lag, atol=0.02)
+
+
 def test_a_peak_names_its_place_and_time() -> None:
     found = judged(with_peak(noise(0), 1, 5, -30))
     assert found.p_none < 0.05

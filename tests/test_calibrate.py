@@ -18,12 +18,13 @@ from mobind_live.bench.errors import BenchError
 from mobind_live.bench.scenes import Case, Plan
 from mobind_live.binding.engine import TOKEN_S
 from mobind_live.binding.posterior import Calibration
-from mobind_live.calibrate import fit, reliability, run
+from mobind_live.calibrate import fit, parts, reliability, run
 from mobind_live.calibrate.outcomes import KINDS, Outcomes, outcomes
 from mobind_live.calibrate.snapshots import Snapshot, View, gathered
 from mobind_live.files.csv_table import FileError
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
+from mobind_live.models.placement import KIND_OF
 from mobind_live.schema import PARTS
 
 LAGS = 101
@@ -158,6 +159,34 @@ def test_a_curve_counts_each_answer_once_and_says_how_often_it_is_right() -> Non
     assert reliability.curve([]).gap == 0.0
 
 
+def test_a_part_that_agrees_too_well_is_found_out() -> None:
+    """Forearms agree with everything: the regression takes away just that, whatever it is worth."""
+    rng = np.random.default_rng(4)
+    too_much = np.array([-0.2, 0.1, 0.0, -0.3, 0.6, -0.1, -0.1])
+    given = []
+    for _ in range(600):
+        part = int(rng.integers(len(PARTS)))
+        evidence = 2.0 + too_much[KIND_OF] + 0.15 * rng.standard_normal(len(PARTS))
+        evidence[part] += 0.5
+        given.append((evidence, part))
+    bias = np.array(parts.fitted(given))
+    np.testing.assert_allclose(bias, too_much, atol=0.12)
+    wrong, right = (
+        np.mean([(evidence - taken).argmax() == part for evidence, part in given])
+        for taken in (np.zeros(len(PARTS)), bias[KIND_OF])
+    )
+    assert wrong < 0.6
+    assert right > 0.9
+
+
+def test_the_parts_are_read_at_the_wearer_and_the_true_lag() -> None:
+    ((evidence, part),) = parts.samples(snapshot(true_lag=60.0))
+    assert part == evidence.argmax() == 5
+    assert evidence[5] == pytest.approx(1.0, abs=0.1), "20 in 20 seconds"
+    ((far, _),) = parts.samples(snapshot(true_lag=20.0))
+    assert far.max() < 0.1
+
+
 def test_the_diagram_is_a_picture(tmp_path: Path) -> None:
     curves = {kind: reliability.curve([(0.95, True), (0.2, False)]) for kind in ("offset", "wearer", "part")}
     curves["action"] = reliability.curve([])
@@ -231,6 +260,7 @@ def test_what_the_search_finds_is_checked_shown_and_written(
     (start,) = asked
     assert start.temper == 0.01
     assert start.presence != Constants().presence, "these are fitted first"
+    assert start.part_bias != Constants().part_bias
     assert checkpoint.load(weights).constants == Constants(temper=0.3)
     document = json.loads((tmp_path / "calibration.json").read_text())
     assert document["constants/temper"] == 0.3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mobind_live.binding.posterior import Calibration
 from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.losses import VOTE_STRIDE
+from mobind_live.models.placement import KIND_OF
 
 
 def calibration(model: Binder) -> Calibration:
@@ -20,5 +21,6 @@ def calibration(model: Binder) -> Calibration:
         trunk=fitted.trunk,
         body=fitted.body,
         person=fitted.person,
+        part_bias=tuple(fitted.part_bias[kind] for kind in KIND_OF),
         sigma=fitted.sigma,
     )

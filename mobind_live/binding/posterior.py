@@ -37,6 +37,10 @@ class Calibration:
     and pelvis, ``body`` those between limbs and trunk, ``person`` those between people: what tells them apart
     is how keypoints are drawn, and how well each is seen, as much as how they move.
 
+    ``part_bias`` (11,) is by how much the evidence of each part is too high for each second of motion: what
+    shows much, as a forearm does, agrees better with any sensor than what shows little. It is taken away
+    before anything is shrunk, among the parts of each person.
+
     ``sigma`` is what the width of a peak is multiplied by to be the standard deviation of the offset's error.
 
     The values that count are fitted by ``mobind-live calibrate`` and come with the weights.
@@ -50,6 +54,7 @@ class Calibration:
     trunk: float = 0.25
     body: float = 1.0
     person: float = 0.6
+    part_bias: tuple[float, ...] = (0.0,) * len(PARTS)
     sigma: float = 1.0
 
 
@@ -123,6 +128,8 @@ def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibrat
     lags = np.exp(logits - rows[:, :, None])
     if not lags.size:
         return Likelihood(rows, lags, 0.0, -np.inf)
+    seconds = calibration.scale * counted * motion_s
+    rows = rows + among_parts(rows, -seconds[:, None] * np.array(calibration.part_bias))
     somebody = float(log_sum((rows + np.log(lags.sum(axis=2))).ravel(), 0))
     odds = presence.log_odds(presence.statistics(evidence, motion_s), calibration.presence)
     return Likelihood(rows, lags, somebody - odds, odds)
@@ -159,6 +166,13 @@ def settled(
     total = float(log_sum(np.append(log_place, nobody), 0))
     lags = weights / np.maximum(sums, TINY)[:, :, None]
     return CameraPosterior(tracks, log_place - total, nobody - total, lags, prior=prior)
+
+
+def among_parts(log_place: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """What to add to log-probabilities (P, 11) for ``said``, to be broadcast to them, to count between the
+    parts of a person, and not between people: each keeps their total."""
+    before, after = (log_sum(logs, 1)[:, None] for logs in (log_place, log_place + said))
+    return said + before - after
 
 
 def tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:

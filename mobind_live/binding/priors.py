@@ -9,7 +9,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mobind_live.binding.posterior import TINY, CameraPosterior, Likelihood, log_sum, over_flat
+from mobind_live.binding.posterior import (
+    TINY,
+    CameraPosterior,
+    Likelihood,
+    among_parts,
+    log_sum,
+    over_flat,
+)
 
 # Views of one motion, and sensors of one body, err together: what others say counts for this share of it.
 SHARE = 0.5
@@ -70,9 +77,7 @@ def of_placement(given: CameraPosterior, likelier: np.ndarray) -> np.ndarray:
     """The log-prior over places (P, 11) from how much likelier each part (11,) makes the sensor's own motion,
     in nats. Everybody has all parts, so that it speaks for parts of a person and not for a person: each keeps
     the total that they have in ``given``."""
-    said = PLACEMENT * likelier
-    before, after = (log_sum(logs, 1)[:, None] for logs in (given.log_place, given.log_place + said))
-    return said + before - after
+    return among_parts(given.log_place, PLACEMENT * likelier)
 
 
 def of_body(others: Iterable[CameraPosterior], people: int) -> np.ndarray:

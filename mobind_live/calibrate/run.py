@@ -16,7 +16,7 @@ from mobind_live.bench.errors import BenchError
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import Case
 from mobind_live.binding import engine
-from mobind_live.calibrate import fit, presence, reliability
+from mobind_live.calibrate import fit, parts, presence, reliability
 from mobind_live.calibrate.outcomes import Outcomes, outcomes
 from mobind_live.calibrate.reliability import Curve
 from mobind_live.calibrate.snapshots import Snapshot, gathered
@@ -103,7 +103,8 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
     ]
     if not told or not any(evaluate(before).nats.values()):
         raise BenchError("no sensor moved for long enough: give more --seconds or --scenes")
-    fresh = replace(before, presence=presence.fitted(told))
+    at_truth = [sample for scene in gotten for snapshot in scene for sample in parts.samples(snapshot)]
+    fresh = replace(before, presence=presence.fitted(told), part_bias=parts.fitted(at_truth))
     start = min((before, fresh), key=lambda constants: fit.loss(evaluate(constants)))
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

@@ -12,7 +12,6 @@ from mocap import quiet, write_takes
 
 from mobind_live.bench import captured, run, scenes
 from mobind_live.bench.captured import Captured, kept_near
-from mobind_live.bench.errors import BenchError
 from mobind_live.bench.play import Player
 from mobind_live.bench.scenes import Case, Plan
 from mobind_live.calibrate import run as calibration
@@ -48,7 +47,7 @@ def test_only_what_training_left_out_is_shown(packed: Path) -> None:
 def test_a_file_without_any_is_refused_by_name(tmp_path: Path) -> None:
     seen = write_takes(tmp_path / "bvh", ["dataset_walk_normal_001"])
     path = pack.pack(seen, tmp_path / "seen.npz", 1, quiet()).path
-    with pytest.raises(BenchError, match=r"seen\.npz: no takes"):
+    with pytest.raises(DatasetError, match=r"seen\.npz: no takes"):
         captured.takes(path)
 
 
@@ -100,7 +99,7 @@ def test_who_stays_is_not_turned() -> None:
 
 
 def test_people_who_do_what_they_are_told_stay_simulated(packed: Path) -> None:
-    cases = {case.name: case for case in scenes.captured(scenes.cases(0, 60.0, 1), packed)}
+    cases = {case.name: case for case in scenes.with_motion(scenes.cases(0, 60.0, 1), packed)}
     assert cases["base"].motion == packed
     assert cases["still=all"].motion is None
     assert cases["in step=squats"].motion is None

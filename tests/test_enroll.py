@@ -59,7 +59,7 @@ def seen_in(net: ActionNet, made: Take) -> np.ndarray:
 def takes() -> dict[str, Take]:
     """Each exercise by one person, and jumping jacks by another."""
     made = {name: take(PARTS, SECONDS, seed=11, script=script) for name, script in SCRIPTS.items()}
-    return {**made, "others_jacks": take(PARTS, SECONDS, seed=12, script=SCRIPTS["jacks"])}
+    return {**made, "others_jacks": take(PARTS, SECONDS, seed=13, script=SCRIPTS["jacks"])}
 
 
 @pytest.fixture(scope="module")
@@ -94,19 +94,19 @@ def share(known: Known, windows: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(
-    ("modalities", "least", "strange"),
+    ("modalities", "strange"),
     [
-        (MODALITIES, 0.8, 0.2),
-        (("left_forearm", "right_shank"), 0.8, 0.2),
-        (("left_forearm",), 0.7, 0.6),  # arms alone: punches at the pace of the jacks look like them
+        (MODALITIES, 0.2),
+        (("left_forearm", "right_shank"), 0.2),
+        (("left_forearm",), 0.6),  # arms alone: punches at the pace of the jacks look like them
     ],
     ids=["both", "imus", "imu"],
 )
 def test_an_example_is_known_again_in_another_person_and_nothing_else_is(
-    seen: dict[str, np.ndarray], modalities: tuple[str, ...], least: float, strange: float
+    seen: dict[str, np.ndarray], modalities: tuple[str, ...], strange: float
 ) -> None:
     known = Known([example("jack", seen["jacks"], seen["walk"])])
-    assert share(known, only(seen["others_jacks"], *modalities)) > least
+    assert share(known, only(seen["others_jacks"], *modalities)) > 0.8
     assert share(known, only(seen["walk"], *modalities)) < 0.05, "a counter-example"
     assert share(known, only(seen["punch"], *modalities)) < strange, "never seen before"
 
@@ -259,7 +259,7 @@ def test_it_is_said_live(net: ActionNet, takes: dict[str, Take], seen: dict[str,
             engine.take(_imu("left_forearm", part), 0)
             engine.advance()
             said += answers.messages([_alone("left_forearm")], [], 0)
-        assert (sum(one.label == "jack" for one in said[8:]) > 8) is expected
+        assert (sum(one.label == "jack" for one in said[8:]) > 10) is expected
         for one in said:
             assert sum(one.probabilities) <= 1 + 1e-6
 

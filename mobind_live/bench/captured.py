@@ -13,27 +13,25 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from mobind_live.bench.errors import BenchError
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.kinematics.scene import SceneConfig, home_m
+from mobind_live.kinematics.skeleton import about_z
 from mobind_live.models.datasets import bvh, reels
 from mobind_live.models.datasets.bvh import Take
 from mobind_live.models.datasets.reels import REEL_HZ
-from mobind_live.schema import PARTS
+from mobind_live.schema import KEYPOINTS, PARTS
 
 _SPARE_S = 16.0  # a reel begins so long before a scene and ends so long after it: hidden delays look there
 _AS_PERFORMED = replace(reels.PLAIN, height=(0.9, 1.1))
 _TURN_M = 1.2  # who goes away from their place comes back in a curve no tighter than this
 _NOSE = 0.93  # of a person's height
+_COLUMNS = [3 * len(KEYPOINTS), 3 * (len(KEYPOINTS) + len(PARTS))]  # where sensor places and rotations begin
 
 
 @lru_cache(maxsize=1)
 def takes(path: Path) -> list[Take]:
-    """The takes of a packed file that training left out. Raises BenchError and DatasetError."""
-    found = [take for take in bvh.load(path) if reels.held_out(take.name)]
-    if not found:
-        raise BenchError(f"{path}: no takes of the contents and styles that training leaves out")
-    return found
+    """The takes of a packed file that training left out. Raises DatasetError."""
+    return reels.left_out(bvh.load(path), path)
 
 
 def people(path: Path, config: SceneConfig, seconds: float) -> list[Captured]:
@@ -69,10 +67,10 @@ class Captured:
 
     def at(self, t_s: np.ndarray) -> BodyMotion:
         """The body at times ``t_s`` (T,), in any order. The rate in it is 0."""
-        points, mounts, turned = np.split(self._curves(np.clip(t_s, *self._ends_s)), [17 * 3, 28 * 3], axis=1)
+        points, mounts, turned = np.split(self._curves(np.clip(t_s, *self._ends_s)), _COLUMNS, axis=1)
         return BodyMotion(
             rate_hz=0.0,
-            keypoints_m=points.reshape(-1, 17, 3),
+            keypoints_m=points.reshape(-1, len(KEYPOINTS), 3),
             rotation=bvh.orthonormal(turned.reshape(-1, len(PARTS), 3, 3)),
             mount_m=mounts.reshape(-1, len(PARTS), 3),
         )
@@ -85,8 +83,8 @@ class Captured:
 def kept_near(motion: BodyMotion, home: tuple[float, float]) -> BodyMotion:
     """The same motion, led back to ``home`` in wide curves: the faster somebody goes, the faster they are
     turned towards it, and who stays is not turned at all."""
-    hips = motion.keypoints_m[:, 11:13, :2].mean(axis=1).astype(float)
-    way = np.gradient(hips, axis=0) @ np.array([1, 1j])
+    hips = motion.keypoints_m[:, 11:13, :2].mean(axis=1).astype(float) @ np.array([1, 1j])
+    way = np.gradient(hips)
     turn, place = np.zeros(len(way)), np.zeros(len(way), complex)
     place[0] = complex(*home)
     for n in range(len(way) - 1):
@@ -95,16 +93,15 @@ def kept_near(motion: BodyMotion, home: tuple[float, float]) -> BodyMotion:
         back = place[0] - place[n + 1]
         astray = np.clip(np.angle(back * np.conj(step)), -1, 1) * min(1.0, abs(back))
         turn[n + 1] = turn[n] + astray * abs(step) / _TURN_M
-    about_z = np.zeros((len(way), 3, 3))
-    about_z[:, 0, 0] = about_z[:, 1, 1] = np.cos(turn)
-    about_z[:, 1, 0], about_z[:, 0, 1] = np.sin(turn), -np.sin(turn)
-    about_z[:, 2, 2] = 1.0
-    old = np.column_stack([hips, np.zeros(len(way))])[:, None]
-    new = np.column_stack([np.real(place), np.imag(place), np.zeros(len(way))])[:, None]
-    there = np.swapaxes(about_z, -1, -2)
+    turned, old, new = about_z(turn), _on_ground(hips), _on_ground(place)
     return BodyMotion(
         rate_hz=motion.rate_hz,
-        keypoints_m=(motion.keypoints_m - old) @ there + new,
-        rotation=about_z[:, None] @ motion.rotation,
-        mount_m=(motion.mount_m - old) @ there + new,
+        keypoints_m=(motion.keypoints_m - old) @ np.swapaxes(turned, -1, -2) + new,
+        rotation=turned[:, None] @ motion.rotation,
+        mount_m=(motion.mount_m - old) @ np.swapaxes(turned, -1, -2) + new,
     )
+
+
+def _on_ground(place: np.ndarray) -> np.ndarray:
+    """Points (T, 1, 3) at x + iy (T,)."""
+    return np.stack([np.real(place), np.imag(place), np.zeros(len(place))], axis=-1)[:, None]

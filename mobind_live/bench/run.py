@@ -61,10 +61,10 @@ def run(request: Request, console: Console) -> None:
     seconds = scenes.QUICK_S if request.quick else scenes.FULL_S
     repeats = 1 if request.quick else _FULL_REPEATS
     cases = scenes.cases(request.seed, seconds, repeats, request.only)
+    checkpoint.load(request.weights)  # an error now is better than one in each process
     if request.motion is not None:
-        captured.takes(request.motion)  # an error now is better than one in each process
-        cases = scenes.captured(cases, request.motion)
-    checkpoint.load(request.weights)
+        captured.takes(request.motion)
+        cases = scenes.with_motion(cases, request.motion)
     given = [(case, request.weights, request.device) for case in cases]
     results = in_parallel(played, given, request.jobs, "scenes", console)
     console.print(table.answers(results, score.figures(overall(results))), table.costs(results))

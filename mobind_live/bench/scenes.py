@@ -183,7 +183,7 @@ def cases(seed: int, seconds: float, repeats: int, only: str | None = None) -> l
     ]
 
 
-def captured(given: Iterable[Case], motion: Path) -> list[Case]:
+def with_motion(given: Iterable[Case], motion: Path) -> list[Case]:
     """The cases with people taken from ``motion``, where they do what they like; who stands still or is in
     step with all others stays simulated."""
     return [replace(case, motion=motion) if len(case.config.script) > 1 else case for case in given]

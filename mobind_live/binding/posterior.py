@@ -122,14 +122,13 @@ class Likelihood:
 
 def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibration) -> Likelihood:
     """The likelihood from evidence sums (P, 11, L), L not 0, and the seconds of motion (P,) behind them."""
-    counted = worth(motion_s, calibration.worth_s)
-    logits = (calibration.scale * counted)[:, None, None] * evidence
+    counted = calibration.scale * worth(motion_s, calibration.worth_s)
+    logits = counted[:, None, None] * evidence
     rows = logits.max(axis=2)
     lags = np.exp(logits - rows[:, :, None])
     if not lags.size:
         return Likelihood(rows, lags, 0.0, -np.inf)
-    seconds = calibration.scale * counted * motion_s
-    rows = rows + among_parts(rows, -seconds[:, None] * np.array(calibration.part_bias))
+    rows = rows + among_parts(rows, -(counted * motion_s)[:, None] * np.array(calibration.part_bias))
     somebody = float(log_sum((rows + np.log(lags.sum(axis=2))).ravel(), 0))
     odds = presence.log_odds(presence.statistics(evidence, motion_s), calibration.presence)
     return Likelihood(rows, lags, somebody - odds, odds)

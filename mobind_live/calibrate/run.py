@@ -128,7 +128,7 @@ def _cases(request: Request, seed: int, count: int) -> list[Case]:
     """``count`` scenes; with captured motion, every second one shows it."""
     cases = list(scenes.drawn(seed, count, request.seconds))
     if request.motion is not None:
-        cases[::2] = scenes.captured(cases[::2], request.motion)
+        cases[::2] = scenes.with_motion(cases[::2], request.motion)
     return cases
 
 

@@ -141,10 +141,11 @@ def _local_rotations(dofs: np.ndarray, heading: np.ndarray) -> np.ndarray:
         rows.append((zero, sign * a["hip_abd"], -a["hip_flex"], -sign * a["hip_rot"]))
         rows.append((zero, zero, a["knee"], zero))
     z1, x, y, z2 = (np.stack(column, axis=1) for column in zip(*rows, strict=True))  # (T, 11) each
-    return _about_z(z1) @ _about_x_y(x, y) @ _about_z(z2)
+    return about_z(z1) @ _about_x_y(x, y) @ about_z(z2)
 
 
-def _about_z(angle: np.ndarray) -> np.ndarray:
+def about_z(angle: np.ndarray) -> np.ndarray:
+    """Rotations (..., 3, 3) by ``angle`` (...) rad about the vertical."""
     c, s = np.cos(angle), np.sin(angle)
     matrix = np.zeros((*angle.shape, 3, 3))
     matrix[..., 0, 0] = matrix[..., 1, 1] = c

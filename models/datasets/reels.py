@@ -8,6 +8,7 @@ at 60 Hz, and windows are cut from them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -23,6 +24,7 @@ from mobind_live.models.datasets.bvh import (
     style_of,
 )
 from mobind_live.models.datasets.drills import drill
+from mobind_live.models.errors import DatasetError
 
 REEL_HZ = 60.0
 _FADE = 24  # frames of cross-fade between takes (0.4 s)
@@ -36,6 +38,15 @@ HELD_OUT_STYLES = frozenset({"old", "musical", "elderly", "chimpira"})
 def held_out(name: str) -> bool:
     """True if the take's content or style is kept for evaluation."""
     return content_of(name) in HELD_OUT_CONTENTS or style_of(name) in HELD_OUT_STYLES
+
+
+def left_out(takes: list[Take], source: Path) -> list[Take]:
+    """Those of ``takes``, which came from ``source``, that are kept for evaluation. Raises DatasetError if
+    there are none."""
+    kept = [take for take in takes if held_out(take.name)]
+    if not kept:
+        raise DatasetError(f"{source}: no takes of the contents and styles that training leaves out")
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import numpy as np
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models.datasets import bvh, reels, virtual
 from mobind_live.models.datasets.virtual import Conditions
-from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.bench5 import MOVING_RAD_S
 from mobind_live.models.evaluate.methods import Method
@@ -69,12 +68,9 @@ def _groups(motion: list[BodyMotion], conditions: Conditions, seed: int, tick: T
 
 def _held_out(root: Path) -> list[bvh.Take]:
     if root.suffix == ".npz":
-        takes = [take for take in bvh.load(root) if reels.held_out(take.name)]
-    else:
-        takes = [bvh.parse(name, text) for name, text in bvh.texts(root) if reels.held_out(name)]
-    if not takes:
-        raise DatasetError(f"{root}: no takes of the contents and styles that training leaves out")
-    return takes
+        return reels.left_out(bvh.load(root), root)
+    named = ((name, text) for name, text in bvh.texts(root) if reels.held_out(name))
+    return reels.left_out([bvh.parse(name, text) for name, text in named], root)
 
 
 def draw(rng: np.random.Generator, motion: list[BodyMotion], conditions: Conditions) -> Group:

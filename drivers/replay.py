@@ -46,7 +46,7 @@ class Config(DriverConfig):
 
     ``rate`` 2 plays twice as fast; ``loop`` starts over, with stamps that go on. ``wears`` says where a
     sensor is expected, ``imus`` which ones to play (all), ``skip`` which to leave out;
-    ``clock_group`` names the clock that all of them share, if they do.
+    ``clock_group`` names the clock that all of them share, if they do, ``subject`` who wears them all.
     """
 
     folder: RigFolder
@@ -55,6 +55,7 @@ class Config(DriverConfig):
     loop: bool = False
     wears: dict[str, Part] = Field(default_factory=dict)
     clock_group: str | None = None
+    subject: str | None = None
     imus: tuple[str, ...] | None = None
     skip: tuple[str, ...] = ()
     image_size: tuple[int, int] | None = None
@@ -71,6 +72,7 @@ class Config(DriverConfig):
                 nominal_hz=rate,
                 wears=self.wears.get(imu),
                 clock_group=self.clock_group,
+                subject=self.subject,
             )
             specs.append(spec)
         return tuple(specs)

@@ -79,6 +79,7 @@ class ImuSection(BaseModel):
     part: Part = Field(description="where it really sits")
     wears: Part | None = Field(default=None, description="where the user says it sits")
     clock_group: str | None = Field(default=None, description="IMUs that share a clock, and so an offset")
+    subject: str | None = Field(default=None, description="the name of who wears it, as the user says")
     rate_hz: float = Field(default=100.0, ge=20.0, le=400.0)
     delay_s: float | None = Field(default=None, ge=-30.0, le=30.0, description="hidden; default: within 5 s")
     clock_offset_s: float | None = Field(default=None, description="default: up to a day")
@@ -156,6 +157,7 @@ class Config(DriverConfig):
                 clock="device",
                 wears=s.wears,
                 clock_group=s.clock_group,
+                subject=s.subject,
             )
             for i, s in self.imus.items()
         )

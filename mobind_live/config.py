@@ -199,8 +199,10 @@ def _driver_of(
 
 
 def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> None:
-    """Refuses devices that cannot say what they serve, and streams without a name of their own."""
+    """Refuses devices that cannot say what they serve, and streams and subjects without a name of their
+    own."""
     owners: dict[str, str] = {}
+    subjects: dict[str, str] = {}
     for name, config in devices.items():
         where = ("devices", name)
         try:
@@ -210,6 +212,8 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
         for spec in specs:
             if not _ID.fullmatch(spec.name):
                 raise document.error(where, f"stream name {spec.name!r}; allowed: {_ID_RULE}")
+            if spec.subject is not None:
+                subjects.setdefault(spec.subject, name)
         counts = Counter(spec.name for spec in specs)
         for stream in counts:
             other = owners.setdefault(stream, name)
@@ -217,6 +221,11 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
                 raise document.error(
                     where, f"duplicate stream {stream!r}, also in devices.{other}; rename one"
                 )
+    for subject, name in subjects.items():
+        if not _ID.fullmatch(subject):
+            raise document.error(("devices", name), f"subject {subject!r}; allowed: {_ID_RULE}")
+        if subject in owners:
+            raise document.error(("devices", name), f"subject {subject!r} is also a stream; rename one")
 
 
 def json_schema() -> dict[str, Any]:

@@ -83,7 +83,7 @@ class StreamSpec:
     ``clock`` says what ``ImuReading.device_ns`` means: ``device`` (the device's own clock, mapped to the
     host's by the loop), ``arrival`` (no stamp: arrivals are de-jittered from ``nominal_hz``), or ``host``
     (already the host's time, taken as it is). IMUs of one ``clock_group`` (one receiver) are known to have
-    one offset to each camera.
+    one offset to each camera, those of one ``subject`` to be on one body.
     """
 
     name: str
@@ -92,6 +92,7 @@ class StreamSpec:
     clock: Clock = "host"
     wears: Part | None = None
     clock_group: str | None = None
+    subject: str | None = None
 
 
 class DriverConfig(BaseModel):
@@ -117,6 +118,7 @@ class ImuSection(BaseModel):
     nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
     wears: Part | None = Field(default=None, description="where it is expected, if that is known")
     clock_group: str | None = Field(default=None, description="IMUs of one group share one clock")
+    subject: str | None = Field(default=None, description="who wears it, if that is known")
 
     @field_validator("axes")
     @classmethod
@@ -138,6 +140,7 @@ class ImuSection(BaseModel):
             clock=self.clock,
             wears=self.wears,
             clock_group=self.clock_group,
+            subject=self.subject,
         )
 
 

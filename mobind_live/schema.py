@@ -236,7 +236,8 @@ class Binding(Message):
 
     ``tracks`` names the wearer's track id in each camera that sees them. ``candidates`` are the best
     explanations, most probable first; ``p_none`` is the probability that nobody in view wears it.
-    ``expected_part`` is the YAML's ``wears``; ``alarm`` is a sentence when the answer contradicts it.
+    ``expected_part`` and ``expected_wearer`` are the YAML's ``wears`` and ``subject``; ``alarm`` is a
+    sentence when the answer contradicts them.
     """
 
     type_name: ClassVar[str] = "binding"
@@ -252,6 +253,7 @@ class Binding(Message):
     p_none: float
     candidates: tuple[Candidate, ...]
     expected_part: str = ""
+    expected_wearer: str = ""
     alarm: str = ""
     simulated: bool = False
 

@@ -67,6 +67,17 @@ def test_a_sensor_on_nobody_is_an_alarm_only_where_somebody_should_wear_it() -> 
     assert alarms(bound("a", "chest", "", **lost)) == [""]
 
 
+def test_a_sensor_on_another_than_its_subject_is_named() -> None:
+    annas = {"wearer": "anna", "expected_wearer": "anna"}
+    assert alarms(bound("a", "chest", "chest", **annas), bound("b", "head", **annas)) == ["", ""]
+    told = bound("a", "chest", "chest", wearer="ben", expected_wearer="anna")
+    assert alarms(told) == ["a is on ben, not on anna"]
+    unsure = bound("a", "chest", "chest", wearer="", expected_wearer="anna", wearer_verdict=Verdict.AMBIGUOUS)
+    assert alarms(unsure) == [""]
+    lost = {"wearer_verdict": Verdict.UNBOUND, "part_verdict": Verdict.UNBOUND, "wearer": ""}
+    assert alarms(bound("a", "chest", expected_wearer="anna", **lost)) == ["a is on nobody in view"]
+
+
 @pytest.mark.parametrize("verdict", [Verdict.AMBIGUOUS, Verdict.NO_MOTION, Verdict.STALE])
 def test_what_is_not_sure_is_no_alarm(verdict: Verdict) -> None:
     unsure = bound("a", "left_shank", "left_forearm", part_verdict=verdict)

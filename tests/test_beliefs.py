@@ -20,9 +20,10 @@ CALIBRATION = Calibration(
 )
 
 
-def beliefs(*groups: str) -> Beliefs:
+def beliefs(*groups: str, subjects: tuple[str | None, ...] = ()) -> Beliefs:
     names = tuple(f"imu{n}" for n in range(len(groups)))
-    return Beliefs(names, groups, CALIBRATION, Ties(), Placing(len(groups), None, math.inf))
+    told = subjects or (None,) * len(groups)
+    return Beliefs(names, groups, told, CALIBRATION, Ties(), Placing(len(groups), None, math.inf))
 
 
 def evidence(*peaks: tuple[int, int, float, float] | None, people: int = 2, seed: int = 0) -> np.ndarray:
@@ -127,3 +128,22 @@ def test_the_part_is_an_average_of_then_and_now() -> None:
 
     assert at(1.0).argmax() == 6
     assert at(1000.0)[4] > 0.8
+
+
+def test_the_sensors_of_a_subject_out_of_view_are_not_somebody_elses() -> None:
+    """Only ben is seen. Anna does much the same, so that her sensors fit him, too."""
+    sums = evidence((0, 3, 20, STRONG), (0, 8, 20, STRONG), (0, 5, -30, 9.0), people=1)
+    alone = beliefs("a", "b", "c").views({"cam": seen(sums, 1)})["cam"].posteriors
+    told = beliefs("a", "b", "c", subjects=("ben", "ben", "anna")).views({"cam": seen(sums, 1)})["cam"]
+    assert alone[2].wearer[0] > 0.5 > told.posteriors[2].wearer[0]
+    for ben in (0, 1):
+        assert told.posteriors[ben].wearer[0] > 0.9
+
+
+def test_mates_that_the_rig_tells_of_are_not_counted_twice() -> None:
+    sums = evidence((0, 3, 20, STRONG), (0, 8, 20, STRONG), (1, 5, -30, WEAK))
+    told = beliefs("a", "b", "c", subjects=("anna", "anna", "anna"))
+    before = told.views({"cam": seen(sums, 1, 2)})["cam"].posteriors[2].place
+    told.wearers.update({"imu0": {("cam", 1)}, "imu1": {("cam", 1)}, "imu2": {("cam", 1)}})
+    after = told.views({"cam": seen(sums, 1, 2)})["cam"].posteriors[2].place
+    assert np.array_equal(before, after)

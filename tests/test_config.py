@@ -185,6 +185,16 @@ class TestLoad:
             id="stream name",
         ),
         pytest.param(
+            "devices:\n  s: {driver: simulator, imus: {a: {part: head, subject: a k}}, cameras: {c: {}}}\n",
+            ":2: devices.s: subject 'a k'; allowed: letters, digits, _ and - only",
+            id="subject's name",
+        ),
+        pytest.param(
+            "devices:\n  s: {driver: simulator, imus: {a: {part: head, subject: c}}, cameras: {c: {}}}\n",
+            ":2: devices.s: subject 'c' is also a stream; rename one",
+            id="a subject called like a camera",
+        ),
+        pytest.param(
             "devices:\n  my imu: {driver_path: my_driver.py}\n",
             ":2: devices.my imu: not a name; allowed: letters, digits, _ and - only",
             id="device name",

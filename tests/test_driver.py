@@ -26,11 +26,17 @@ class Section(ImuConfig):
 
 
 def test_an_imu_s_section_makes_its_stream() -> None:
-    section = Section(driver="x", nominal_hz=60, wears="chest", clock_group="receiver")
+    section = Section(driver="x", nominal_hz=60, wears="chest", clock_group="receiver", subject="anna")
 
     assert section.streams("imu") == (
         StreamSpec(
-            name="imu", kind="imu", nominal_hz=60, clock="arrival", wears="chest", clock_group="receiver"
+            name="imu",
+            kind="imu",
+            nominal_hz=60,
+            clock="arrival",
+            wears="chest",
+            clock_group="receiver",
+            subject="anna",
         ),
     )
 

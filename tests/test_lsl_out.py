@@ -53,6 +53,7 @@ def binding(t_ns: int = T_NS) -> Binding:
         p_none=0.05,
         candidates=(Candidate(camera="cam0", track=3, part="chest", p=0.8),),
         expected_part="pelvis",
+        expected_wearer="anna",
         alarm="imu0 sits on chest, not on pelvis",
     )
 
@@ -152,6 +153,7 @@ def test_offsets_bindings_and_actions_arrive_with_their_stamps_and_names() -> No
         "part_verdict": "ambiguous",
         "p_none": 0.05,
         "expected_part": "pelvis",
+        "expected_wearer": "anna",
         "alarm": "imu0 sits on chest, not on pelvis",
         "simulated": False,
     }

@@ -139,3 +139,17 @@ def test_a_name_is_on_one_track_of_a_camera() -> None:
     wearers.update({"a": {FRONT_2}, "b": {FRONT_2}})
     assert wearers.seen == {FRONT_2: before["a"], SIDE_1: before["a"]}
     assert wearers.update({"d": {FRONT_1}})["d"] != before["a"]
+
+
+def test_a_subject_gives_the_name() -> None:
+    wearers = Wearers({"a": "anna", "b": "anna", "c": "wearer_1"})
+    assert wearers.update({"a": {FRONT_1}, "b": {SIDE_1}}) == {"a": "anna"} | {"b": "wearer_2"}
+    seats = {"a": {FRONT_1}, "b": {FRONT_1}, "c": {FRONT_2}, "d": {SIDE_2}}
+    assert wearers.update(seats) == {"a": "anna", "b": "anna", "c": "wearer_1", "d": "wearer_3"}
+
+
+def test_a_sensor_on_another_than_its_subject_bears_that_ones_name() -> None:
+    wearers = Wearers({"a": "anna", "b": "ben", "c": "ben", "d": "anna"})
+    assert wearers.update({"a": {FRONT_1}})["a"] == "anna"
+    found = wearers.update({"a": {FRONT_1}, "b": {FRONT_1}, "c": {FRONT_1}, "d": {FRONT_2}})
+    assert found == {"a": "ben", "b": "ben", "c": "ben", "d": "anna"}

@@ -53,7 +53,14 @@ class Player:
         self.cpu_s = 0.0
         clock = "host" if case.stamped else "device"
         specs = tuple(
-            StreamSpec(name=i.name, kind="imu", nominal_hz=i.rate_hz, clock=clock) for i in case.config.imus
+            StreamSpec(
+                name=i.name,
+                kind="imu",
+                nominal_hz=i.rate_hz,
+                clock=clock,
+                subject=person_name(i.person) if case.told else None,
+            )
+            for i in case.config.imus
         )
         self._lanes = {spec.name: Lane(spec) for spec in specs}
         people = captured.people(case.motion, case.config, case.seconds) if case.motion else None

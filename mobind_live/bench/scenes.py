@@ -32,7 +32,8 @@ _BENCH_SEED, _DRAWN_SEED = 1_000_000, 2_000_000
 class Case:
     """One scene. ``tells``: it shows who wears what. ``stamped``: the devices' stamps are taken for the
     host's, so that their drift is left to the engine. ``unseen`` (person numbers) are in the room, but in no
-    picture. ``motion``: the file that its people are taken from, who otherwise are simulated."""
+    picture. ``told``: the rig says who wears what. ``motion``: the file that its people are taken from, who
+    otherwise are simulated."""
 
     factor: str
     value: str
@@ -41,6 +42,7 @@ class Case:
     tells: bool = True
     stamped: bool = False
     unseen: tuple[int, ...] = ()
+    told: bool = False
     motion: Path | None = None
 
     @property
@@ -130,6 +132,7 @@ class _Level:
     tells: bool = True
     stamped: bool = False
     unseen: tuple[int, ...] = ()
+    told: bool = False
 
 
 _DRIFTING = Plan(cameras=1, imus=2, drift_ppm=(60.0, 100.0), absence_every_s=0.0)
@@ -160,6 +163,8 @@ _LEVELS = (
     _Level("moved", "to another person", Plan(move="person", absence_every_s=0.0), more_s=45.0),
     _Level("swapped", "two people", Plan(swap=True, absence_every_s=0.0), more_s=45.0),
     _Level("unseen", "one of two", Plan(absence_every_s=0.0), unseen=(0,), tells=False),
+    _Level("told", "3 people, 6 imus", Plan(people=3, imus=6), told=True),
+    _Level("told", "one of two unseen", Plan(absence_every_s=0.0), unseen=(0,), tells=False, told=True),
 )
 FACTORS = tuple(dict.fromkeys(level.factor for level in _LEVELS))
 
@@ -176,6 +181,7 @@ def cases(seed: int, seconds: float, repeats: int, only: str | None = None) -> l
             level.tells,
             level.stamped,
             level.unseen,
+            level.told,
         )
         for level in _LEVELS
         if only in (None, level.factor) and (seconds >= FULL_S or not level.least_s)

@@ -184,6 +184,7 @@ class Answers:
             p_none=p_none,
             candidates=_candidates(given),
             expected_part=engine.specs[imu].wears or "",
+            expected_wearer=engine.specs[imu].subject or "",
             simulated=engine.simulated,
         )
 
@@ -245,10 +246,14 @@ def with_alarms(bindings: list[Binding]) -> list[Binding]:
 
 def _alarm(binding_: Binding, found: dict[str, str], expected: dict[str, str]) -> str:
     imu, want = binding_.stream, binding_.expected_part
-    if not want:
+    if not want and not binding_.expected_wearer:
         return ""
     if binding_.wearer_verdict is Verdict.UNBOUND:
         return f"{imu} is on nobody in view"
+    if binding_.wearer and binding_.wearer != (binding_.expected_wearer or binding_.wearer):
+        return f"{imu} is on {binding_.wearer}, not on {binding_.expected_wearer}"
+    if not want:
+        return ""
     here = found.get(imu, want)
     if here == want:
         return ""

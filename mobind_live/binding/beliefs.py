@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mobind_live.binding import posterior as binding
-from mobind_live.binding import priors
+from mobind_live.binding import priors, subjects
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior, Likelihood
@@ -42,7 +42,8 @@ class CameraView:
 
 @dataclass(slots=True)
 class Beliefs:
-    """What outlives the evidence, for IMUs numbered as their ``names`` and ``groups`` (of one clock each).
+    """What outlives the evidence, for IMUs numbered as their ``names``, ``groups`` (of one clock each) and
+    ``subjects`` (who is said to wear them).
 
     ``lag`` keeps what ended tracks have taught of the lag of (IMU, camera), ``part`` of where an IMU sits,
     ``wearers`` which IMUs were on one body; ``ties`` are the offsets between cameras, ``placing`` is what
@@ -51,12 +52,17 @@ class Beliefs:
 
     names: tuple[str, ...]
     groups: tuple[str, ...]
+    subjects: tuple[str | None, ...]
     calibration: Calibration
     ties: Ties
     placing: Placing
     lag: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     part: dict[int, np.ndarray] = field(default_factory=dict)
-    wearers: Wearers = field(default_factory=Wearers)
+    wearers: Wearers = field(init=False)
+
+    def __post_init__(self) -> None:
+        told = zip(self.names, self.subjects, strict=True)
+        self.wearers = Wearers({imu: subject for imu, subject in told if subject is not None})
 
     def views(self, cameras: Mapping[str, CameraSums]) -> dict[str, CameraView]:
         """Every IMU's posterior in every camera."""
@@ -94,7 +100,8 @@ class Beliefs:
             binding.tilted(given, priors.of_placement(given, likelier))
             for given, likelier in zip(alone, self.placing.for_parts(), strict=True)
         ]
-        placed = [self._placed(imu, alone, sums.motion_s[imu]) for imu in range(len(alone))]
+        told = subjects.priors(alone, self.subjects)
+        placed = [self._placed(imu, alone, told[imu], sums.motion_s[imu]) for imu in range(len(alone))]
         together = [
             replace(given, motion_s=binding.tested_s(given, motion_s))
             for given, motion_s in zip(one_to_one(placed), sums.motion_s, strict=True)
@@ -135,21 +142,30 @@ class Beliefs:
                 found += [(other, n, by) for n in mates]
         return found
 
-    def _placed(self, imu: int, alone: list[CameraPosterior], motion_s: np.ndarray) -> CameraPosterior:
-        """The posterior, given where the IMU sat on earlier tracks, and where the others of its body are."""
+    def _placed(
+        self, imu: int, alone: list[CameraPosterior], told: np.ndarray, motion_s: np.ndarray
+    ) -> CameraPosterior:
+        """The posterior, given where the IMU sat on earlier tracks, where the others of its body are, and, as
+        ``told`` (P,), what the rig says of its wearer."""
         given = alone[imu]
         if not given.tracks:
             return given
-        name = self.wearers.names.get(self.names[imu])
-        mates = [
-            alone[n]
-            for n, other in enumerate(self.names)
-            if n != imu and name is not None and self.wearers.names.get(other) == name
-        ]
-        prior = priors.of_body(mates, len(given.tracks))[:, None]
+        prior = (told + priors.of_body(self._mates(imu, alone), len(given.tracks)))[:, None]
         if imu in self.part:
             prior = prior + priors.of_parts(given, self.part[imu], motion_s)
         return binding.tilted(given, prior)
+
+    def _mates(self, imu: int, alone: list[CameraPosterior]) -> list[CameraPosterior]:
+        """Of the others, those that were on the same body, if not by what the rig says."""
+        name, subject = self.wearers.names.get(self.names[imu]), self.subjects[imu]
+        return [
+            alone[n]
+            for n, other in enumerate(self.names)
+            if n != imu
+            and (subject is None or self.subjects[n] != subject)
+            and name is not None
+            and self.wearers.names.get(other) == name
+        ]
 
     def end(self, camera: str, track: int, view: CameraView) -> None:
         """A track has ended; ``view`` is the last one that knew it."""

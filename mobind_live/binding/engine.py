@@ -63,7 +63,8 @@ class Engine:
         self.simulated = False
         self.placing = Placing(len(imus), placement, memories_s[SLOW])
         clocks = tuple(_clock(spec) for spec in imus)
-        self.beliefs = Beliefs(self.names, clocks, self.calibration, Ties(), self.placing)
+        subjects = tuple(spec.subject for spec in imus)
+        self.beliefs = Beliefs(self.names, clocks, subjects, self.calibration, Ties(), self.placing)
         self._views: dict[str, CameraView] | None = None
         self._free: list[int] = []
         self._slots = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,11 +13,12 @@ Seat = tuple[str, int]  # (camera, track)
 class Wearers:
     """Names for wearers. IMUs found on one track belong to one wearer.
 
-    ``names`` are those of IMUs that are believed to be where they were found, ``before`` what an IMU had
-    before that or before it may have been moved, ``seen`` the names that live tracks bore. A name lasts as
-    long as any of these.
+    ``subjects`` are the names that IMUs' wearers have by the YAML, ``names`` those of IMUs that are believed
+    to be where they were found, ``before`` what an IMU had before that or before it may have been moved,
+    ``seen`` the names that live tracks bore. A name lasts as long as any of these.
     """
 
+    subjects: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
     seen: dict[Seat, str] = field(default_factory=dict)
@@ -48,12 +50,16 @@ class Wearers:
         self.names |= found
         return found
 
-    def _turn(self, group: set[str]) -> tuple[int, int, str]:
-        """Who has stayed where they were chooses first, then who has more sensors."""
-        return -len(group & self.names.keys()), -len(group), min(group)
+    def _turn(self, group: set[str]) -> tuple[int, int, int, str]:
+        """Who has most sensors of one subject chooses first, then who has stayed where they were, then who
+        has more sensors."""
+        declared = Counter(self.subjects[imu] for imu in group & self.subjects.keys())
+        stayed = len(group & self.names.keys())
+        return -max(declared.values(), default=0), -stayed, -len(group), min(group)
 
     def _said(self, group: set[str], tracks: set[Seat]) -> Iterator[list[str]]:
         """The names that speak for being the wearer's of ``group`` on ``tracks``, the strongest first."""
+        yield [self.subjects[imu] for imu in group if imu in self.subjects]
         yield [self.names[imu] for imu in group if imu in self.names]
         once = [self.before[imu] for imu in group if imu in self.before]
         # Sensors that are found together again are on whom they were on, whatever number the tracker gives.
@@ -69,8 +75,10 @@ class Wearers:
         self.seen = kept | dict.fromkeys(tracks, name)
 
     def _new(self) -> str:
-        self._made += 1
-        return f"wearer_{self._made}"
+        while True:
+            self._made += 1
+            if (name := f"wearer_{self._made}") not in self.subjects.values():
+                return name
 
 
 def _most(names: list[str]) -> str:

@@ -26,6 +26,10 @@ ImusOrParts = Annotated[
         help="An IMU's CSV file; repeat it. Without a camera NAME is its part, such as right_forearm.",
     ),
 ]
+Subjects = Annotated[
+    list[str] | None,
+    typer.Option("--subject", metavar="NAME=IMU,IMU", help="IMUs known to be on one person; repeat it."),
+]
 Video = Annotated[Path | None, typer.Option(help="The video; its poses are kept beside it.")]
 Keypoints = Annotated[
     Path | None, typer.Option(help="Instead of a video: one person's COCO-17 keypoints (CSV).")
@@ -56,6 +60,7 @@ def _files(
     pose_model: str,
     imu_columns: list[str] | None,
     units: list[str] | None,
+    subject: list[str] | None = None,
 ) -> Files:
     """What the options say of a recording."""
     from mobind_live.camera.pose import PoseOptions
@@ -63,6 +68,7 @@ def _files(
 
     return Files(
         imus=tuple(imu or ()),
+        subjects=tuple(subject or ()),
         video=video,
         keypoints=keypoints,
         max_offset_s=max_offset,
@@ -76,6 +82,7 @@ def _files(
 @user_errors()
 def sync(
     imu: Imus = None,
+    subject: Subjects = None,
     video: Video = None,
     keypoints: Keypoints = None,
     max_offset: MaxOffset = 10.0,
@@ -94,7 +101,7 @@ def sync(
     from mobind_live.terminal.screen import screen
 
     files = _files(
-        imu=imu, video=video, keypoints=keypoints, max_offset=max_offset,
+        imu=imu, subject=subject, video=video, keypoints=keypoints, max_offset=max_offset,
         pose_model=pose_model, imu_columns=imu_columns, units=units,
     )  # fmt: skip
     raise typer.Exit(run(files, screen(), json=json_path, plot=plot))

@@ -56,6 +56,7 @@ def _named(files: Files) -> dict[str, tuple[Path, Hints]]:
     found = files.sensors()
     if not found:
         raise HintError("no IMU: give at least one --imu NAME=FILE")
+    files.worn_by()  # an error now is better than one after minutes of poses
     return found
 
 
@@ -87,10 +88,11 @@ def _watch(path: Path, pose: PoseOptions, console: Console) -> tuple[Recording, 
 
 
 def find(files: Files, people: Recording, imus: dict[str, ImuFile], console: Console) -> dict[str, Found]:
-    """The answers for every IMU; those that are too short are not asked."""
+    """The answers for every IMU; those that are too short are not asked. Raises HintError."""
     from mobind_live.models import checkpoint, placement
     from mobind_live.sync.solve import nothing, solve
 
+    worn_by = files.worn_by()
     asked = {name: file for name, file in imus.items() if length_s(file) >= SHORTEST_S}
     solved = {}
     if asked:
@@ -98,7 +100,12 @@ def find(files: Files, people: Recording, imus: dict[str, ImuFile], console: Con
         with _progress(console) as bar:
             task = bar.add_task("matching", total=1.0)
             solved = solve(
-                people, asked, *nets, files.max_offset_s, lambda share: bar.update(task, completed=share)
+                people,
+                asked,
+                *nets,
+                files.max_offset_s,
+                lambda share: bar.update(task, completed=share),
+                worn_by,
             )
     return {
         name: solved.get(name)

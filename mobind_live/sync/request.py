@@ -16,10 +16,12 @@ EITHER = "give either --video or --keypoints"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """``imus`` are ``NAME=FILE``; ``imu_columns`` and ``units`` are as ``columns`` parses them, each for all
-    IMUs or, with ``NAME:`` before it, for one. Offsets are looked for up to ``max_offset_s``."""
+    """``imus`` are ``NAME=FILE``, ``subjects`` ``NAME=IMU,IMU``; ``imu_columns`` and ``units`` are as
+    ``columns`` parses them, each for all IMUs or, with ``NAME:`` before it, for one. Offsets are looked for
+    up to ``max_offset_s``."""
 
     imus: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
     video: Path | None = None
     keypoints: Path | None = None
     max_offset_s: float = 10.0
@@ -47,6 +49,25 @@ class Files:
         hints = self._hints(set(paths))
         everywhere = hints.get("", Hints())
         return {name: (path, hints.get(name, Hints()).over(everywhere)) for name, path in paths.items()}
+
+    def worn_by(self) -> dict[str, str]:
+        """The subject of each IMU that has one. Raises HintError."""
+        found: dict[str, str] = {}
+        known = self.sensors()
+        for text in self.subjects:
+            subject, _, rest = text.partition("=")
+            imus = [imu.strip() for imu in rest.split(",")]
+            if not subject or not all(imus):
+                raise HintError(
+                    f"--subject {text}: expected NAME=IMU,IMU, such as --subject anna=wrist,ankle"
+                )
+            for imu in imus:
+                if imu not in known:
+                    raise HintError(f"--subject {text}: no IMU is named {imu}; there are {', '.join(known)}")
+                if imu in found:
+                    raise HintError(f"--subject {text}: {imu} is already worn by {found[imu]}")
+                found[imu] = subject
+        return found
 
     def _hints(self, names: set[str]) -> dict[str, Hints]:
         hints: dict[str, Hints] = {}

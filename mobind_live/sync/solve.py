@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -69,10 +70,13 @@ def solve(
     placement: PlacementNet | None,
     max_offset_s: float,
     tick: Tick,
+    worn_by: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Found]:
     """The answers for ``imus`` against ``people``, everybody's time counted from its own first sample.
-    ``tick`` is told the share that is done."""
-    specs = tuple(StreamSpec(name=name, kind="imu", nominal_hz=50.0) for name in imus)
+    ``worn_by``: whose each of them is, as far as that is known. ``tick`` is told the share that is done."""
+    specs = tuple(
+        StreamSpec(name=name, kind="imu", nominal_hz=50.0, subject=worn_by.get(name)) for name in imus
+    )
     engine = Engine(
         specs,
         model,
@@ -182,4 +186,5 @@ def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, mi
         lags_s=offset.lags_s,
         weights=offset.weights,
         points=points,
+        note=binding.alarm,
     )

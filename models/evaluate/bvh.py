@@ -92,9 +92,11 @@ def _one(method: Method, groups: list[Group], tick: Tick) -> Metrics:
     moving: list[bool] = []
     parts: list[bool] = []
     wearers: list[bool] = []
+    bodies: list[bool] = []
     for done, group in enumerate(groups, start=1):
         pose = np.stack([method.pose(points) for points in group.keypoints])
         high = round(2 * REACH_S * method.hz)
+        agreed = np.zeros((len(pose), len(pose)))
         for person, worn in np.ndindex(*group.part.shape):
             part, shift_s = int(group.part[person, worn]), float(group.shift_s[person])
             felt = [x[person, worn] for x in (group.acc_g, group.gyro_rad_s, group.valid)]
@@ -104,7 +106,10 @@ def _one(method: Method, groups: list[Group], tick: Tick) -> Metrics:
             errors.append(readout.peak(curves[part], -high) / method.hz + shift_s)
             moving.append(float(np.sqrt((felt[1] ** 2).sum(axis=1).mean())) >= MOVING_RAD_S)
             parts.append(int((curves.max(axis=-1) + method.parts(*felt)).argmax()) == part)
-            wearers.append(_wearer(method, imu, pose, group, person, part) == person)
+            each = _by_person(method, imu, pose, group, person, part)
+            wearers.append(int(each.argmax()) == person)
+            agreed[person] += each
+        bodies += (agreed.argmax(axis=1) == np.arange(len(pose))).tolist()
         tick(f"{method.name}: held-out motion", done, len(groups))
     size = np.abs(errors)
     return {
@@ -117,14 +122,17 @@ def _one(method: Method, groups: list[Group], tick: Tick) -> Metrics:
         "sync_bias_s": float(np.median(errors)),
         "part_acc": float(np.mean(parts)),
         "wearer4_acc": float(np.mean(wearers)),
+        "wearer4_body_acc": float(np.mean(bodies)),
         "count_sensors": float(len(errors)),
         "count_moving": float(np.sum(moving)),
     }
 
 
-def _wearer(method: Method, imu: np.ndarray, pose: np.ndarray, group: Group, person: int, part: int) -> int:
-    """Which of the four moves as the sensor does, each within 0.25 s of the true time."""
+def _by_person(
+    method: Method, imu: np.ndarray, pose: np.ndarray, group: Group, person: int, part: int
+) -> np.ndarray:
+    """How well each of the four (4,) moves as the sensor does, each within 0.25 s of the true time."""
     lag = -round(float(group.shift_s[person]) * method.hz)
     near = int(NEAR_S * method.hz)
     scores = method.score(imu, np.ascontiguousarray(pose[:, part]), lag - near, lag + near)
-    return int(scores.max(axis=-1).argmax())
+    return scores.max(axis=-1)

@@ -18,7 +18,18 @@ from typing import Any
 from mobind_live.bus import Sender
 from mobind_live.clock import host_now_ns
 from mobind_live.health import Heartbeat, State
-from mobind_live.process import HOPELESS_EXIT, Boot, Go, LogLine, Stop, Target, child_main, no_interrupts
+from mobind_live.process import (
+    HOPELESS_EXIT,
+    Boot,
+    Go,
+    Keep,
+    Kept,
+    LogLine,
+    Stop,
+    Target,
+    child_main,
+    no_interrupts,
+)
 from mobind_live.schema import Health
 
 _log = logging.getLogger(__name__)
@@ -82,6 +93,7 @@ class Child:
         self._last_error = ""
         self._before = "loading"
         self._last_words = ""
+        self._legacy: bytes | None = None
         self._report = Heartbeat(spec.name, sender, speaks_for_another=True)
 
     @property
@@ -102,7 +114,10 @@ class Child:
             subscribe=self._boot.subscribe,
             restarts=self.restarts,
             output=self._boot.output,
+            legacy=self._legacy,
         )
+        # If it dies of that, it does so once: what it does not leave anew is gone.
+        self._legacy = None
         process = context.Process(
             target=child_main, args=(boot, theirs, self.spec.target, self.spec.args), name=self.spec.name
         )
@@ -118,7 +133,7 @@ class Child:
         if epoch_ns is not None:
             self.tell(Go(epoch_ns))
 
-    def tell(self, command: Go | Stop) -> None:
+    def tell(self, command: Go | Stop | Kept) -> None:
         if self._connection is not None:
             try:
                 self._connection.send(command)
@@ -219,7 +234,10 @@ class Child:
                 if not self._connection.poll():
                     return
                 line = self._connection.recv()
-                if isinstance(line, LogLine):
+                if isinstance(line, Keep):
+                    self._legacy = line.legacy
+                    self.tell(Kept())
+                elif isinstance(line, LogLine):
                     if line.level >= logging.ERROR:
                         self._last_words = line.text
                     text = line.text.removeprefix(f"{self.spec.name}: ")  # a driver may name its device, too

@@ -45,7 +45,7 @@ def run_worker(link: Link, rig: Rig) -> None:
         Publisher(link.boot.publish) as sender,
     ):
         try:
-            worker.run(rig, sender, receiver, link.stop)
+            worker.run(rig, sender, receiver, link.stop, link.boot.legacy, link.keep)
         except ModelError as error:
             raise Hopeless(str(error)) from error
 

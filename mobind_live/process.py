@@ -52,15 +52,29 @@ class LogLine:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What a child leaves to its next life, on its way to the supervisor, who does not look into it."""
+
+    legacy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Answer: the supervisor has it, and would take another."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
-    """What a child is told at its start. ``output``: the file for its stdout and stderr, if any."""
+    """What a child is told at its start. ``output``: the file for its stdout and stderr, if any. ``legacy``:
+    what it left in its life before."""
 
     name: str
     publish: str
     subscribe: str
     restarts: int = 0
     output: Path | None = None
+    legacy: bytes | None = None
 
 
 class Link:
@@ -80,6 +94,9 @@ class Link:
         self.epoch_ns = 0
         self._started = threading.Event()
         self._connection = connection
+        self._sending = threading.Lock()
+        self._kept = threading.Event()
+        self._kept.set()
 
     def wait(self, timeout_s: float) -> int | None:
         """``epoch_ns`` once the rig has started, None if it has not after ``timeout_s``."""
@@ -93,12 +110,26 @@ class Link:
                 if isinstance(command, Go):
                     self.epoch_ns = command.epoch_ns
                     self._started.set()
+                elif isinstance(command, Kept):
+                    self._kept.set()
                 elif isinstance(command, Stop):
                     self.stop.set()
         except (EOFError, OSError):
             self.stop.set()
             threading.Event().wait(self._orphan_grace_s)
             self._end(1)
+
+    def send(self, message: LogLine | Keep) -> None:
+        """Tell the supervisor; one that is gone hears nothing, and ``listen`` sees to the rest."""
+        with self._sending, contextlib.suppress(OSError):
+            self._connection.send(message)
+
+    def keep(self, legacy: Callable[[], bytes]) -> None:
+        """Leave what ``legacy`` gives to this process's next life, in place of what was left before; not
+        while the supervisor has yet to take that, since a full pipe would hold up the work."""
+        if self._kept.is_set():
+            self._kept.clear()
+            self.send(Keep(legacy()))
 
 
 # What runs in a child: called with its link and the arguments of its spec.
@@ -109,9 +140,9 @@ class PipeHandler(logging.Handler):
     """Sends log lines to the supervisor, whose terminal it is: each as one line, and of other people's
     libraries only warnings. Tracebacks go to ``traces``, if there is a place for them."""
 
-    def __init__(self, connection: Connection, traces: TextIO | None = None) -> None:
+    def __init__(self, send: Callable[[LogLine], None], traces: TextIO | None = None) -> None:
         super().__init__(logging.INFO)
-        self._connection = connection
+        self._send = send
         self._traces = traces
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -120,9 +151,7 @@ class PipeHandler(logging.Handler):
         if record.exc_info and self._traces is not None:
             traceback.print_exception(record.exc_info[1], file=self._traces)
         text = " ".join(record.getMessage().split())
-        # A supervisor that is gone hears nothing; ``Link.listen`` sees to the rest.
-        with contextlib.suppress(OSError):
-            self._connection.send(LogLine(record.levelno, record.name, text))
+        self._send(LogLine(record.levelno, record.name, text))
 
 
 def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[Any, ...]) -> None:
@@ -138,7 +167,7 @@ def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[A
         _redirect_output(boot.output)
     faulthandler.enable()
     traces = None if boot.output is None else sys.stderr
-    logging.basicConfig(level=logging.INFO, handlers=[PipeHandler(connection, traces)], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[PipeHandler(link.send, traces)], force=True)
     logging.captureWarnings(True)
     threading.Thread(target=link.listen, name="link", daemon=True).start()
     try:

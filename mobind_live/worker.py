@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 
@@ -30,11 +30,22 @@ from mobind_live.shedding import Shedding
 _log = logging.getLogger(__name__)
 _POLL_MS = 20
 _PORTION = 64  # messages between two looks at what is due: those of less than a second
+_KEEP_EVERY_NS = 5_000_000_000
 _LATENCIES = 240  # the answers over which the published latency is taken
 
 
-def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
-    """Work until ``stop`` is set. Raises CheckpointError if the weights cannot be used."""
+def run(
+    rig: Rig,
+    sender: Sender,
+    receiver: Receiver,
+    stop: Event,
+    legacy: bytes | None = None,
+    keep: Callable[[Callable[[], bytes]], None] = lambda _: None,
+) -> None:
+    """Work until ``stop`` is set. Raises CheckpointError if the weights cannot be used.
+
+    ``legacy`` is what a worker before this one has given to its ``keep``.
+    """
     beat = Heartbeat("worker", sender)
     beat.send("starting", "loading the network")
     device = torch_device(rig.worker)
@@ -43,11 +54,14 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
     imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
     engine = Engine(imus, model, rig.worker.max_offset_s, device, placement.load())
     answers, watch = Answers(engine, _actions(engine, rig.worker.actions)), Watch(engine)
+    if legacy is not None:
+        answers.inherit(legacy)
+        _log.info("going on from what the worker before knew")
     _log.info("network on %s, %d IMUs", device, len(imus))
     period_ns = round(1e9 / rig.worker.publish_hz)
     latencies: deque[float] = deque(maxlen=_LATENCIES)
     shedding = Shedding()
-    next_ns = host_now_ns()
+    next_ns = keep_ns = host_now_ns()
     while not stop.is_set():
         for portion in portions(receiver.poll(_POLL_MS)):
             for received in portion:
@@ -59,6 +73,9 @@ def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
             began_ns = host_now_ns()
             if began_ns >= next_ns:
                 _answer(answers, watch, sender)
+                if began_ns >= keep_ns:
+                    keep(answers.legacy)
+                    keep_ns = began_ns + _KEEP_EVERY_NS
                 latencies.extend(engine.latencies_s(host_now_ns()))
                 # Half of the time at most: in a backlog every portion finds the next answers due.
                 next_ns = max(next_ns + period_ns, 2 * host_now_ns() - began_ns)

@@ -33,6 +33,19 @@ def beat_after_go(link: Link) -> None:
             heartbeat.send("running" if epoch_ns else "starting", str(epoch_ns))
 
 
+def leave(link: Link, dies_of: str = "") -> None:
+    """Tells what its life before has left, and leaves a letter more; unless it dies of that."""
+    legacy = (link.boot.legacy or b"").decode()
+    if legacy and legacy == dies_of:
+        raise RuntimeError(legacy)
+    with Publisher(link.boot.publish) as sender:
+        heartbeat = Heartbeat(link.boot.name, sender, link.boot.restarts)
+        while not link.stop.is_set():
+            link.keep(lambda: (legacy + "x").encode())
+            heartbeat.send("running", legacy)
+            link.stop.wait(BEAT_S)
+
+
 def crash(link: Link) -> None:
     raise RuntimeError("a bug,\n  on two lines")
 

@@ -57,6 +57,10 @@ class Said:
     def offsets(self) -> list[Offset]:
         return [m for m in self.messages if isinstance(m, Offset)]
 
+    @property
+    def bindings(self) -> list[Binding]:
+        return [m for m in self.messages if isinstance(m, Binding)]
+
 
 def specs(config: SceneConfig) -> tuple[StreamSpec, ...]:
     return tuple(
@@ -85,9 +89,11 @@ def engine_of(imus: tuple[StreamSpec, ...], model: Binder, max_offset_s: float =
     return Engine(imus, model, max_offset_s, torch.device("cpu"), placement.load())
 
 
-def play(engine: Engine, arrivals: Iterable[Arrival], every_s: float = 1.0) -> list[Said]:
+def play(
+    engine: Engine, arrivals: Iterable[Arrival], every_s: float = 1.0, answers: Answers | None = None
+) -> list[Said]:
     """Feed the engine as the worker does; what it answers every ``every_s``, and at the end."""
-    answers, watch = Answers(engine), Watch(engine)
+    answers, watch = answers or Answers(engine), Watch(engine)
     said: list[Said] = []
     at_s = answered_s = 0.0
     for arrival in arrivals:

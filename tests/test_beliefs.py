@@ -9,6 +9,7 @@ import pytest
 
 from mobind_live.binding import priors
 from mobind_live.binding.beliefs import Beliefs, CameraSums
+from mobind_live.binding.legacy import Legacy
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.ties import Ties
@@ -77,15 +78,15 @@ def test_a_lag_outlives_its_track() -> None:
     nobody = {"cam": seen(evidence(None, seed=2), 7, 8)}
     assert kept.views(nobody)["cam"].posteriors[0].p_none > 0.5
     kept.moved(0)
-    kept.stepped(0)
+    kept.learned.forget_lag(0)
     assert kept.views(again)["cam"].posteriors[0].wearer[1] < 0.5
 
 
 def test_a_track_that_was_not_the_wearers_teaches_nothing() -> None:
     kept = beliefs("a")
     kept.end("cam", 2, kept.views({"cam": seen(evidence((0, 3, 20, STRONG)), 1, 2)})["cam"])
-    assert np.ptp(kept.lag[0, "cam"]) < 0.5
-    assert np.ptp(kept.part[0]) < 0.5
+    assert np.ptp(kept.learned.lag[0, "cam"]) < 0.5
+    assert np.ptp(kept.learned.part[0]) < 0.5
 
 
 def test_cameras_whose_offset_is_known_help_each_other() -> None:
@@ -147,3 +148,33 @@ def test_mates_that_the_rig_tells_of_are_not_counted_twice() -> None:
     told.wearers.update({"imu0": {("cam", 1)}, "imu1": {("cam", 1)}, "imu2": {("cam", 1)}})
     after = told.views({"cam": seen(sums, 1, 2)})["cam"].posteriors[2].place
     assert np.array_equal(before, after)
+
+
+def test_a_part_outlives_the_track_of_somebody_who_does_not_wear_it() -> None:
+    """The wearer leaves, and then the other one."""
+    kept = beliefs("a")
+    view = kept.views({"cam": seen(evidence((0, 3, 20, STRONG)), 1, 2)})["cam"]
+    kept.end("cam", 1, view)
+    alone = kept.learned.part[0]
+    kept.end("cam", 2, view)
+    assert kept.learned.part[0].argmax() == 3
+    assert kept.learned.part[0] == pytest.approx(alone, abs=0.1)
+
+
+def test_a_legacy_is_what_would_be_known_if_everybody_left() -> None:
+    first = beliefs("a", "b")
+    sums = {"cam": seen(evidence((0, 3, 20, STRONG), (1, 5, -30, STRONG)), 1, 2)}
+    views = first.views(sums)
+    first.wearers.update({"imu0": {("cam", 1)}, "imu1": {("cam", 2)}})
+    left = Legacy(first.learned.after_all(views), first.wearers, {}).to_bytes()
+    assert not first.learned.lag, "nobody has left"
+    for track in (1, 2):
+        first.end("cam", track, views["cam"])
+    given = Legacy.from_bytes(left)
+    assert given.learned.lag.keys() == first.learned.lag.keys()
+    for key, lag in first.learned.lag.items():
+        assert given.learned.lag[key] == pytest.approx(lag, abs=0.051)
+    for imu, part in first.learned.part.items():
+        assert given.learned.part[imu] == pytest.approx(part)
+    assert given.wearers.names == {"imu0": "wearer_1", "imu1": "wearer_2"}
+    assert given.wearers.seen == {("cam", 1): "wearer_1", ("cam", 2): "wearer_2"}

@@ -139,6 +139,19 @@ def test_a_held_offset_goes_on_with_its_drift() -> None:
     assert held.found.sigma_s < 0.02, "a known drift takes longer to be lost"
 
 
+def test_a_course_that_is_left_holds_until_the_offset_is_found_again_and_keeps_its_drift() -> None:
+    course = OffsetCourse()
+    for row in estimates(0, 600.0, 80.0):
+        course.due(row[0])
+        course.add(Estimate(*row))
+        course.sure(sure(*row)._replace(life=3))
+    left = course.left()
+    assert left.line == course.line
+    assert left.held(1e5 + 590.0, (1, 2), 0) is not None, "its track is there, and has shown nothing yet"
+    assert course.held(1e5 + 590.0, (1, 2), 3) is None
+    assert left.due(0.0), "the new worker counts motion from zero"
+
+
 def test_what_was_not_sure_for_long_or_is_of_another_life_does_not_hold() -> None:
     assert course_of(STEADY_S / 2).held(30.0, (), 0) is None
     assert course_of(20.0).held(21.0, (), 1) is None

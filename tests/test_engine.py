@@ -11,6 +11,7 @@ import torch
 from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
 
 from mobind_live.binding import drift
+from mobind_live.binding.answers import Answers
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.timeline import RESET_NS, unbroken
@@ -60,6 +61,11 @@ def arrivals() -> list[Arrival]:
 
 
 @pytest.fixture(scope="module")
+def longer() -> list[Arrival]:
+    return record(SCENE, 52.0)
+
+
+@pytest.fixture(scope="module")
 def said(arrivals: list[Arrival], model: Binder) -> list[Said]:
     return play(engine_of(specs(SCENE), model), arrivals)
 
@@ -83,8 +89,27 @@ def test_offsets_called_ok_are_right_and_some_are(said: list[Said]) -> None:
     assert any(each and said[-1].offset(*pair).verdict is Verdict.OK for pair, each in errors.items())
 
 
-def test_places_called_ok_are_right_and_some_are(model: Binder) -> None:
-    said = play(engine_of(specs(SCENE), model), record(SCENE, 52.0), every_s=4.0)
+def test_new_answers_go_on_from_what_those_before_have_left(longer: list[Arrival], model: Binder) -> None:
+    """The worker is killed: the next one hears what comes from then on."""
+    killed_s, seconds = 42.0, 1.5
+    before, after = (Answers(engine_of(specs(SCENE), model)) for _ in range(2))
+    last = play(before.engine, [a for a in longer if a.at_s <= killed_s], answers=before)[-1]
+    after.inherit(before.legacy())
+    later = [a for a in longer if killed_s < a.at_s <= killed_s + seconds]
+    found = play(after.engine, later, answers=after)[-1]
+    known = [o for o in found.offsets if o.verdict is Verdict.OK]
+    assert known
+    assert all(o.held_s > 0 for o in known), "there was no time to find them anew"
+    assert all(abs(o.offset_s - TRUTH[o.stream, o.camera]) < 0.05 for o in known)
+    assert all(o.verdict is not Verdict.OK for o in play(engine_of(specs(SCENE), model), later)[-1].offsets)
+    names = {b.stream: b.wearer for b in last.bindings}
+    found = play(after.engine, [a for a in longer if a.at_s > killed_s + seconds], answers=after)[-1]
+    assert any(b.wearer for b in found.bindings)
+    assert all(b.wearer in ("", names[b.stream]) for b in found.bindings)
+
+
+def test_places_called_ok_are_right_and_some_are(longer: list[Arrival], model: Binder) -> None:
+    said = play(engine_of(specs(SCENE), model), longer, every_s=4.0)
     worn = {imu.name: imu.part for imu in SCENE.imus}
     found = [
         binding

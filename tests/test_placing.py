@@ -107,7 +107,7 @@ def test_what_is_moved_has_told_nothing() -> None:
     placing = Placing(2, Asked(), 60.0)
     felt(placing, [0, 1], 300)
     kept = Beliefs(("a", "b"), ("a", "b"), (None, None), Calibration(scale=1.0), Ties(), placing)
-    kept.stepped(0)
+    kept.learned.forget_lag(0)
     assert placing.for_parts()[0, SHANK] > 1, "a clock that steps moves no sensor"
     kept.moved(0)
     assert placing.for_parts()[0, SHANK] == 0

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mobind_live.process import Boot, Go, Link, LogLine, PipeHandler, Stop, one_line
+from mobind_live.process import Boot, Go, Keep, Kept, Link, LogLine, PipeHandler, Stop, one_line
 
 BOOT = Boot(name="a", publish="", subscribe="")
 
@@ -30,6 +30,25 @@ def test_commands_reach_the_work_loop() -> None:
     assert ended == [1]
 
 
+def test_a_legacy_waits_until_the_one_before_it_is_taken() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    link = Link(BOOT, theirs, orphan_grace_s=0, end=lambda _: None)
+    link.keep(lambda: b"1")
+    link.keep(lambda: b"2")
+    assert ours.recv() == Keep(b"1")
+    assert not ours.poll()
+    thread = threading.Thread(target=link.listen)
+    thread.start()
+    ours.send(Kept())
+    ours.send(Go(7))
+    assert link.wait(10) == 7
+    link.keep(lambda: b"3")
+    assert ours.recv() == Keep(b"3")
+    ours.close()
+    thread.join()
+    link.keep(lambda: b"4")  # nobody is there any more
+
+
 def test_a_supervisor_that_is_gone_stops_the_work_first_and_then_the_process() -> None:
     ours, theirs = multiprocessing.Pipe()
     stopped: list[bool] = []
@@ -42,7 +61,7 @@ def test_a_supervisor_that_is_gone_stops_the_work_first_and_then_the_process() -
 def test_log_lines_travel_as_single_lines_without_other_peoples_chatter() -> None:
     ours, theirs = multiprocessing.Pipe()
     traces = io.StringIO()
-    handler = PipeHandler(theirs, traces)
+    handler = PipeHandler(Link(BOOT, theirs).send, traces)
     for name, level, text in (
         ("mobind_live.x", logging.INFO, "opened\n  the port"),
         ("chatty", logging.INFO, "hello"),
@@ -62,7 +81,9 @@ def test_a_traceback_goes_to_its_own_place() -> None:
     traces = io.StringIO()
     error = ValueError("wrong")
     info = (ValueError, error, None)
-    PipeHandler(theirs, traces).handle(logging.LogRecord("x", logging.ERROR, "", 0, "bad", None, info))
+    PipeHandler(Link(BOOT, theirs).send, traces).handle(
+        logging.LogRecord("x", logging.ERROR, "", 0, "bad", None, info)
+    )
     assert ours.recv().text == "bad"
     assert "ValueError: wrong" in traces.getvalue()
 
@@ -70,7 +91,9 @@ def test_a_traceback_goes_to_its_own_place() -> None:
 def test_a_supervisor_that_is_gone_is_no_error() -> None:
     ours, theirs = multiprocessing.Pipe()
     ours.close()
-    PipeHandler(theirs).handle(logging.LogRecord("x", logging.ERROR, "", 0, "bad", None, None))
+    PipeHandler(Link(BOOT, theirs).send).handle(
+        logging.LogRecord("x", logging.ERROR, "", 0, "bad", None, None)
+    )
 
 
 def test_an_error_is_one_line_with_its_place() -> None:

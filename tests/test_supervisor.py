@@ -101,6 +101,28 @@ def test_a_killed_process_comes_back_and_the_rest_goes_on(stage: Stage) -> None:
     assert any("SIGKILL" in item.detail for item in stage.heard if item.stream == "a")
 
 
+def test_what_a_process_has_left_is_given_to_its_next_life(stage: Stage) -> None:
+    def lives(restarts: int) -> bool:
+        return len(stage.of("a", restarts=restarts)) > 5
+
+    stage.play(
+        [ProcessSpec(name="a", target=children.leave)],
+        (lambda: lives(0), lambda: os.kill(stage.pid("a"), signal.SIGKILL)),
+        (lambda: lives(1), lambda: os.kill(stage.pid("a"), signal.SIGKILL)),
+        (lambda: lives(2), nothing),
+    )
+    assert [{item.detail for item in stage.of("a", restarts=n)} for n in range(3)] == [{""}, {"x"}, {"xx"}]
+
+
+def test_what_a_process_dies_of_is_given_to_it_once(stage: Stage) -> None:
+    stage.play(
+        [ProcessSpec(name="a", target=children.leave, args=("x",))],
+        (lambda: len(stage.of("a")) > 5, lambda: os.kill(stage.pid("a"), signal.SIGKILL)),
+        (lambda: stage.of("a", restarts=2), nothing),
+    )
+    assert {item.detail for item in stage.of("a", restarts=2)} == {""}
+
+
 def test_what_dies_again_and_again_is_given_up(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     specs = [ProcessSpec(name="bad", target=children.crash), ProcessSpec(name="good", target=children.beat)]

@@ -12,6 +12,7 @@ from mobind_live.binding.actions import STALE_NS, Actions
 from mobind_live.binding.beliefs import CameraView
 from mobind_live.binding.drift import MAPPED_PPM, PRIOR_PPM, Estimate, Holdover, OffsetCourse, Sure, apart
 from mobind_live.binding.engine import TOKEN_S, Engine
+from mobind_live.binding.legacy import Legacy
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.ties import Tie
 from mobind_live.binding.wearers import Seat
@@ -36,6 +37,19 @@ class Answers:
         """Remember each stream's clock mapping, which offsets report beside their own."""
         for stream in message.streams:
             self._clocks[stream.stream] = (stream.clock_offset_s, stream.clock_drift_ppm)
+
+    def legacy(self) -> bytes:
+        """What is known now, for the answers of the worker that comes after this one."""
+        beliefs = self.engine.beliefs
+        learned = beliefs.learned.after_all(self.engine.views())
+        courses = {pair: course.left() for pair, course in self._courses.items()}
+        return Legacy(learned, beliefs.wearers, courses).to_bytes()
+
+    def inherit(self, legacy: bytes) -> None:
+        """Begin with what the worker before has left."""
+        given = Legacy.from_bytes(legacy)
+        self.engine.beliefs.learned, self.engine.beliefs.wearers = given.learned, given.wearers
+        self._courses = given.courses
 
     def messages(self, now_ns: int) -> list[Message]:
         """Every answer there is, at host time ``now_ns``."""

@@ -10,13 +10,13 @@ import numpy as np
 from mobind_live.binding import posterior as binding
 from mobind_live.binding import priors, subjects
 from mobind_live.binding.assignment import one_to_one
+from mobind_live.binding.learned import Learned
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior, Likelihood
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.wearers import Wearers
 
 _HEARD_S = 8.0  # seconds of motion from which on evidence speaks for others, too
-_MOST = 10.0  # nats between what is believed most and least
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,8 @@ class Beliefs:
     """What outlives the evidence, for IMUs numbered as their ``names``, ``groups`` (of one clock each) and
     ``subjects`` (who is said to wear them).
 
-    ``lag`` keeps what ended tracks have taught of the lag of (IMU, camera), ``part`` of where an IMU sits,
-    ``wearers`` which IMUs were on one body; ``ties`` are the offsets between cameras, ``placing`` is what
-    each IMU's own motion says of where it sits.
+    ``learned`` is what ended tracks have taught, ``wearers`` which IMUs were on one body; ``ties`` are the
+    offsets between cameras, ``placing`` is what each IMU's own motion says of where it sits.
     """
 
     names: tuple[str, ...]
@@ -56,8 +55,7 @@ class Beliefs:
     calibration: Calibration
     ties: Ties
     placing: Placing
-    lag: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
-    part: dict[int, np.ndarray] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
     wearers: Wearers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +84,8 @@ class Beliefs:
         """What IMU and camera together know of their lag, whoever is in view. After a few seconds of motion
         several may be wrong alike, so that they are heard by and by."""
         live = min(1.0, motion_s / _HEARD_S) * binding.lag_message(given)
-        return live + self.lag[imu, camera] if (imu, camera) in self.lag else live
+        kept = self.learned.lag.get((imu, camera))
+        return live if kept is None else live + kept
 
     def _view(
         self,
@@ -122,7 +121,7 @@ class Beliefs:
         Those see the same people: where it is a stranger who fits, it is to them, too, and at the same lag.
         So they say when, but that somebody wears it is no surer by them than the surest of them is.
         """
-        given, kept = own[camera][imu], self.lag.get((imu, camera))
+        given, kept = own[camera][imu], self.learned.lag.get((imu, camera))
         others = self._others(imu, camera, tuple(said))
         if not others and kept is None:
             return binding.settled(given, np.zeros(()), tracks, self.calibration)
@@ -151,8 +150,8 @@ class Beliefs:
         if not given.tracks:
             return given
         prior = (told + priors.of_body(self._mates(imu, alone), len(given.tracks)))[:, None]
-        if imu in self.part:
-            prior = prior + priors.of_parts(given, self.part[imu], motion_s)
+        if imu in self.learned.part:
+            prior = prior + priors.of_parts(given, self.learned.part[imu], motion_s)
         return binding.tilted(given, prior)
 
     def _mates(self, imu: int, alone: list[CameraPosterior]) -> list[CameraPosterior]:
@@ -170,32 +169,10 @@ class Beliefs:
     def end(self, camera: str, track: int, view: CameraView) -> None:
         """A track has ended; ``view`` is the last one that knew it."""
         self.wearers.ended((camera, track))
-        for imu, (given, own) in enumerate(zip(view.posteriors, view.own, strict=True)):
-            if track not in given.tracks:
-                continue
-            lag, part = priors.of_track(given, own, given.tracks.index(track))
-            self.lag[imu, camera] = _kept(self.lag.get((imu, camera)), lag)
-            self.part[imu] = part
-
-    def keep_lag(self, imu: int, camera: str, view: CameraView) -> None:
-        """An IMU's evidence is about to be forgotten; ``view`` is the last one that had it."""
-        given, own = view.posteriors[imu], view.own[imu]
-        if given.tracks:
-            lag, _ = priors.of_track(given, own, int(given.wearer.argmax()))
-            self.lag[imu, camera] = _kept(self.lag.get((imu, camera)), lag)
+        self.learned.by_track(camera, track, view)
 
     def moved(self, imu: int) -> None:
         """An IMU sits elsewhere than it did; its clock is what it was."""
-        self.part.pop(imu, None)
+        self.learned.part.pop(imu, None)
         self.placing.reset(imu)
         self.wearers.moved(self.names[imu])
-
-    def stepped(self, imu: int) -> None:
-        """An IMU's stamps have jumped."""
-        self.lag = {key: kept for key, kept in self.lag.items() if key[0] != imu}
-
-
-def _kept(before: np.ndarray | None, new: np.ndarray) -> np.ndarray:
-    """What several tracks in turn have taught, none of it for ever."""
-    kept = new if before is None else before + new
-    return np.maximum(kept - kept.max(), -_MOST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ ALARM_S = 30.0
 # and until its drift may have taken it further than this.
 STEADY_S, HELD_SIGMA_S = 10.0, 0.05
 _POINTS = 600
+_LEFT = 200  # of them, to a new worker
+_NO_TRACK = -1
 _LEAST = 5
 _ROUNDS = 8
 _HUBER = 1.5
@@ -126,6 +129,15 @@ class OffsetCourse:
             return None
         offset_s = last.found.offset_s + self.line.rate_ppm * 1e-6 * age_s
         return Holdover(Estimate(at_s, offset_s, sigma_s), last.p, age_s)
+
+    def left(self) -> OffsetCourse:
+        """What a new worker begins with, which has seen no track and no motion yet: carried on until it finds
+        the offset itself."""
+        course = copy(self)
+        course.points = deque(list(self.points)[-_LEFT:], maxlen=_POINTS)
+        course._next_s = 0.0
+        course._last = self._last._replace(track=_NO_TRACK, life=0) if self._last else None
+        return course
 
     def alarm(self, at_s: float) -> str:
         """The sentence about the last step, for a while."""

@@ -57,7 +57,7 @@ class Engine:
         )
         self.keep_tracks, self.block = keep_tracks, block
         self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
-        self.lives = [0] * len(imus)  # how often each IMU's clock has begun anew
+        self.lives = [-1] * len(imus)  # how often each IMU's clock has begun anew; -1 before it begins
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
         self.simulated = False
@@ -233,7 +233,7 @@ class Engine:
         """Believe of the IMU's offset only what the last seconds say."""
         self.lives[imu] += 1
         self.evidence.take_fast(imu)
-        self.beliefs.stepped(imu)
+        self.beliefs.learned.forget_lag(imu)
         self._views = None
 
     def exchange(self, camera: str, one: int, other: int) -> None:
@@ -244,7 +244,7 @@ class Engine:
     def take_off(self, imu: int) -> None:
         """Nothing is known any more of where the IMU is; its clock is what it was."""
         for camera, view in self.views().items():
-            self.beliefs.keep_lag(imu, camera, view)
+            self.beliefs.learned.by_imu(imu, camera, view)
         self.evidence.forget(imu)
         self.beliefs.moved(imu)
         self._views = None

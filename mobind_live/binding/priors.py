@@ -49,14 +49,19 @@ def moved(message: np.ndarray, by: float) -> np.ndarray:
     return np.interp(lags - by, lags, message, message.min(), message.min())
 
 
-def of_track(given: CameraPosterior, own: Likelihood, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """What one track has taught of an IMU's lag (L,) and part (11,): its own evidence, as far as its person
-    is the wearer."""
+def of_track_lag(given: CameraPosterior, own: Likelihood, index: int) -> np.ndarray:
+    """What one track has taught of an IMU's lag (L,): its own evidence, as far as its person wears it."""
     p = float(given.wearer[index])
     rows = np.exp(own.rows[index] - own.rows[index].max())
-    lag = p * np.exp(over_flat(rows @ own.lags[index])) + (1 - p)
-    part = p * np.exp(over_flat(given.place[index])) + (1 - p)
-    return np.log(lag), np.log(part)
+    return np.log(p * np.exp(over_flat(rows @ own.lags[index])) + (1 - p))
+
+
+def of_track_part(given: CameraPosterior, index: int, before: np.ndarray | None) -> np.ndarray:
+    """What is believed of an IMU's part (11,) after a track: where it sat on that person, as far as they are
+    the wearer, and else what was believed ``before`` (11,)."""
+    p = float(given.wearer[index])
+    known = 1.0 if before is None else np.exp(over_flat(np.exp(before)))
+    return np.log(p * np.exp(over_flat(given.place[index])) + (1 - p) * known)
 
 
 def of_parts(given: CameraPosterior, part: np.ndarray, motion_s: np.ndarray) -> np.ndarray:

@@ -1,0 +1,57 @@
+"""What tracks that have ended have taught of the sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mobind_live.binding import priors
+
+if TYPE_CHECKING:
+    from mobind_live.binding.beliefs import CameraView
+
+_MOST = 10.0  # nats between what is believed most and least
+
+
+@dataclass(slots=True)
+class Learned:
+    """``lag``: of (IMU, camera), the log-belief (L,) in its lag; ``part``: of an IMU, that (11,) in where it
+    sits."""
+
+    lag: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    part: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def by_track(self, camera: str, track: int, view: CameraView) -> None:
+        """Learn what ``track`` has shown; ``view`` is the last one that knew it. Of a sensor that it hardly
+        wears that is next to nothing, and what was known before stays."""
+        for imu, (given, own) in enumerate(zip(view.posteriors, view.own, strict=True)):
+            if track not in given.tracks:
+                continue
+            index = given.tracks.index(track)
+            self._add_lag(imu, camera, priors.of_track_lag(given, own, index))
+            self.part[imu] = priors.of_track_part(given, index, self.part.get(imu))
+
+    def by_imu(self, imu: int, camera: str, view: CameraView) -> None:
+        """Learn the lag of an IMU whose evidence is about to be forgotten."""
+        given, own = view.posteriors[imu], view.own[imu]
+        if given.tracks:
+            self._add_lag(imu, camera, priors.of_track_lag(given, own, int(given.wearer.argmax())))
+
+    def _add_lag(self, imu: int, camera: str, new: np.ndarray) -> None:
+        """None of it for ever."""
+        kept = self.lag[imu, camera] + new if (imu, camera) in self.lag else new
+        self.lag[imu, camera] = np.maximum(kept - kept.max(), -_MOST)
+
+    def after_all(self, views: Mapping[str, CameraView]) -> Learned:
+        """The same if every track of ``views`` ended now."""
+        after = Learned(dict(self.lag), dict(self.part))
+        for camera, view in views.items():
+            for track in view.posteriors[0].tracks if view.posteriors else ():
+                after.by_track(camera, track, view)
+        return after
+
+    def forget_lag(self, imu: int) -> None:
+        self.lag = {key: kept for key, kept in self.lag.items() if key[0] != imu}

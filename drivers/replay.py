@@ -28,6 +28,7 @@ from mobind_live.driver import (
     Part,
     RigFolder,
     StreamSpec,
+    SubjectName,
 )
 from mobind_live.files.recordings import ImuFile, KeypointFile, rate_hz, read_imu, read_keypoints
 from mobind_live.schema import Message, Pose
@@ -55,7 +56,7 @@ class Config(DriverConfig):
     loop: bool = False
     wears: dict[str, Part] = Field(default_factory=dict)
     clock_group: str | None = None
-    subject: str | None = None
+    subject: SubjectName | None = None
     imus: tuple[str, ...] | None = None
     skip: tuple[str, ...] = ()
     image_size: tuple[int, int] | None = None

@@ -18,7 +18,15 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mobind_live.clock import host_now_ns
-from mobind_live.driver import Context, Counters, DriverConfig, ImuReading, Part, StreamSpec
+from mobind_live.driver import (
+    Context,
+    Counters,
+    DriverConfig,
+    ImuReading,
+    Part,
+    StreamSpec,
+    SubjectName,
+)
 from mobind_live.kinematics.devices import CameraSpec, ImuPacket, ImuSpec
 from mobind_live.kinematics.scene import Scene, SceneConfig
 from mobind_live.kinematics.seat import Move
@@ -79,7 +87,9 @@ class ImuSection(BaseModel):
     part: Part = Field(description="where it really sits")
     wears: Part | None = Field(default=None, description="where the user says it sits")
     clock_group: str | None = Field(default=None, description="IMUs that share a clock, and so an offset")
-    subject: str | None = Field(default=None, description="the name of who wears it, as the user says")
+    subject: SubjectName | None = Field(
+        default=None, description="the name of who wears it, as the user says"
+    )
     rate_hz: float = Field(default=100.0, ge=20.0, le=400.0)
     delay_s: float | None = Field(default=None, ge=-30.0, le=30.0, description="hidden; default: within 5 s")
     clock_offset_s: float | None = Field(default=None, description="default: up to a day")

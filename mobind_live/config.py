@@ -38,8 +38,11 @@ _RESERVED = ("supervisor", "worker", "lsl")  # health topics of our own processe
 
 
 def _loopback(endpoint: str) -> str:
-    if re.fullmatch(r"tcp://\S+:(\d{1,5}|\*)|ipc://\S+", endpoint) and is_loopback(endpoint):
-        return endpoint
+    if match := re.fullmatch(r"tcp://\S+:(\d{1,5}|\*)|ipc://\S+", endpoint):
+        if (match[1] or "*") != "*" and not 0 < int(match[1]) < 65_536:
+            raise ValueError(f"{match[1]} is no port: 1 to 65535, or * for any that is free")
+        if is_loopback(endpoint):
+            return endpoint
     raise ValueError("must be tcp://127.0.0.1:PORT or ipc://PATH; the bus is open, so it stays on this host")
 
 
@@ -222,8 +225,6 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
                     where, f"duplicate stream {stream!r}, also in devices.{other}; rename one"
                 )
     for subject, name in subjects.items():
-        if not _ID.fullmatch(subject):
-            raise document.error(("devices", name), f"subject {subject!r}; allowed: {_ID_RULE}")
         if subject in owners:
             raise document.error(("devices", name), f"subject {subject!r} is also a stream; rename one")
 

@@ -9,6 +9,7 @@ where it cannot search at all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,18 @@ class StreamSpec:
     subject: str | None = None
 
 
+def _subject(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise ValueError(f"{name!r} is not a name; allowed: letters, digits, _ and - only")
+    if re.fullmatch(r"wearer_\d+", name):
+        raise ValueError("wearer_1, wearer_2, ... are what wearers without a subject are called")
+    return name
+
+
+# Who wears an IMU, as the user calls them.
+SubjectName = Annotated[str, AfterValidator(_subject)]
+
+
 class DriverConfig(BaseModel):
     """Base of every driver's YAML section: frozen, unknown keys refused."""
 
@@ -118,7 +131,7 @@ class ImuSection(BaseModel):
     nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
     wears: Part | None = Field(default=None, description="where it is expected, if that is known")
     clock_group: str | None = Field(default=None, description="IMUs of one group share one clock")
-    subject: str | None = Field(default=None, description="who wears it, if that is known")
+    subject: SubjectName | None = Field(default=None, description="who wears it, if that is known")
 
     @field_validator("axes")
     @classmethod

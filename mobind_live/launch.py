@@ -45,7 +45,8 @@ def run_worker(link: Link, rig: Rig) -> None:
         Publisher(link.boot.publish) as sender,
     ):
         try:
-            worker.run(rig, sender, receiver, link.stop, link.boot.legacy, link.keep)
+            boot = link.boot
+            worker.run(rig, sender, receiver, link.stop, boot.restarts, boot.legacy, link.keep)
         except ModelError as error:
             raise Hopeless(str(error)) from error
 
@@ -100,13 +101,16 @@ def drive(rig: Rig, name: str, title: str, *, table: bool | None = None, log: Pa
 
 
 def preflight(rig: Rig, limit_s: float) -> int:
-    """Run the rig until every stream passes, or for ``limit_s``. Returns 0 if all passed. Raises BusError."""
+    """Run the rig until every stream passes, or for ``limit_s``. Returns 0 if all passed, 130 if it was
+    stopped before. Raises BusError."""
     with (
         stop_signals() as stop,
         Proxy(rig.bus.publish, rig.bus.subscribe) as proxy,
         Preflight(rig.streams(), limit_s, stop, screen()) as output,
     ):
         _run_processes(specs(rig), proxy, stop, output, default_log())
+    if output.stopped:
+        return 130
     return 0 if output.passed else 1
 
 

@@ -42,6 +42,12 @@ class Lane:
         self._device_clock = clock.DeviceClock(spec.nominal_hz) if spec.clock == "device" else None
         self._dejitter = clock.Dejitter(spec.nominal_hz) if spec.clock == "arrival" else None
 
+    def opened(self) -> None:
+        """The device was opened, perhaps not for the first time."""
+        self.shed_before = self.stats.shed
+        if self._dejitter is not None:
+            self._dejitter.restart()
+
     def imu(self, reading: ImuReading) -> Imu:
         """``reading`` with its capture times in host time. Raises DeviceError if its shapes are wrong."""
         n = len(reading.received_ns)
@@ -147,7 +153,7 @@ class Service:
             self._counters = driver.counters.values
             self._openings += 1
             for lane in self._lanes.values():
-                lane.shed_before = lane.stats.shed
+                lane.opened()
             self.beat("running")
             while not self._stop.is_set():
                 for item in driver.read():

@@ -21,7 +21,7 @@ from mobind_live.config import Rig, WorkerConfig
 from mobind_live.health import Heartbeat
 from mobind_live.models import actions as action_models
 from mobind_live.models import checkpoint, placement
-from mobind_live.models.errors import CheckpointError
+from mobind_live.models.errors import CheckpointError, ModelError
 from mobind_live.models.example_file import load_folder
 from mobind_live.models.examples import Known
 from mobind_live.schema import Health, Received
@@ -39,14 +39,15 @@ def run(
     sender: Sender,
     receiver: Receiver,
     stop: Event,
+    restarts: int = 0,
     legacy: bytes | None = None,
     keep: Callable[[Callable[[], bytes]], None] = lambda _: None,
 ) -> None:
-    """Work until ``stop`` is set. Raises CheckpointError if the weights cannot be used.
+    """Work until ``stop`` is set. Raises ModelError if the weights or the device cannot be used.
 
     ``legacy`` is what a worker before this one has given to its ``keep``.
     """
-    beat = Heartbeat("worker", sender)
+    beat = Heartbeat("worker", sender, restarts)
     beat.send("starting", "loading the network")
     device = torch_device(rig.worker)
     torch.set_num_threads(rig.worker.threads)
@@ -118,10 +119,15 @@ def _actions(engine: Engine, own: Path | None) -> Actions | None:
 
 
 def torch_device(config: WorkerConfig) -> torch.device:
-    """The device to compute on; ``auto`` is CUDA where there is one."""
+    """The device to compute on; ``auto`` is CUDA where there is one. Raises ModelError for a CUDA device that
+    is not there."""
+    there = torch.cuda.is_available()
     if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(config.device)
+        return torch.device("cuda" if there else "cpu")
+    device = torch.device(config.device)
+    if device.type == "cuda" and not (there and (device.index or 0) < torch.cuda.device_count()):
+        raise ModelError(f"worker.device: {config.device} is not here; use auto or cpu")
+    return device
 
 
 def _counters(

@@ -48,10 +48,10 @@ def _binding(imu: str, **changes: object) -> Binding:
     return Binding(**{**plain, **changes})  # type: ignore[arg-type]
 
 
-def _offset(imu: str, offset_s: float, worth: Verdict = Verdict.OK) -> Offset:
+def _offset(imu: str, offset_s: float, worth: Verdict = Verdict.OK, camera: str = "cam") -> Offset:
     return Offset(
         stream=imu,
-        camera="cam",
+        camera=camera,
         t_ns=0,
         offset_s=offset_s,
         sigma_s=0.01,
@@ -229,7 +229,22 @@ def test_bound_sensors_join_their_wearer_with_their_offset() -> None:
         [_offset("a", 0.4), _offset("b", -1.0)],
         {"a": 9, "b": 1},
     )
-    assert found == [Subject("wearer_1", {("cam", 1)}, [Worn("a", 9, 0.4), Worn("b", 1, -1.0)])]
+    (subject,) = found
+    assert (subject.name, subject.tracks) == ("wearer_1", {("cam", 1)})
+    assert subject.worn == [Worn("a", 9, 0.4), Worn("b", 1, -1.0)]
+
+
+def test_cameras_whose_stamps_differ_are_put_on_one_time() -> None:
+    """What happens at 0 on cam's stamps is at 4 on those of side, and at 1 on a's."""
+    seen = {"tracks": {"cam": 1, "side": 2}}
+    (subject,) = subjects(
+        [_binding("a", **seen), _binding("b", part="chest", **seen)],
+        [_offset("a", 1.0), _offset("a", -3.0, camera="side"), _offset("b", -5.0, camera="side")],
+        {"a": 9, "b": 1},
+    )
+    at_s = {"cam": -subject.ahead_s["cam"], "side": 4.0 - subject.ahead_s["side"]}
+    at_s |= {worn.imu: stamp - worn.offset_s for worn, stamp in zip(subject.worn, (1.0, -1.0), strict=True)}
+    assert np.ptp(list(at_s.values())) == pytest.approx(0.0)
 
 
 def test_a_sensor_without_a_sure_offset_or_part_is_left_out_of_its_wearer() -> None:

@@ -70,8 +70,14 @@ def test_a_sensor_on_nobody_is_an_alarm_only_where_somebody_should_wear_it() -> 
 def test_a_sensor_on_another_than_its_subject_is_named() -> None:
     annas = {"wearer": "anna", "expected_wearer": "anna"}
     assert alarms(bound("a", "chest", "chest", **annas), bound("b", "head", **annas)) == ["", ""]
+    bens = {"wearer": "ben", "expected_wearer": "ben"}
     told = bound("a", "chest", "chest", wearer="ben", expected_wearer="anna")
-    assert alarms(told) == ["a is on ben, not on anna"]
+    two = bound("b", "head", **bens), bound("c", "pelvis", **bens)
+    assert alarms(told, *two)[0] == "a is on ben, not on anna"
+    assert alarms(told, two[0]) == ["", ""], "one against one: whose body it is nobody can say"
+    assert alarms(told, two[0], bound("d", "head", **annas))[0] == "a is on ben, not on anna", "anna is there"
+    other_number = bound("a", "chest", "chest", wearer="wearer_1", expected_wearer="anna")
+    assert alarms(other_number, bound("b", "head", **annas)) == ["", ""], "the tracker's, perhaps"
     unsure = bound("a", "chest", "chest", wearer="", expected_wearer="anna", wearer_verdict=Verdict.AMBIGUOUS)
     assert alarms(unsure) == [""]
     lost = {"wearer_verdict": Verdict.UNBOUND, "part_verdict": Verdict.UNBOUND, "wearer": ""}
@@ -143,6 +149,18 @@ def test_an_answer_is_stale_once_one_of_its_streams_is(answers: Answers) -> None
         assert (offset.verdict is Verdict.STALE) is stale
         assert (binding.wearer_verdict is Verdict.STALE) is stale
         assert (binding.part_verdict is Verdict.STALE) is stale
+
+
+def test_a_binding_is_stale_once_the_only_camera_is(answers: Answers) -> None:
+    hear(answers)
+    later_ns = EPOCH_NS + 2 * STALE_NS
+    answers.engine.imus["arm"].arrived_ns = later_ns
+    (said,) = bindings(answers, later_ns)
+    assert (said.wearer_verdict, said.part_verdict) == (Verdict.STALE, Verdict.STALE)
+    assert said.tracks == {}
+    answers.engine.camera_arrived_ns["cam"] = later_ns
+    (said,) = bindings(answers, later_ns)
+    assert Verdict.STALE not in (said.wearer_verdict, said.part_verdict)
 
 
 def test_an_imu_that_never_came_is_stale_and_no_offset_is_given_without_a_camera(answers: Answers) -> None:

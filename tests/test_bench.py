@@ -259,6 +259,17 @@ def test_an_old_answer_that_never_stops_is_false_after_a_while_and_never_noticed
     assert figures(tally)["scenes_false"] == 100.0
 
 
+def test_silence_is_asked_of_those_whose_wearer_is_in_no_picture_alone(case: Case) -> None:
+    seen, unseen = replace(case, tells=False, unseen=(1,)), replace(case, tells=False, unseen=(0,))
+    assert case.config.imus[0].person == 0
+    told = figures(scored(seen, {range(1, 48): RIGHT, range(48, 81): MOVED}))
+    assert told["right_ok"] == 100.0
+    assert "cannot_tell" not in told
+    said = figures(scored(unseen, {range(1, 81): SILENCE}))
+    assert said["cannot_tell"] == 100.0
+    assert "right_ok" not in said
+
+
 def test_silence_is_never_and_wins_nothing(case: Case) -> None:
     got = figures(scored(case, {range(1, 81): SILENCE}))
     assert got["first_ok_s"] == math.inf

@@ -132,6 +132,12 @@ def test_a_second_peak_as_high_is_ambiguous() -> None:
     assert found.place[0, 7] > 0.9, "where it sits is sure all the same"
 
 
+def test_of_a_sensor_that_has_not_moved_nothing_is_known() -> None:
+    resting = judged(np.zeros((2, len(PARTS), 2 * HALF + 1)), motion_s=0.0)
+    assert resting.p_none == pytest.approx(0.5)
+    assert resting.wearer == pytest.approx([0.25, 0.25])
+
+
 def test_more_evidence_is_surer() -> None:
     heights = [judged(with_peak(noise(5), 0, 4, 3, h)).p_none for h in (6.0, 12.0, 18.0)]
     assert heights == sorted(heights, reverse=True)

@@ -186,8 +186,18 @@ class TestLoad:
         ),
         pytest.param(
             "devices:\n  s: {driver: simulator, imus: {a: {part: head, subject: a k}}, cameras: {c: {}}}\n",
-            ":2: devices.s: subject 'a k'; allowed: letters, digits, _ and - only",
+            ":2: devices.s.imus.a.subject: 'a k' is not a name; allowed: letters, digits, _ and - only",
             id="subject's name",
+        ),
+        pytest.param(
+            "devices:\n  s: {driver: simulator, imus: {a: {part: head, subject: wearer_2}}}\n",
+            ":2: devices.s.imus.a.subject: wearer_1, wearer_2, ... are what wearers without a subject are",
+            id="a subject called like a stranger",
+        ),
+        pytest.param(
+            OWN + "bus: {publish: 'tcp://127.0.0.1:99999'}\n",
+            ":4: bus.publish: 99999 is no port: 1 to 65535, or * for any that is free",
+            id="no port",
         ),
         pytest.param(
             "devices:\n  s: {driver: simulator, imus: {a: {part: head, subject: c}}, cameras: {c: {}}}\n",

@@ -125,7 +125,7 @@ def test_an_answer_shows_offset_wearer_part_and_action_with_their_verdicts() -> 
         assert piece in above
     for piece in ("side", "-0.250 ±0.010", "90% ambiguous", "80% ok", "50% ok"):
         assert piece in below
-    assert "! left: on the other arm" in "\n".join(lines)
+    assert lines[1].strip() == "! on the other arm", "on top, where a small terminal shows it"
     assert "SIMULATED" not in "\n".join(lines)
 
 

@@ -90,11 +90,26 @@ def test_a_step_is_an_alarm_for_a_while_and_starts_the_drift_anew() -> None:
         course.sure(sure(*row))
         assert not course.add(Estimate(*row))
     assert course.line.rate_ppm != 0
-    course.sure(sure(2e5, 1.75, 0.01))
-    assert course.alarm(2e5).startswith("stepped by +1.2")
-    assert "to +1.750 s" in course.alarm(2e5 + ALARM_S - 1)
-    assert course.alarm(2e5 + ALARM_S + 1) == ""
+    at_s = 1e5 + 200.0
+    course.sure(sure(at_s, 1.75, 0.01))
+    assert course.alarm(at_s).startswith("stepped by +1.2")
+    assert "to +1.750 s" in course.alarm(at_s + ALARM_S - 1)
+    assert course.alarm(at_s + ALARM_S + 1) == ""
     assert course.line.rate_ppm == 0
+
+
+def test_where_a_known_drift_has_led_meanwhile_is_no_step() -> None:
+    """The wearer is away for 25 minutes; a drift of 50 ppm makes 75 ms of that."""
+    course = OffsetCourse()
+    for row in estimates(0, 600.0, 50.0, error_s=0.001):
+        course.add(Estimate(*row))
+        course.sure(sure(*row))
+    known = course.line
+    assert known.rate_ppm == pytest.approx(50.0, abs=5.0)
+    back_s = 2088.0
+    course.sure(sure(1e5 + back_s, 0.5 + 50e-6 * back_s))
+    assert course.alarm(1e5 + back_s) == ""
+    assert course.line == known
 
 
 def test_a_small_step_shows_in_two_estimates_and_one_alone_is_none() -> None:

@@ -108,6 +108,18 @@ def test_new_answers_go_on_from_what_those_before_have_left(longer: list[Arrival
     assert all(b.wearer in ("", names[b.stream]) for b in found.bindings)
 
 
+def test_a_camera_that_pauses_sees_the_same_people_afterwards(arrivals: list[Arrival], model: Binder) -> None:
+    pause_s = (18.0, 18.0 + RESET_NS * 1e-9 + 0.5)
+    heard = [a for a in arrivals if isinstance(a.message, Imu) or not pause_s[0] < a.at_s < pause_s[1]]
+    engine = engine_of(specs(SCENE), model)
+    play(engine, [a for a in heard if a.at_s <= pause_s[0]])
+    before = engine.evidence.motion_s.clone()
+    play(engine, [a for a in heard if pause_s[0] < a.at_s < pause_s[1] + 0.3])
+    kept = engine.evidence.motion_s[0] / before[0]
+    assert len(before[0, 0]) == 4, "two people in two cameras"
+    assert float(kept.min()) > 0.85
+
+
 def test_places_called_ok_are_right_and_some_are(longer: list[Arrival], model: Binder) -> None:
     said = play(engine_of(specs(SCENE), model), longer, every_s=4.0)
     worn = {imu.name: imu.part for imu in SCENE.imus}

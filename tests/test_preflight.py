@@ -160,10 +160,12 @@ def test_warnings_are_heard_while_it_lasts() -> None:
     assert logging.getLogger().handlers == before
 
 
-def test_ctrl_c_at_once_is_not_ready() -> None:
+def test_ctrl_c_at_once_is_not_ready_and_accuses_no_device() -> None:
     watch, _, out = session()
     with watch:
         pass
 
+    assert watch.stopped
     assert not watch.passed
-    assert "not ready: nothing came" in out.getvalue()
+    assert "stopped before the end" in out.getvalue()
+    assert "fail" not in out.getvalue()

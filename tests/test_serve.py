@@ -22,7 +22,7 @@ from mobind_live.driver import (
 )
 from mobind_live.health import StreamStats
 from mobind_live.schema import Health, Imu, Message, Pose
-from mobind_live.serve import Service, serve
+from mobind_live.serve import Lane, Service, serve
 
 
 class Config(DriverConfig):
@@ -168,6 +168,27 @@ def test_a_device_that_is_lost_is_opened_again() -> None:
     assert sum(isinstance(item, Imu) for item in messages) == 2
     reopened = [item.counters.get("reopened") for item in messages if isinstance(item, Health)]
     assert (reopened[0], reopened[-1]) == (None, 1)
+
+
+def test_after_an_outage_no_stamp_lies_in_it() -> None:
+    """A device without stamps is off for a minute: how many samples there were meanwhile, nothing tells."""
+    n, off_ns = 3000, 60_000_000_000
+    received = np.arange(n) * 10_000_000
+    received += (np.arange(n) >= n - 20) * off_ns  # it is back for its last 20 samples
+    lane = Lane(StreamSpec(name="left", kind="imu", nominal_hz=100.0, clock="arrival"))
+    zero = np.zeros((n, 3), np.float32)
+    stamps = []
+    for rows in (slice(0, n - 20), slice(n - 20, n)):
+        lane.opened()
+        given = ImuReading(
+            stream="left",
+            received_ns=received[rows],
+            device_ns=None,
+            acc_m_s2=zero[rows],
+            gyro_rad_s=zero[rows],
+        )
+        stamps.append(lane.imu(given).t_ns)
+    assert np.abs(stamps[1] - received[n - 20 :]).max() < 100_000_000
 
 
 def test_a_played_file_says_ended_and_stays() -> None:

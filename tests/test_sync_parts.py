@@ -232,6 +232,15 @@ def test_a_broken_cache_is_made_anew(broken: bytes, film: Path, network: type[Tw
     assert not list(film.parent.glob("*.part"))
 
 
+def test_a_cache_with_any_byte_broken_is_no_traceback(film: Path, network: type[TwoPeople]) -> None:
+    video.read(film, OPTIONS, Progress(disable=True))
+    cache = video.cache_path(film)
+    whole = cache.read_bytes()
+    for place in np.linspace(0, len(whole) - 1, 200).astype(int):
+        cache.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        video.load(cache, "any")
+
+
 def test_what_is_no_video_is_said_before_the_network_loads(tmp_path: Path, network: type[TwoPeople]) -> None:
     path = tmp_path / "film.mp4"
     with pytest.raises(FileError, match="no such file"):

@@ -142,10 +142,13 @@ def test_a_name_is_on_one_track_of_a_camera() -> None:
 
 
 def test_a_subject_gives_the_name() -> None:
-    wearers = Wearers({"a": "anna", "b": "anna", "c": "wearer_1"})
-    assert wearers.update({"a": {FRONT_1}, "b": {SIDE_1}}) == {"a": "anna"} | {"b": "wearer_2"}
+    wearers = Wearers({"a": "anna", "b": "anna", "c": "ben"})
+    assert wearers.update({"a": {FRONT_1}, "b": {SIDE_1}}) == {"a": "anna", "b": "anna"}, (
+        "seen by two cameras"
+    )
+    assert wearers.update({"a": {FRONT_1}, "b": {FRONT_2}}) == {"a": "anna", "b": "wearer_1"}
     seats = {"a": {FRONT_1}, "b": {FRONT_1}, "c": {FRONT_2}, "d": {SIDE_2}}
-    assert wearers.update(seats) == {"a": "anna", "b": "anna", "c": "wearer_1", "d": "wearer_3"}
+    assert wearers.update(seats) == {"a": "anna", "b": "anna", "c": "ben", "d": "wearer_2"}
 
 
 def test_a_sensor_on_another_than_its_subject_bears_that_ones_name() -> None:
@@ -153,3 +156,13 @@ def test_a_sensor_on_another_than_its_subject_bears_that_ones_name() -> None:
     assert wearers.update({"a": {FRONT_1}})["a"] == "anna"
     found = wearers.update({"a": {FRONT_1}, "b": {FRONT_1}, "c": {FRONT_1}, "d": {FRONT_2}})
     assert found == {"a": "ben", "b": "ben", "c": "ben", "d": "anna"}
+
+
+def test_two_exchanged_sensors_do_not_exchange_the_people() -> None:
+    """a and d are on each other's wearers; then those with more sensors leave."""
+    wearers = Wearers({"a": "ben", "b": "anna", "c": "anna", "d": "anna", "e": "ben"})
+    both = {"a": {FRONT_1}, "b": {FRONT_1}, "c": {FRONT_1}, "d": {FRONT_2}, "e": {FRONT_2}}
+    expected = {"a": "anna", "b": "anna", "c": "anna", "d": "ben", "e": "ben"}
+    assert wearers.update(both) == expected
+    assert wearers.update({"d": {FRONT_2}, "e": {FRONT_2}}) == {"d": "ben", "e": "ben"}
+    assert wearers.update(both) == expected

@@ -21,7 +21,7 @@ from mobind_live.bus.ends import Numbering
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig
 from mobind_live.driver import DriverConfig, StreamSpec
-from mobind_live.models.errors import CheckpointError
+from mobind_live.models.errors import CheckpointError, ModelError
 from mobind_live.schema import Health, Offset, Received
 from mobind_live.shedding import BEHIND_S
 
@@ -154,6 +154,17 @@ def test_weights_that_cannot_be_used_are_one_clear_line(tmp_path: Path) -> None:
     stop = threading.Event()
     with pytest.raises(CheckpointError, match=r"no\.safetensors: not usable weights"):
         worker.run(rig(weights=f"{tmp_path}/no.safetensors"), bus.publisher(), bus.subscriber(), stop)
+
+
+def test_a_device_that_is_not_here_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ModelError, match=r"worker\.device: cuda is not here; use auto or cpu"):
+        worker.torch_device(WorkerConfig(device="cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert worker.torch_device(WorkerConfig(device="cuda:0")).index == 0
+    with pytest.raises(ModelError, match="cuda:1 is not here"):
+        worker.torch_device(WorkerConfig(device="cuda:1"))
 
 
 def test_auto_is_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,11 @@ class Scorer:
         self.tally = Tally(scenes=1)
         self._judge = Judge(case)
         self._imus = {imu.name: _OfImu(_changes_s(case, imu.name)) for imu in case.config.imus}
+        # Of those who are in a picture it can be told who wears what, if of the others it cannot.
+        self._tells = {
+            imu.name: case.tells or (bool(case.unseen) and imu.person not in case.unseen)
+            for imu in case.config.imus
+        }
         self._clock_error: dict[str, float] = {}
         self._end_s = 0.0
 
@@ -108,7 +113,8 @@ class Scorer:
                 imu.first_s[kind] = min(imu.first_s[kind], imu.moving_s)
         wrong = one.wearer.wrong or one.part.wrong
         (imu.wrong_at_s if wrong else imu.right_at_s if right["all"] else []).append(t_s)
-        self._silence(one)
+        if not self._tells[one.imu]:
+            self._silence(one)
         if any(first <= t_s < last + NOTICE_S for first, last in imu.changes_s):
             return
         self._false(one)
@@ -118,7 +124,7 @@ class Scorer:
         tally.errors_s += [o.error_s for o in settled]
         tally.sigmas_s += [o.sigma_s for o in settled]
         imu.drift_error = [abs(o.drift_error_ppm) for o in settled if o.drift_error_ppm is not None]
-        if one.moving and one.seen and self.case.tells:
+        if one.moving and one.seen and self._tells[one.imu]:
             place = PLACES[PLACE_OF[PARTS.index(one.worn)]]
             tally.asked[place] += 1
             for kind, is_right in right.items():
@@ -126,10 +132,9 @@ class Scorer:
 
     def _silence(self, one: Judged) -> None:
         """Where nobody can tell, whether that was said."""
-        if not self.case.tells:
-            self.tally.silent_asked += 1
-            self.tally.cannot_tell += one.wearer.verdict in _CANNOT_TELL
-            self.tally.wrong_guess += one.wearer.wrong
+        self.tally.silent_asked += 1
+        self.tally.cannot_tell += one.wearer.verdict in _CANNOT_TELL
+        self.tally.wrong_guess += one.wearer.wrong
 
     def _false(self, one: Judged) -> None:
         for kind, answers in (("offset", one.offsets), ("wearer", [one.wearer]), ("part", [one.part])):
@@ -141,10 +146,10 @@ class Scorer:
         tally = self.tally
         tally.scenes_false = int(any(tally.false.values()))
         tally.clock_drift_ppm = [abs(error) for error in self._clock_error.values()]
-        for imu in self._imus.values():
+        for name, imu in self._imus.items():
             if imu.drift_error:
                 tally.drift_ppm.append(float(np.median(imu.drift_error)))
-            if self.case.tells:
+            if self._tells[name]:
                 for kind, first in imu.first_s.items():
                     tally.first_s[kind].append(first)
             for _, change in imu.changes_s:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Worn:
-    """An IMU of a subject: its name, its part's index, and its offset to the cameras."""
+    """An IMU of a subject: its name, its part's index, and its offset to the subject's stamps."""
 
     imu: str
     part: int
@@ -38,11 +38,13 @@ class Worn:
 
 @dataclass(slots=True)
 class Subject:
-    """Whom an answer is about: a wearer with tracks (camera, track) and IMUs, or one IMU alone."""
+    """Whom an answer is about: a wearer with tracks (camera, track) and IMUs, or one IMU alone. Its stamps
+    are those of one camera; ``ahead_s`` is by how much those of each camera are ahead of them."""
 
     name: str
     tracks: set[tuple[str, int]] = field(default_factory=set)
     worn: list[Worn] = field(default_factory=list)
+    ahead_s: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -99,7 +101,7 @@ class Actions:
         engine = self.engine
         rolling = engine.rolling
         people = [
-            row
+            (row, round(subject.ahead_s.get(camera, 0.0) / STEP_S))
             for camera, track in sorted(subject.tracks)
             if (row := engine.tracks.get((camera, track))) is not None
             and row.timeline.next is not None
@@ -111,10 +113,13 @@ class Actions:
             if engine.imus[worn.imu].timeline.next is not None
             and now_ns - engine.imus[worn.imu].arrived_ns <= STALE_NS
         ]
-        ends = [row.timeline.next or 0 for row in people]
+        ends = [(row.timeline.next or 0) - shift for row, shift in people]
         ends += [(row.timeline.next or 0) - shift for _, row, shift in sensors]
         end = min(ends, default=0)
-        pose = [window(rolling.recent_people, row.slot, (row.timeline.next or 0) - end) for row in people]
+        pose = [
+            window(rolling.recent_people, row.slot, (row.timeline.next or 0) - shift - end)
+            for row, shift in people
+        ]
         imu = [
             window(rolling.recent_imus, row.slot, (row.timeline.next or 0) - shift - end)
             for _, row, shift in sensors
@@ -239,6 +244,7 @@ def subjects(bindings: list[Binding], offsets: Iterable[Offset], parts: dict[str
         (o.stream, o.camera): o.offset_s for o in offsets if o.verdict is Verdict.OK
     }
     found: dict[str, Subject] = {}
+    known: dict[str, dict[str, dict[str, float]]] = {}  # subject, IMU, camera
     for b in bindings:
         sure = b.wearer_verdict in (Verdict.OK, Verdict.NO_MOTION) and b.wearer != ""
         part = parts.get(b.stream, PARTS.index(b.expected_part) if b.expected_part in PARTS else None)
@@ -248,10 +254,32 @@ def subjects(bindings: list[Binding], offsets: Iterable[Offset], parts: dict[str
             continue
         subject = found.setdefault(b.wearer, Subject(b.wearer))
         subject.tracks |= set(b.tracks.items())
-        known = [offset_of[b.stream, camera] for camera in b.tracks if (b.stream, camera) in offset_of]
-        if part is not None and known:
-            subject.worn.append(Worn(b.stream, part, float(np.mean(known))))
+        own = {camera: offset_of[b.stream, camera] for camera in b.tracks if (b.stream, camera) in offset_of}
+        if part is not None and own:
+            subject.worn.append(Worn(b.stream, part))
+            known.setdefault(b.wearer, {})[b.stream] = own
+    for name, offsets_s in known.items():
+        _align(found[name], offsets_s)
     return list(found.values())
+
+
+def _align(subject: Subject, offsets_s: dict[str, dict[str, float]]) -> None:
+    """Put a subject's cameras and IMUs on the stamps of one camera, by the offset of each IMU to each camera.
+    A camera that shares no IMU with that one is taken to be in time with it."""
+    cameras = [camera for own in offsets_s.values() for camera in own]
+    first = max(sorted(set(cameras)), key=cameras.count)
+    for camera in set(cameras):
+        apart = [own[first] - own[camera] for own in offsets_s.values() if first in own and camera in own]
+        subject.ahead_s[camera] = float(np.mean(apart)) if apart else 0.0
+    subject.worn = [
+        replace(
+            worn,
+            offset_s=float(
+                np.mean([o + subject.ahead_s[camera] for camera, o in offsets_s[worn.imu].items()])
+            ),
+        )
+        for worn in subject.worn
+    ]
 
 
 def window(recent: Recent, slot: int, back: int) -> tuple[np.ndarray, np.ndarray]:

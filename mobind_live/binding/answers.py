@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -177,14 +178,19 @@ class Answers:
 
     def _binding(self, index: int, imu: str, views: dict[str, CameraView], now_ns: int) -> Binding:
         engine = self.engine
-        given = {camera: view.posteriors[index] for camera, view in views.items()}
+        stale = self._stale(imu, None, now_ns)
+        given = {
+            camera: view.posteriors[index]
+            for camera, view in views.items()
+            if stale or not self._stale(imu, camera, now_ns)
+        }
         part = binding.fuse_parts(list(given.values()))
         tracks = {c: p.tracks[int(p.wearer.argmax())] for c, p in given.items() if _sure(p)}
         best = max(given.values(), key=lambda p: (_tested(p), p.wearer.max(initial=0.0)), default=None)
         p_wearer = float(best.wearer.max(initial=0.0)) if best else 0.0
         p_none = min((p.p_none for p in given.values()), default=1.0)
         motion_s = best.motion_s if best else 0.0
-        state = (p_none, motion_s, engine.moving(imu), self._stale(imu, None, now_ns))
+        state = (p_none, motion_s, engine.moving(imu), stale or bool(views) > bool(given))
         return Binding(
             stream=imu,
             t_ns=now_ns,
@@ -255,16 +261,27 @@ def with_alarms(bindings: list[Binding]) -> list[Binding]:
     """The bindings with a sentence where what was found contradicts what the YAML expects."""
     found = {b.stream: b.part for b in bindings if b.part_verdict is Verdict.OK}
     expected = {b.stream: b.expected_part for b in bindings}
-    return [replace(b, alarm=_alarm(b, found, expected)) for b in bindings]
+    return [replace(b, alarm=_alarm(b, found, expected, _not_theirs(b, bindings))) for b in bindings]
 
 
-def _alarm(binding_: Binding, found: dict[str, str], expected: dict[str, str]) -> str:
+def _not_theirs(binding_: Binding, bindings: list[Binding]) -> set[str]:
+    """The subjects that an IMU may be said to be on though it is another's: those who wear more of their own
+    sensors than of that one's, or while that one is found elsewhere."""
+    own = binding_.expected_wearer
+    found = {b.wearer for b in bindings if b.expected_wearer == b.wearer}
+    worn = Counter(b.expected_wearer for b in bindings if b.wearer == binding_.wearer)
+    if not own or own in found:
+        return found - {own} if own else set()
+    return {name for name in found if worn[name] > worn[own]}
+
+
+def _alarm(binding_: Binding, found: dict[str, str], expected: dict[str, str], others: set[str]) -> str:
     imu, want = binding_.stream, binding_.expected_part
     if not want and not binding_.expected_wearer:
         return ""
     if binding_.wearer_verdict is Verdict.UNBOUND:
         return f"{imu} is on nobody in view"
-    if binding_.wearer and binding_.wearer != (binding_.expected_wearer or binding_.wearer):
+    if binding_.wearer in others:
         return f"{imu} is on {binding_.wearer}, not on {binding_.expected_wearer}"
     if not want:
         return ""

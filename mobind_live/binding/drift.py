@@ -102,7 +102,8 @@ class OffsetCourse:
 
     def sure(self, now: Sure) -> None:
         """Note an offset that is sure; one far from the last is a step."""
-        found, before = now.found, self._last.found if self._last else None
+        found = now.found
+        before = self._carried_on(self._last.found, found.at_s) if self._last else None
         if before is None:
             self._since_s = found.at_s
         elif apart(found, before):
@@ -123,12 +124,16 @@ class OffsetCourse:
         last = self._last
         if last is None or last.life != life or last.track in tracks:
             return None
-        age_s = max(0.0, at_s - last.found.at_s)
-        sigma_s = float(np.hypot(last.found.sigma_s, self.line.sigma_ppm * 1e-6 * age_s))
-        if last.found.at_s - self._since_s < STEADY_S or sigma_s > HELD_SIGMA_S:
+        found = self._carried_on(last.found, at_s)
+        if last.found.at_s - self._since_s < STEADY_S or found.sigma_s > HELD_SIGMA_S:
             return None
-        offset_s = last.found.offset_s + self.line.rate_ppm * 1e-6 * age_s
-        return Holdover(Estimate(at_s, offset_s, sigma_s), last.p, age_s)
+        return Holdover(found, last.p, max(0.0, at_s - last.found.at_s))
+
+    def _carried_on(self, found: Estimate, at_s: float) -> Estimate:
+        """Where its drift has taken an offset by ``at_s``."""
+        age_s = max(0.0, at_s - found.at_s)
+        offset_s = found.offset_s + self.line.rate_ppm * 1e-6 * age_s
+        return Estimate(at_s, offset_s, float(np.hypot(found.sigma_s, self.line.sigma_ppm * 1e-6 * age_s)))
 
     def left(self) -> OffsetCourse:
         """What a new worker begins with, which has seen no track and no motion yet: carried on until it finds

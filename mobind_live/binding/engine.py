@@ -116,10 +116,13 @@ class Engine:
                 keypoints[~np.isfinite(keypoints).all(axis=1)] = 0.0
             else:
                 keypoints = np.zeros((17, 3))
+            known = row.timeline.next is not None
             if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
                 row.restart(row.timeline.next // Rolling.steps_per_token)
                 self.rolling.reset_person(row.slot)
-                self.evidence.add_person(row.slot, row.start)
+                # After a pause of the camera it is still the same person.
+                begin = self.evidence.pose.clear if known else self.evidence.add_person
+                begin(row.slot, row.start)
             if abs(message.t_ns - row.seen_ns) > GONE_NS:
                 row.gone = True
         if not self.keep_tracks:

@@ -130,7 +130,9 @@ def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibrat
         return Likelihood(rows, lags, 0.0, -np.inf)
     rows = rows + among_parts(rows, -(counted * motion_s)[:, None] * np.array(calibration.part_bias))
     somebody = float(log_sum((rows + np.log(lags.sum(axis=2))).ravel(), 0))
-    odds = presence.log_odds(presence.statistics(evidence, motion_s), calibration.presence)
+    odds = 0.0
+    if motion_s.max() >= MIN_MOTION_S:
+        odds = presence.log_odds(presence.statistics(evidence, motion_s), calibration.presence)
     return Likelihood(rows, lags, somebody - odds, odds)
 
 

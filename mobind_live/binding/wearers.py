@@ -37,11 +37,16 @@ class Wearers:
         """The wearer's name of each IMU in ``seats`` (its sure tracks); IMUs with no sure track are left
         out."""
         found: dict[str, str] = {}
+        taken: dict[str, set[str]] = {}  # names, and the cameras they are in
         for group in sorted(groups(seats), key=self._turn):
             tracks = set[Seat]().union(*(seats[imu] for imu in group))
-            taken = set(found.values())
-            free = ([name for name in said if name not in taken] for said in self._said(group, tracks))
+            cameras = {camera for camera, _ in tracks}
+            free = (
+                [name for name in said if self._may_be(name, taken.get(name), cameras)]
+                for said in self._said(group, tracks)
+            )
             name = next((_most(names) for names in free if names), None) or self._new()
+            taken[name] = taken.get(name, set()) | cameras
             found |= dict.fromkeys(group, name)
             self._note(name, tracks)
         for imu, name in found.items():
@@ -49,6 +54,11 @@ class Wearers:
                 self.moved(imu)
         self.names |= found
         return found
+
+    def _may_be(self, name: str, taken: set[str] | None, cameras: set[str]) -> bool:
+        """Whether somebody in ``cameras`` may bear a name that was ``taken`` in others: two cameras may show
+        one subject, by different sensors."""
+        return taken is None or (name in self.subjects.values() and not taken & cameras)
 
     def _turn(self, group: set[str]) -> tuple[int, int, int, str]:
         """Who has most sensors of one subject chooses first, then who has stayed where they were, then who
@@ -59,7 +69,10 @@ class Wearers:
 
     def _said(self, group: set[str], tracks: set[Seat]) -> Iterator[list[str]]:
         """The names that speak for being the wearer's of ``group`` on ``tracks``, the strongest first."""
-        yield [self.subjects[imu] for imu in group if imu in self.subjects]
+        declared = Counter(self.subjects[imu] for imu in group & self.subjects.keys())
+        most = [name for name, count in declared.items() if count == max(declared.values())]
+        yield [self.names[imu] for imu in group if self.names.get(imu) in most]
+        yield list(declared.elements())
         yield [self.names[imu] for imu in group if imu in self.names]
         once = [self.before[imu] for imu in group if imu in self.before]
         # Sensors that are found together again are on whom they were on, whatever number the tracker gives.

@@ -63,6 +63,12 @@ class Dejitter(Mapping[Segment]):
         self._rate = 1.0  # true period over the nominal one
         self._start()
 
+    def restart(self) -> None:
+        """The device was opened anew: nothing tells how many samples there were meanwhile."""
+        if self._segment is not None:
+            self._start()
+            self._resets += 1
+
     def _start(self) -> None:
         """Begin anew, knowing no more than the rate."""
         self._segment = None

@@ -7,6 +7,14 @@ from pathlib import Path
 
 from mobind_live.files.csv_table import FileError
 
+_PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+
+
+def must_be_picture(path: Path | None) -> None:
+    """Raises FileError if no picture can be written to ``path``, by its ending."""
+    if path is not None and path.suffix.lower() not in _PICTURES:
+        raise FileError(f"{path}: no picture by this ending; use one of {', '.join(_PICTURES)}")
+
 
 def must_be_writable(*paths: Path | None) -> None:
     """Raises FileError for the first of ``paths`` that cannot be written."""

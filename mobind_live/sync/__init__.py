@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mobind_live.files.columns import HintError, Hints
-from mobind_live.files.outputs import must_be_writable
+from mobind_live.files.outputs import must_be_picture, must_be_writable
 from mobind_live.files.recordings import FileError, ImuFile, read_keypoints
 from mobind_live.sync.recording import Recording, of_file
 from mobind_live.sync.request import EITHER, Files, about, length_s, read_imus
@@ -29,6 +29,7 @@ def run(files: Files, console: Console, *, json: Path | None = None, plot: Path 
     answer at all. Raises HintError, FileError, VideoError, PoseError and ModelError for what the user can
     cause."""
     must_be_writable(json, plot)
+    must_be_picture(plot)
     imus = read_imus(_named(files))
     for name, file in imus.items():
         say(console, name, about(file.path, file.t_ns, file.bad_rows, file.found))

@@ -45,7 +45,7 @@ def _row(name: str, one: Found) -> list[Text]:
         Text(known, offset),
         Text(f"{one.drift_ppm:+.0f}" if sure else "", offset),
         _verdict(one.verdict),
-        Text("-" if one.track is None else str(one.track)),
+        Text("-" if one.track is None else f"{one.track} {words.clean(one.wearer)}".rstrip()),
         Text(words.plain(one.part) or "-", part),
         Text(f"{one.p_part:.2f}" if one.part else "", part),
         _verdict(one.part_verdict),
@@ -62,7 +62,8 @@ def as_json(found: dict[str, Found]) -> dict[str, Any]:
 
 
 def _as_json(one: Found) -> dict[str, Any]:
-    return {
+    wearer = {"wearer": one.wearer} if one.wearer else {}
+    return wearer | {
         "offset_s": None if one.offset_s is None else round(one.offset_s, 5),
         "sigma_s": None if one.sigma_s is None else round(one.sigma_s, 5),
         "drift_ppm": None if one.offset_s is None else round(one.drift_ppm, 2),

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from mobind_live.binding.answers import Answers
-from mobind_live.binding.engine import TOKEN_S, CameraView, Engine
+from mobind_live.binding.engine import TOKEN_S, Engine
 from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.driver import StreamSpec
 from mobind_live.files.recordings import ImuFile
@@ -43,6 +44,7 @@ class Found:
     drift_ppm: float = 0.0
     verdict: Verdict = Verdict.NO_MOTION
     track: int | None = None
+    wearer: str = ""  # where the user has said who wears what
     part: str = ""
     p_part: float = 0.0
     part_verdict: Verdict = Verdict.NO_MOTION
@@ -88,17 +90,17 @@ def solve(
         block=BLOCK,
     )
     borders = _borders(people.length_s, len(imus), len(people.tracks), engine.lags)
-    views: list[CameraView] = []
+    sums: list[_Sums] = []
     for until_ns, share in _feed(engine, people, imus):
         engine.advance()
         tick(share)
-        if len(views) < len(borders) and until_ns * 1e-9 >= borders[len(views)]:
-            views.append(engine.view(CAMERA))
-    views.append(engine.view(CAMERA))
+        if len(sums) < len(borders) and until_ns * 1e-9 >= borders[len(sums)]:
+            sums.append(_sums(engine))
+    sums.append(_sums(engine))
     messages = Answers(engine).messages(_DONE_NS)
     offsets = {m.stream: m for m in messages if isinstance(m, Offset)}
     bindings = {m.stream: m for m in messages if isinstance(m, Binding)}
-    stretches = _Stretches([0.0, *borders, people.length_s], views, engine.calibration.scale)
+    stretches = _Stretches([0.0, *borders, people.length_s], sums, engine.calibration.scale)
     return {
         name: _found(offsets[name], bindings[name], stretches, index, people.length_s / 2)
         for index, name in enumerate(imus)
@@ -143,22 +145,33 @@ def _message(name: str, t_ns: np.ndarray, file: ImuFile, rows: slice) -> Imu:
     )
 
 
+class _Sums(NamedTuple):
+    """The evidence ``sums`` (I, P, 11, L) float32 of ``tracks``, up to some moment."""
+
+    tracks: tuple[int, ...]
+    sums: np.ndarray
+
+
+def _sums(engine: Engine) -> _Sums:
+    tracks = tuple(row.track for row in engine.people(CAMERA))
+    return _Sums(tracks, engine.view(CAMERA).evidence.astype(np.float32))
+
+
 class _Stretches:
     """What each stretch of the recording added to the evidence."""
 
-    def __init__(self, borders_s: list[float], views: list[CameraView], scale: float) -> None:
+    def __init__(self, borders_s: list[float], sums: list[_Sums], scale: float) -> None:
         self.middles_s = np.array([(a + b) / 2 for a, b in pairwise(borders_s)])
-        self._tracks = [view.posteriors[0].tracks for view in views]
-        self._sums = [view.evidence.astype(np.float32) for view in views]
+        self._sums = sums
         self._scale = scale
 
     def curves(self, imu: int, part: int, peak: int) -> np.ndarray:
         """The evidence (K, L), in nats, that ``imu`` is on ``part`` of somebody, in each stretch: of whoever
         fits best there at the lag ``peak``, since a tracker may give one person several ids."""
-        lags = self._sums[-1].shape[3]
-        everybody = self._tracks[-1]
+        everybody, last = self._sums[-1]
+        lags = last.shape[3]
         totals = np.zeros((len(self._sums) + 1, len(everybody), lags), np.float32)
-        for n, (tracks, sums) in enumerate(zip(self._tracks, self._sums, strict=True), start=1):
+        for n, (tracks, sums) in enumerate(self._sums, start=1):
             for row, track in enumerate(tracks):
                 totals[n, everybody.index(track)] = sums[imu, row, part]
         added = self._scale * np.diff(totals, axis=0)
@@ -179,6 +192,7 @@ def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, mi
         drift_ppm=line.drift_ppm,
         verdict=offset.verdict,
         track=binding.tracks.get(CAMERA),
+        wearer=binding.wearer if binding.expected_wearer else "",
         part=binding.part,
         p_part=binding.p_part,
         part_verdict=binding.part_verdict,

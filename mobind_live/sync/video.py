@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def read(
     """The people in the video ``path``, and whether they come from its cache. What lies after ``seconds``
     need not be looked at; a part is not kept. Raises FileError, VideoError or PoseError."""
     if not path.is_file():
-        raise FileError(f"{path}: no such file")
+        raise FileError(f"{path}: {'a folder, not a video' if path.is_dir() else 'no such file'}")
     key = cache_key(path, options)
     kept = load(cache_path(path), key)
     if kept is not None:
@@ -67,7 +68,7 @@ def load(path: Path, key: str) -> Recording | None:
                 return None
             width, height = (int(side) for side in file["image_size"])
             return Recording(image_size=(width, height), **{name: file[name] for name in _ARRAYS})
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
 
 

@@ -140,4 +140,4 @@ def sparkline(offset: Offset, width: int = 16) -> str:
 def alarms(view: RigView) -> list[Text]:
     """A line for each contradiction of the YAML."""
     told = [seen.message for seen in view.bindings.values() if seen.message.alarm]
-    return [Text(words.clean(f"! {item.stream}: {item.alarm}"), "bold red", no_wrap=True) for item in told]
+    return [Text(words.clean(f"! {item.alarm}"), "bold red", no_wrap=True) for item in told]

@@ -26,6 +26,8 @@ from mobind_live.terminal.view import MIN_RATE, RigView
 MAX_LOSS = 0.05
 MAX_AGE_S = 1.0
 STEADY_NS = 3_000_000_000
+_TRUNK = ("head", "chest", "pelvis")  # hard to tell apart
+_SURE_P = 0.9  # that it is on one of them
 _SHOW_EVERY_NS = 500_000_000
 _ASK = "Have every wearer move for some seconds: walk, bend, lift each arm and each leg on its own."
 
@@ -111,11 +113,14 @@ def _place(binding: Binding) -> Finding:
     if binding.part_verdict is Verdict.OK:
         as_said = f", as it should be on {binding.wearer}" if wanted else f" of {binding.wearer}"
         return Finding(binding.stream, State.PASS, f"on the {found}{as_said}")
-    return Finding(
-        binding.stream,
-        State.WAIT,
-        f"perhaps on the {found} ({100 * binding.p_part:.0f} %): move that limb alone",
-    )
+    guess = f"perhaps on the {found} ({100 * binding.p_part:.0f} %)"
+    if not wanted:
+        return Finding(binding.stream, State.PASS, f"of {binding.wearer}, {guess}")
+    trunk = sum(candidate.p for candidate in binding.candidates if candidate.part in _TRUNK)
+    if binding.expected_part in _TRUNK and trunk >= _SURE_P:
+        where = f"on head, chest or pelvis of {binding.wearer}, as it should be; {guess}"
+        return Finding(binding.stream, State.PASS, where)
+    return Finding(binding.stream, State.WAIT, f"{guess}: move the {wanted} alone")
 
 
 def _time(offsets: list[Offset]) -> Finding:
@@ -140,8 +145,14 @@ class Preflight(Output):
         self._limit_ns = int(limit_s * 1e9)
         self._stop = stop
         self._console = console
+        self._decided = False
         self._good_since_ns = view.started_ns
         self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was ended before all had passed or time was up."""
+        return not self._decided
 
     @property
     def passed(self) -> bool:
@@ -157,12 +168,16 @@ class Preflight(Output):
             self._good_since_ns = now_ns
         left_ns = self._limit_ns - (now_ns - self.view.started_ns)
         if left_ns <= 0 or now_ns - self._good_since_ns > STEADY_NS:
+            self._decided = True
             self._stop.set()
         left = Text(f"{max(0.0, left_ns * 1e-9):.0f} s left; Ctrl-C ends it", style="dim")
         self._live.update(Group(_table(self.findings), left), refresh=self._console.is_terminal)
 
     def _end(self) -> None:
         self._live.stop()
+        if self.stopped:
+            self._console.print(_table(self.findings), Text("stopped before the end", style="yellow"))
+            return
         ended = [
             Finding(f.stream, State.FAIL if f.state is State.WAIT else f.state, f.text) for f in self.findings
         ]

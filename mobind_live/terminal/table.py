@@ -24,12 +24,12 @@ def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> Re
         head.append(_banner(width))
     streams, found = _streams(view, now_ns, width), answers(view, now_ns, width)
     processes = _processes(view, now_ns, width)
+    head += alarms(view)  # on top, where the smallest terminal still shows them
     parts: list[RenderableType] = [*head, _panel(streams, "streams")]
     used = len(head) + streams.row_count + 3
     if found.row_count:
-        wrong = alarms(view)
-        parts.append(_panel(Group(found, *wrong) if wrong else found, "answers"))
-        used += found.row_count + len(wrong) + 3
+        parts.append(_panel(found, "answers"))
+        used += found.row_count + 3
     if used + processes.row_count + 3 <= height:
         parts.append(_panel(processes, "processes"))
         used += processes.row_count + 3

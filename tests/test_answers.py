@@ -76,6 +76,8 @@ def test_a_sensor_on_another_than_its_subject_is_named() -> None:
     assert alarms(told, *two)[0] == "a is on ben, not on anna"
     assert alarms(told, two[0]) == ["", ""], "one against one: whose body it is nobody can say"
     assert alarms(told, two[0], bound("d", "head", **annas))[0] == "a is on ben, not on anna", "anna is there"
+    tie = bound("d", "head", **annas), bound("e", "head", wearer="anna", expected_wearer="ben")
+    assert alarms(told, two[0], *tie) == [""] * 4, "one against one on both"
     other_number = bound("a", "chest", "chest", wearer="wearer_1", expected_wearer="anna")
     assert alarms(other_number, bound("b", "head", **annas)) == ["", ""], "the tracker's, perhaps"
     unsure = bound("a", "chest", "chest", wearer="", expected_wearer="anna", wearer_verdict=Verdict.AMBIGUOUS)

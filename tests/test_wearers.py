@@ -165,4 +165,5 @@ def test_two_exchanged_sensors_do_not_exchange_the_people() -> None:
     expected = {"a": "anna", "b": "anna", "c": "anna", "d": "ben", "e": "ben"}
     assert wearers.update(both) == expected
     assert wearers.update({"d": {FRONT_2}, "e": {FRONT_2}}) == {"d": "ben", "e": "ben"}
+    assert wearers.update({"d": {FRONT_2}}) == {"d": "ben"}, "it is still the same body"
     assert wearers.update(both) == expected

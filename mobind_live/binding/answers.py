@@ -266,13 +266,15 @@ def with_alarms(bindings: list[Binding]) -> list[Binding]:
 
 def _not_theirs(binding_: Binding, bindings: list[Binding]) -> set[str]:
     """The subjects that an IMU may be said to be on though it is another's: those who wear more of their own
-    sensors than of that one's, or while that one is found elsewhere."""
+    sensors than of anybody else's, or, while the other is such a one, anybody."""
     own = binding_.expected_wearer
-    found = {b.wearer for b in bindings if b.expected_wearer == b.wearer}
-    worn = Counter(b.expected_wearer for b in bindings if b.wearer == binding_.wearer)
-    if not own or own in found:
-        return found - {own} if own else set()
-    return {name for name in found if worn[name] > worn[own]}
+    if not own:
+        return set()
+    worn = Counter((b.wearer, b.expected_wearer) for b in bindings if b.wearer and b.expected_wearer)
+    names = {expected for _, expected in worn}
+    found = {wearer for wearer, _ in worn} & names
+    clear = {name for name in found if all(worn[name, name] > worn[name, other] for other in names - {name})}
+    return (found if own in clear else clear) - {own}
 
 
 def _alarm(binding_: Binding, found: dict[str, str], expected: dict[str, str], others: set[str]) -> str:

@@ -71,6 +71,8 @@ class Wearers:
         """The names that speak for being the wearer's of ``group`` on ``tracks``, the strongest first."""
         declared = Counter(self.subjects[imu] for imu in group & self.subjects.keys())
         most = [name for name, count in declared.items() if count == max(declared.values())]
+        if max(declared.values(), default=0) < 2:  # one sensor alone may be anybody's
+            yield [self.seen[seat] for seat in tracks if self.seen.get(seat) in self.subjects.values()]
         yield [self.names[imu] for imu in group if self.names.get(imu) in most]
         yield list(declared.elements())
         yield [self.names[imu] for imu in group if imu in self.names]

@@ -237,6 +237,8 @@ def test_keypoints_that_cannot_be_used_are_one_line(
         (["--keypoints", "k.csv", "--imu", "a=b", "--subject", "anna=a,c"], "no IMU is named c; there are a"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--subject", "x=a", "--subject", "y=a"], "worn by x"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--units", "acc=stones"], "acc=stones is none of"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--units", "zz:acc=g"], "no IMU is named zz; there are a"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--plot", "p.xyz"], "no picture by this ending"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--imu-columns", "acc=1,2"], "needs three columns"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--imu-columns", "time"], "time=..."),
     ],

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from mobind_live.files.columns import HintError
 from mobind_live.files.csv_table import FileError
 
 _PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
 
 def must_be_picture(path: Path | None) -> None:
-    """Raises FileError if no picture can be written to ``path``, by its ending."""
+    """Raises HintError if no picture can be written to ``path``, by its ending."""
     if path is not None and path.suffix.lower() not in _PICTURES:
-        raise FileError(f"{path}: no picture by this ending; use one of {', '.join(_PICTURES)}")
+        raise HintError(f"{path}: no picture by this ending; use one of {', '.join(_PICTURES)}")
 
 
 def must_be_writable(*paths: Path | None) -> None:

@@ -75,6 +75,8 @@ class Files:
             for text in given:
                 name, colon, rest = text.partition(":")
                 own = name if colon and name in names else ""
+                if colon and not own and "=" not in name:
+                    raise HintError(f"{text}: no IMU is named {name}; there are {', '.join(sorted(names))}")
                 hints[own] = parse(rest if own else text).over(hints.get(own, Hints()))
         return hints
 

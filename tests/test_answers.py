@@ -7,7 +7,8 @@ import pytest
 import torch
 from rig import EPOCH_NS
 
-from mobind_live.binding.answers import STALE_NS, Answers, with_alarms
+from mobind_live.binding.alarms import with_alarms
+from mobind_live.binding.answers import STALE_NS, Answers
 from mobind_live.binding.drift import EVERY_S, Estimate, Sure
 from mobind_live.binding.engine import Engine
 from mobind_live.driver import Clock, StreamSpec

@@ -178,19 +178,16 @@ class Answers:
 
     def _binding(self, index: int, imu: str, views: dict[str, CameraView], now_ns: int) -> Binding:
         engine = self.engine
-        stale = self._stale(imu, None, now_ns)
-        given = {
-            camera: view.posteriors[index]
-            for camera, view in views.items()
-            if stale or not self._stale(imu, camera, now_ns)
-        }
+        live = {c: view for c, view in views.items() if not self._stale(imu, c, now_ns)}
+        stale = not live if views else self._stale(imu, None, now_ns)
+        given = {camera: view.posteriors[index] for camera, view in (live or views).items()}
         part = binding.fuse_parts(list(given.values()))
         tracks = {c: p.tracks[int(p.wearer.argmax())] for c, p in given.items() if _sure(p)}
         best = max(given.values(), key=lambda p: (_tested(p), p.wearer.max(initial=0.0)), default=None)
         p_wearer = float(best.wearer.max(initial=0.0)) if best else 0.0
         p_none = min((p.p_none for p in given.values()), default=1.0)
         motion_s = best.motion_s if best else 0.0
-        state = (p_none, motion_s, engine.moving(imu), stale or bool(views) > bool(given))
+        state = (p_none, motion_s, engine.moving(imu), stale)
         return Binding(
             stream=imu,
             t_ns=now_ns,

@@ -43,8 +43,10 @@ def in_parallel(
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
             raise BenchError(f"a process of the {what} died; is there enough memory?") from error
-        finally:
+        except BaseException:
+            # Not after success: the pool may still be replacing its last process, and would lose it.
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _leave_quietly() -> None:

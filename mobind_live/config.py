@@ -14,7 +14,7 @@ from pydantic import ValidationError as PydanticError
 from mobind_live import registry
 from mobind_live.bus import PUBLISH_ENDPOINT, SUBSCRIBE_ENDPOINT, is_loopback
 from mobind_live.config_errors import ConfigError, Document, did_you_mean
-from mobind_live.driver import DeviceError, DriverConfig, RigFile, RigFolder, StreamSpec
+from mobind_live.driver import NAME, NAME_RULE, DeviceError, DriverConfig, RigFile, RigFolder, StreamSpec
 
 __all__ = [
     "DEMO_RIG",
@@ -32,17 +32,15 @@ OWN_RIG = Path("config.yaml")
 OWN_ACTIONS = "actions"  # a folder beside the YAML
 DEMO_RIG = Path(__file__).with_name("demo.yaml")
 
-_ID = re.compile(r"[A-Za-z0-9_-]+")
-_ID_RULE = "letters, digits, _ and - only"
 _RESERVED = ("supervisor", "worker", "lsl")  # health topics of our own processes
 
 
 def _loopback(endpoint: str) -> str:
-    if match := re.fullmatch(r"tcp://\S+:(\d{1,5}|\*)|ipc://\S+", endpoint):
-        if (match[1] or "*") != "*" and not 0 < int(match[1]) < 65_536:
-            raise ValueError(f"{match[1]} is no port: 1 to 65535, or * for any that is free")
-        if is_loopback(endpoint):
-            return endpoint
+    match = re.fullmatch(r"tcp://\S+:(?:(\d{1,5})|\*)|ipc://\S+", endpoint)
+    if match and match[1] and not 0 < int(match[1]) < 65_536:
+        raise ValueError(f"{match[1]} is no port: 1 to 65535, or * for any that is free")
+    if match and is_loopback(endpoint):
+        return endpoint
     raise ValueError("must be tcp://127.0.0.1:PORT or ipc://PATH; the bus is open, so it stays on this host")
 
 
@@ -163,8 +161,8 @@ def _device(document: Document, name: Any, section: Any, context: dict[str, Path
     where = ("devices", name)
     if not isinstance(name, str):
         raise document.error(where, "a name must be text; put it in quotes")
-    if not _ID.fullmatch(name):
-        raise document.error(where, f"not a name; allowed: {_ID_RULE}")
+    if not NAME.fullmatch(name):
+        raise document.error(where, f"not a name; allowed: {NAME_RULE}")
     if name in _RESERVED:
         raise document.error(where, f"this name is taken; any other than {', '.join(_RESERVED)} will do")
     if not isinstance(section, dict):
@@ -213,8 +211,8 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
         except (ValueError, OSError, DeviceError) as error:
             raise document.error(where, str(error)) from error
         for spec in specs:
-            if not _ID.fullmatch(spec.name):
-                raise document.error(where, f"stream name {spec.name!r}; allowed: {_ID_RULE}")
+            if not NAME.fullmatch(spec.name):
+                raise document.error(where, f"stream name {spec.name!r}; allowed: {NAME_RULE}")
             if spec.subject is not None:
                 subjects.setdefault(spec.subject, name)
         counts = Counter(spec.name for spec in specs)
@@ -245,7 +243,7 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["devices"] = {
         "type": "object",
         "minProperties": 1,
-        "propertyNames": {"pattern": f"^{_ID.pattern}$"},
+        "propertyNames": {"pattern": f"^{NAME.pattern}$"},
         "additionalProperties": {"oneOf": [*choices, own], "discriminator": {"propertyName": "driver"}},
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "mobind-live rig"}

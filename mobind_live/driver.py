@@ -96,9 +96,14 @@ class StreamSpec:
     subject: str | None = None
 
 
+# What streams, devices and subjects may be called.
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+NAME_RULE = "letters, digits, _ and - only"
+
+
 def _subject(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        raise ValueError(f"{name!r} is not a name; allowed: letters, digits, _ and - only")
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name; allowed: {NAME_RULE}")
     if re.fullmatch(r"wearer_\d+", name):
         raise ValueError("wearer_1, wearer_2, ... are what wearers without a subject are called")
     return name

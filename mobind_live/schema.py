@@ -34,6 +34,7 @@ PARTS = (
     "left_shank",
     "right_shank",
 )
+TRUNK = PARTS[:3]
 
 KEYPOINTS = (
     "nose",

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from mobind_live.binding import priors
-from mobind_live.binding.beliefs import Beliefs, CameraSums
+from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.legacy import Legacy
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.ties import Ties
+from mobind_live.binding.views import CameraSums
 from mobind_live.schema import PARTS
 
 P, LAGS, HALF = len(PARTS), 201, 100

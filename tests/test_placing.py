@@ -10,11 +10,12 @@ import torch
 
 from mobind_live.binding import posterior as binding
 from mobind_live.binding import priors
-from mobind_live.binding.beliefs import Beliefs, CameraSums
+from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.ties import Ties
+from mobind_live.binding.views import CameraSums
 from mobind_live.driver import StreamSpec
 from mobind_live.models import placement
 from mobind_live.models.encoders import Binder, Sizes

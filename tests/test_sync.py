@@ -73,6 +73,21 @@ def test_offsets_are_found_and_true(answered: tuple[Result, Path], made: Take) -
         assert error_s < max(0.05, 3 * one["sigma_s"]), name
 
 
+def test_who_is_said_to_wear_what_is_named_beside_the_track(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "answers.json"
+    result = sync(
+        "--keypoints", folder / "keypoints.csv", "--imu", f"arm={folder / 'imu_arm.csv'}",
+        "--imu", f"leg={folder / 'imu_leg.csv'}", "--max-offset", "5",
+        "--subject", "anna=arm,leg", "--json", out,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    imus = json.loads(out.read_text())["imus"].values()
+    sure = [one for one in imus if one["track"] is not None]
+    assert sure
+    assert all(one["wearer"] == "anna" and list(one)[1:] == KEYS for one in sure)
+    assert "1 anna" in result.output
+
+
 def test_the_json_has_the_agreed_form(answered: tuple[Result, Path]) -> None:
     _, out = answered
     answers = json.loads((out / "answers.json").read_text())

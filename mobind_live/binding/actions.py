@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -101,29 +101,22 @@ class Actions:
         engine = self.engine
         rolling = engine.rolling
         people = [
-            (row, round(subject.ahead_s.get(camera, 0.0) / STEP_S))
+            (row, row.timeline.next - round(subject.ahead_s.get(camera, 0.0) / STEP_S))
             for camera, track in sorted(subject.tracks)
             if (row := engine.tracks.get((camera, track))) is not None
             and row.timeline.next is not None
             and now_ns - engine.camera_arrived_ns.get(camera, 0) <= STALE_NS
         ]
         sensors = [
-            (worn, engine.imus[worn.imu], round(worn.offset_s / STEP_S))
+            (worn, row, row.timeline.next - round(worn.offset_s / STEP_S))
             for worn in subject.worn
-            if engine.imus[worn.imu].timeline.next is not None
-            and now_ns - engine.imus[worn.imu].arrived_ns <= STALE_NS
+            if (row := engine.imus[worn.imu]).timeline.next is not None
+            and now_ns - row.arrived_ns <= STALE_NS
         ]
-        ends = [(row.timeline.next or 0) - shift for row, shift in people]
-        ends += [(row.timeline.next or 0) - shift for _, row, shift in sensors]
-        end = min(ends, default=0)
-        pose = [
-            window(rolling.recent_people, row.slot, (row.timeline.next or 0) - shift - end)
-            for row, shift in people
-        ]
-        imu = [
-            window(rolling.recent_imus, row.slot, (row.timeline.next or 0) - shift - end)
-            for _, row, shift in sensors
-        ]
+        # Each with its newest step, on the subject's stamps.
+        end = min((newest for *_, newest in [*people, *sensors]), default=0)
+        pose = [window(rolling.recent_people, row.slot, newest - end) for row, newest in people]
+        imu = [window(rolling.recent_imus, row.slot, newest - end) for _, row, newest in sensors]
         kept = [n for n, (_, counts) in enumerate(imu) if counts.sum() >= ENOUGH]
         return _Windows(
             pose=[(values, counts) for values, counts in pose if counts.sum() >= ENOUGH],
@@ -244,7 +237,7 @@ def subjects(bindings: list[Binding], offsets: Iterable[Offset], parts: dict[str
         (o.stream, o.camera): o.offset_s for o in offsets if o.verdict is Verdict.OK
     }
     found: dict[str, Subject] = {}
-    known: dict[str, dict[str, dict[str, float]]] = {}  # subject, IMU, camera
+    known: dict[str, list[tuple[str, int, dict[str, float]]]] = {}  # a wearer's sensors: parts, offsets
     for b in bindings:
         sure = b.wearer_verdict in (Verdict.OK, Verdict.NO_MOTION) and b.wearer != ""
         part = parts.get(b.stream, PARTS.index(b.expected_part) if b.expected_part in PARTS else None)
@@ -256,30 +249,26 @@ def subjects(bindings: list[Binding], offsets: Iterable[Offset], parts: dict[str
         subject.tracks |= set(b.tracks.items())
         own = {camera: offset_of[b.stream, camera] for camera in b.tracks if (b.stream, camera) in offset_of}
         if part is not None and own:
-            subject.worn.append(Worn(b.stream, part))
-            known.setdefault(b.wearer, {})[b.stream] = own
-    for name, offsets_s in known.items():
-        _align(found[name], offsets_s)
+            known.setdefault(b.wearer, []).append((b.stream, part, own))
+    for name, sensors in known.items():
+        subject = found[name]
+        subject.ahead_s = _ahead_s([own for *_, own in sensors])
+        for imu, part, own in sensors:
+            offset_s = np.mean([own[camera] + subject.ahead_s[camera] for camera in own])
+            subject.worn.append(Worn(imu, part, float(offset_s)))
     return list(found.values())
 
 
-def _align(subject: Subject, offsets_s: dict[str, dict[str, float]]) -> None:
-    """Put a subject's cameras and IMUs on the stamps of one camera, by the offset of each IMU to each camera.
+def _ahead_s(offsets_s: list[dict[str, float]]) -> dict[str, float]:
+    """By how much each camera's stamps are ahead of those of one of them, by the offsets of IMUs to cameras.
     A camera that shares no IMU with that one is taken to be in time with it."""
-    cameras = [camera for own in offsets_s.values() for camera in own]
+    cameras = [camera for own in offsets_s for camera in own]
     first = max(sorted(set(cameras)), key=cameras.count)
-    for camera in set(cameras):
-        apart = [own[first] - own[camera] for own in offsets_s.values() if first in own and camera in own]
-        subject.ahead_s[camera] = float(np.mean(apart)) if apart else 0.0
-    subject.worn = [
-        replace(
-            worn,
-            offset_s=float(
-                np.mean([o + subject.ahead_s[camera] for camera, o in offsets_s[worn.imu].items()])
-            ),
-        )
-        for worn in subject.worn
-    ]
+    apart = {
+        camera: [own[first] - own[camera] for own in offsets_s if first in own and camera in own]
+        for camera in cameras
+    }
+    return {camera: float(np.mean(by)) if by else 0.0 for camera, by in apart.items()}
 
 
 def window(recent: Recent, slot: int, back: int) -> tuple[np.ndarray, np.ndarray]:

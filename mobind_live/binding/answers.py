@@ -10,12 +10,12 @@ from mobind_live.binding import peak
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.actions import STALE_NS, Actions
 from mobind_live.binding.alarms import with_alarms
-from mobind_live.binding.beliefs import CameraView
 from mobind_live.binding.drift import MAPPED_PPM, PRIOR_PPM, Estimate, Holdover, OffsetCourse, Sure, apart
 from mobind_live.binding.engine import TOKEN_S, Engine
 from mobind_live.binding.legacy import Legacy
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.ties import Tie
+from mobind_live.binding.views import CameraView
 from mobind_live.binding.wearers import Seat
 from mobind_live.schema import PARTS, Binding, CameraOffset, Candidate, Health, Message, Offset, Verdict
 

@@ -14,30 +14,10 @@ from mobind_live.binding.learned import Learned
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior, Likelihood
 from mobind_live.binding.ties import Ties
+from mobind_live.binding.views import CameraSums, CameraView
 from mobind_live.binding.wearers import Wearers
 
 _HEARD_S = 8.0  # seconds of motion from which on evidence speaks for others, too
-
-
-@dataclass(frozen=True, slots=True)
-class CameraSums:
-    """The evidence in one camera: ``sums`` (I, P, 11, L) of its ``tracks``, and ``motion_s`` (I, P) behind
-    it."""
-
-    tracks: tuple[int, ...]
-    sums: np.ndarray
-    motion_s: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class CameraView:
-    """All IMUs' posteriors in one camera, the evidence sums (I, P, 11, L) and seconds of motion (I, P) they
-    came from, and what those say alone."""
-
-    posteriors: list[CameraPosterior]
-    evidence: np.ndarray
-    motion_s: np.ndarray
-    own: list[Likelihood]
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mobind_live.binding.beliefs import Beliefs, CameraSums, CameraView
+from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, Evidence
 from mobind_live.binding.fitted import calibration
 from mobind_live.binding.peak import peak_near
@@ -13,6 +13,7 @@ from mobind_live.binding.placing import Placing
 from mobind_live.binding.rows import ImuRow, Track
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.timeline import unbroken
+from mobind_live.binding.views import CameraSums, CameraView
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.placement import PlacementNet

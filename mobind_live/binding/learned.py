@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mobind_live.binding import priors
-
-if TYPE_CHECKING:
-    from mobind_live.binding.beliefs import CameraView
+from mobind_live.binding.views import CameraView
 
 _MOST = 10.0  # nats between what is believed most and least
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mobind_live.binding import presence
-from mobind_live.schema import PARTS, Verdict
+from mobind_live.schema import PARTS, TRUNK, Verdict
 
 OK_P = 0.9
 MIN_MOTION_S = 2.0  # seconds of full motion before anything is called ok
@@ -212,7 +212,7 @@ def log_sum(logs: np.ndarray, axis: int) -> np.ndarray:
     return np.squeeze(top, axis) + np.log(np.exp(logs - top).sum(axis=axis))
 
 
-_TRUNK = np.array([PARTS.index(part) for part in ("head", "chest", "pelvis")])
+_TRUNK = np.array([PARTS.index(part) for part in TRUNK])
 _LIMBS = np.array(
     [
         (PARTS.index(f"{side}_{upper}"), PARTS.index(f"{side}_{lower}"))

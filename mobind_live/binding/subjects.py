@@ -17,9 +17,9 @@ def priors(alone: list[CameraPosterior], subjects: tuple[str | None, ...]) -> li
     Sensors of one body tell its tracks apart together. That it is in the picture, or is another's, none
     knows better than the surest of them: where it is a stranger who fits, it is to all.
     """
-    if not alone or not alone[0].tracks:
-        return [np.zeros(0) for _ in alone]
-    people = len(alone[0].tracks)
+    people = len(alone[0].tracks) if alone else 0
+    if not people or not any(subjects):
+        return [np.zeros(people) for _ in alone]
     wearer = np.array([given.wearer for given in alone])
     either = wearer + np.array([given.p_none for given in alone])[:, None] / people
     said = SHARE * np.log((1 - WRONG) * people * either + WRONG)

@@ -63,13 +63,13 @@ class Wearers:
     def _turn(self, group: set[str]) -> tuple[int, int, int, str]:
         """Who has most sensors of one subject chooses first, then who has stayed where they were, then who
         has more sensors."""
-        declared = Counter(self.subjects[imu] for imu in group & self.subjects.keys())
+        declared = self._declared(group)
         stayed = len(group & self.names.keys())
         return -max(declared.values(), default=0), -stayed, -len(group), min(group)
 
     def _said(self, group: set[str], tracks: set[Seat]) -> Iterator[list[str]]:
         """The names that speak for being the wearer's of ``group`` on ``tracks``, the strongest first."""
-        declared = Counter(self.subjects[imu] for imu in group & self.subjects.keys())
+        declared = self._declared(group)
         most = [name for name, count in declared.items() if count == max(declared.values())]
         if max(declared.values(), default=0) < 2:  # one sensor alone may be anybody's
             yield [self.seen[seat] for seat in tracks if self.seen.get(seat) in self.subjects.values()]
@@ -82,6 +82,10 @@ class Wearers:
         yield [self.seen[seat] for seat in tracks if seat in self.seen]
         # A single one was handed over if whoever wore it is still in view, somewhere else.
         yield [name for name in once if name not in self.seen.values()]
+
+    def _declared(self, group: set[str]) -> Counter[str]:
+        """How many of ``group`` are each subject's."""
+        return Counter(self.subjects[imu] for imu in group & self.subjects.keys())
 
     def _note(self, name: str, tracks: set[Seat]) -> None:
         """``name`` is on ``tracks`` now, and on no other of their cameras."""

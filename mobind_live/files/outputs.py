@@ -8,13 +8,16 @@ from pathlib import Path
 from mobind_live.files.columns import HintError
 from mobind_live.files.csv_table import FileError
 
-_PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-
 
 def must_be_picture(path: Path | None) -> None:
     """Raises HintError if no picture can be written to ``path``, by its ending."""
-    if path is not None and path.suffix.lower() not in _PICTURES:
-        raise HintError(f"{path}: no picture by this ending; use one of {', '.join(_PICTURES)}")
+    if path is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase  # slow, and only for who wants a picture
+
+    endings = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in endings:
+        raise HintError(f"{path}: no picture by this ending; use one of {', '.join(endings)}")
 
 
 def must_be_writable(*paths: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,11 +31,12 @@ def run(files: Files, console: Console, *, json: Path | None = None, plot: Path 
     cause."""
     must_be_writable(json, plot)
     must_be_picture(plot)
-    imus = read_imus(_named(files))
+    named, worn_by = _named(files), files.worn_by()
+    imus = read_imus(named)
     for name, file in imus.items():
         say(console, name, about(file.path, file.t_ns, file.bad_rows, file.found))
     people = read_people(files, console)
-    found = find(files, people, imus, console)
+    found = find(files, people, imus, console, worn_by)
     from mobind_live.sync import report
 
     report.show(console, found)
@@ -57,7 +59,6 @@ def _named(files: Files) -> dict[str, tuple[Path, Hints]]:
     found = files.sensors()
     if not found:
         raise HintError("no IMU: give at least one --imu NAME=FILE")
-    files.worn_by()  # an error now is better than one after minutes of poses
     return found
 
 
@@ -88,12 +89,17 @@ def _watch(path: Path, pose: PoseOptions, console: Console) -> tuple[Recording, 
     return seen, about(path, seen.t_ns, 0, f"{len(seen.tracks)} tracks {source}")
 
 
-def find(files: Files, people: Recording, imus: dict[str, ImuFile], console: Console) -> dict[str, Found]:
-    """The answers for every IMU; those that are too short are not asked. Raises HintError."""
+def find(
+    files: Files,
+    people: Recording,
+    imus: dict[str, ImuFile],
+    console: Console,
+    worn_by: Mapping[str, str] | None = None,
+) -> dict[str, Found]:
+    """The answers for every IMU, ``worn_by`` whom if that is known; those too short are not asked."""
     from mobind_live.models import checkpoint, placement
     from mobind_live.sync.solve import nothing, solve
 
-    worn_by = files.worn_by()
     asked = {name: file for name, file in imus.items() if length_s(file) >= SHORTEST_S}
     solved = {}
     if asked:

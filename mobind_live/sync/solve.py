@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -72,13 +71,12 @@ def solve(
     placement: PlacementNet | None,
     max_offset_s: float,
     tick: Tick,
-    worn_by: Mapping[str, str] = MappingProxyType({}),
+    worn_by: Mapping[str, str] | None = None,
 ) -> dict[str, Found]:
     """The answers for ``imus`` against ``people``, everybody's time counted from its own first sample.
     ``worn_by``: whose each of them is, as far as that is known. ``tick`` is told the share that is done."""
-    specs = tuple(
-        StreamSpec(name=name, kind="imu", nominal_hz=50.0, subject=worn_by.get(name)) for name in imus
-    )
+    told = worn_by or {}
+    specs = tuple(StreamSpec(name=name, kind="imu", nominal_hz=50.0, subject=told.get(name)) for name in imus)
     engine = Engine(
         specs,
         model,
@@ -153,8 +151,8 @@ class _Sums(NamedTuple):
 
 
 def _sums(engine: Engine) -> _Sums:
-    tracks = tuple(row.track for row in engine.people(CAMERA))
-    return _Sums(tracks, engine.view(CAMERA).evidence.astype(np.float32))
+    view = engine.view(CAMERA)
+    return _Sums(view.posteriors[0].tracks, view.evidence.astype(np.float32))
 
 
 class _Stretches:

@@ -16,9 +16,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mobind_live.binding.posterior import OK_P
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import StreamSpec
-from mobind_live.schema import Binding, Offset, Verdict
+from mobind_live.schema import TRUNK, Binding, Offset, Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.output import Notes, Output
 from mobind_live.terminal.view import MIN_RATE, RigView
@@ -26,8 +27,6 @@ from mobind_live.terminal.view import MIN_RATE, RigView
 MAX_LOSS = 0.05
 MAX_AGE_S = 1.0
 STEADY_NS = 3_000_000_000
-_TRUNK = ("head", "chest", "pelvis")  # hard to tell apart
-_SURE_P = 0.9  # that it is on one of them
 _SHOW_EVERY_NS = 500_000_000
 _ASK = "Have every wearer move for some seconds: walk, bend, lift each arm and each leg on its own."
 
@@ -116,8 +115,8 @@ def _place(binding: Binding) -> Finding:
     guess = f"perhaps on the {found} ({100 * binding.p_part:.0f} %)"
     if not wanted:
         return Finding(binding.stream, State.PASS, f"of {binding.wearer}, {guess}")
-    trunk = sum(candidate.p for candidate in binding.candidates if candidate.part in _TRUNK)
-    if binding.expected_part in _TRUNK and trunk >= _SURE_P:
+    trunk = sum(candidate.p for candidate in binding.candidates if candidate.part in TRUNK)
+    if binding.expected_part in TRUNK and trunk >= OK_P:  # hardly ever sure of which
         where = f"on head, chest or pelvis of {binding.wearer}, as it should be; {guess}"
         return Finding(binding.stream, State.PASS, where)
     return Finding(binding.stream, State.WAIT, f"{guess}: move the {wanted} alone")
@@ -145,14 +144,9 @@ class Preflight(Output):
         self._limit_ns = int(limit_s * 1e9)
         self._stop = stop
         self._console = console
-        self._decided = False
+        self.stopped = True  # unless all pass, or time is up, before
         self._good_since_ns = view.started_ns
         self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it was ended before all had passed or time was up."""
-        return not self._decided
 
     @property
     def passed(self) -> bool:
@@ -168,7 +162,7 @@ class Preflight(Output):
             self._good_since_ns = now_ns
         left_ns = self._limit_ns - (now_ns - self.view.started_ns)
         if left_ns <= 0 or now_ns - self._good_since_ns > STEADY_NS:
-            self._decided = True
+            self.stopped = False
             self._stop.set()
         left = Text(f"{max(0.0, left_ns * 1e-9):.0f} s left; Ctrl-C ends it", style="dim")
         self._live.update(Group(_table(self.findings), left), refresh=self._console.is_terminal)

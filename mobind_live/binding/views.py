@@ -1,0 +1,30 @@
+"""One camera as the binding sees it: what was summed up, and what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mobind_live.binding.posterior import CameraPosterior, Likelihood
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSums:
+    """The evidence in one camera: ``sums`` (I, P, 11, L) of its ``tracks``, and ``motion_s`` (I, P) behind
+    it."""
+
+    tracks: tuple[int, ...]
+    sums: np.ndarray
+    motion_s: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """All IMUs' posteriors in one camera, the evidence sums (I, P, 11, L) and seconds of motion (I, P) they
+    came from, and what those say alone."""
+
+    posteriors: list[CameraPosterior]
+    evidence: np.ndarray
+    motion_s: np.ndarray
+    own: list[Likelihood]

@@ -77,6 +77,20 @@ class Found:
     yaml: dict[str, Any]
 
 
+# What streams, devices and subjects may be called.
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+NAME_RULE = "letters, digits, _ and - only"
+
+
+def subject_name(name: str) -> str:
+    """``name``, if somebody who wears an IMU may be called so. Raises ValueError."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name; allowed: {NAME_RULE}")
+    if re.fullmatch(r"wearer_\d+", name):
+        raise ValueError("wearer_1, wearer_2, ... are what wearers without a subject are called")
+    return name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSpec:
     """One stream of a device, known before the device is opened.
@@ -84,7 +98,8 @@ class StreamSpec:
     ``clock`` says what ``ImuReading.device_ns`` means: ``device`` (the device's own clock, mapped to the
     host's by the loop), ``arrival`` (no stamp: arrivals are de-jittered from ``nominal_hz``), or ``host``
     (already the host's time, taken as it is). IMUs of one ``clock_group`` (one receiver) are known to have
-    one offset to each camera, those of one ``subject`` to be on one body.
+    one offset to each camera, those of one ``subject`` to be on one body. Raises ValueError for a name that
+    no subject may have.
     """
 
     name: str
@@ -95,22 +110,13 @@ class StreamSpec:
     clock_group: str | None = None
     subject: str | None = None
 
-
-# What streams, devices and subjects may be called.
-NAME = re.compile(r"[A-Za-z0-9_-]+")
-NAME_RULE = "letters, digits, _ and - only"
-
-
-def _subject(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not a name; allowed: {NAME_RULE}")
-    if re.fullmatch(r"wearer_\d+", name):
-        raise ValueError("wearer_1, wearer_2, ... are what wearers without a subject are called")
-    return name
+    def __post_init__(self) -> None:
+        if self.subject is not None:
+            subject_name(self.subject)
 
 
 # Who wears an IMU, as the user calls them.
-SubjectName = Annotated[str, AfterValidator(_subject)]
+SubjectName = Annotated[str, AfterValidator(subject_name)]
 
 
 class DriverConfig(BaseModel):

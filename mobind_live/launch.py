@@ -90,7 +90,7 @@ def specs(rig: Rig, worker_target: Target | None = run_worker) -> tuple[ProcessS
 def run(rig: Rig, title: str, *, table: bool | None = None, log: Path | None = None) -> int:
     """Run the whole rig until Ctrl-C or SIGTERM. ``table`` None: a table where there is a terminal.
 
-    Returns the exit code: 1 if every process has failed for good. Raises BusError.
+    Returns the exit code: 1 if every process, or the worker at its start, failed for good. Raises BusError.
     """
     return _supervise(rig, title, run_worker, table=table, log=log)
 
@@ -108,9 +108,9 @@ def preflight(rig: Rig, limit_s: float) -> int:
         Proxy(rig.bus.publish, rig.bus.subscribe) as proxy,
         Preflight(rig.streams(), limit_s, stop, screen()) as output,
     ):
-        _run_processes(specs(rig), proxy, stop, output, default_log())
+        failed = _run_processes(specs(rig), proxy, stop, output, default_log())
     if output.stopped:
-        return 130
+        return failed or 130
     return 0 if output.passed else 1
 
 
@@ -140,7 +140,7 @@ def _run_processes(
         endpoints = (proxy.publish_endpoint, proxy.subscribe_endpoint)
         supervisor = Supervisor(processes, sender, receiver, endpoints, log)
         supervisor.run(stop, terminal.feed)
-    return 1 if supervisor.all_failed else 0
+    return 1 if supervisor.hopeless else 0
 
 
 def default_log(folder: Path | None = None) -> Path:

@@ -52,15 +52,22 @@ class Supervisor:
         self._heartbeat = Heartbeat("supervisor", sender)
 
     @property
-    def all_failed(self) -> bool:
-        return bool(self.children) and all(child.failed for child in self.children.values())
+    def hopeless(self) -> str:
+        """Why there is no use in going on, if there is none: every process has failed, or one that the rig
+        waits for can never be there."""
+        if self.children and all(child.failed for child in self.children.values()):
+            return "nothing is left to run: every process has failed"
+        for name, child in self.children.items():
+            if child.spec.gate and child.failed and not child.ready:
+                return f"the rig does not run without the {name}"
+        return ""
 
     def run(
         self,
         stop: threading.Event,
         listener: Callable[[list[Received]], None] = lambda batch: None,
     ) -> None:
-        """Supervise until ``stop`` is set or nothing is left to run, then stop every process, within 5 s.
+        """Supervise until ``stop`` is set or it is ``hopeless``, then stop every process, within 5 s.
 
         ``listener`` is called about ten times a second with the messages that came.
         """
@@ -85,8 +92,8 @@ class Supervisor:
                 if self._heartbeat.due():
                     self._heartbeat.send("running", counters=self._counters())
                 listener(batch)
-                if self.all_failed:
-                    _log.error("nothing is left to run: every process has failed")
+                if self.hopeless:
+                    _log.error("%s", self.hopeless)
                     break
         finally:
             self.stop_all()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +98,15 @@ def test_a_second_proxy_on_the_same_ports_says_so(proxy: Proxy) -> None:
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+def test_an_address_that_cannot_be_does_not_blame_another_rig(tmp_path: Path) -> None:
+    with (
+        pytest.raises(BusError, match=r"No such file or directory; give it another address") as caught,
+        Proxy(f"ipc://{tmp_path}/nowhere/bus", ANY),
+    ):
+        pass
+    assert "another mobind-live" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -244,14 +244,24 @@ def test_what_is_hopeless_is_not_tried_again(stage: Stage, caplog: pytest.LogCap
     specs = [ProcessSpec(name="a", target=children.hopeless), ProcessSpec(name="b", target=children.beat)]
     stage.play(specs, (lambda: any(item.state == "failed" for item in stage.heard), nothing))
     assert stage.supervisor.children["a"].restarts == 0
-    assert not stage.supervisor.all_failed
+    assert not stage.supervisor.hopeless
     assert [item.detail for item in stage.heard if item.state == "failed"] == ["w.bin: not weights"]
     assert "a has failed for good: w.bin: not weights" in caplog.text
 
 
 def test_where_nothing_is_left_to_run_the_supervisor_ends(stage: Stage) -> None:
     stage.play([ProcessSpec(name="a", target=children.hopeless)], (lambda: False, nothing))
-    assert stage.supervisor.all_failed
+    assert "every process has failed" in stage.supervisor.hopeless
+
+
+def test_a_rig_does_not_run_without_what_it_waits_for(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    specs = [
+        ProcessSpec(name="device", target=children.beat),
+        ProcessSpec(name="worker", target=children.hopeless, gate=True),
+    ]
+    stage.play(specs, (lambda: False, nothing))
+    assert "worker has failed for good: w.bin: not weights" in caplog.text
+    assert "the rig does not run without the worker" in caplog.text
 
 
 def test_a_process_that_still_imports_is_spoken_for(stage: Stage) -> None:

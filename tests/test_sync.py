@@ -250,6 +250,8 @@ def test_keypoints_that_cannot_be_used_are_one_line(
         (["--keypoints", "k.csv", "--imu", "a=b", "--imu", "a=c"], "already an IMU named a"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--subject", "anna"], "NAME=IMU,IMU"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--subject", "anna=a,c"], "no IMU is named c; there are a"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--subject", "an na=a"], "'an na' is not a name"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--subject", "wearer_1=a"], "wearers without a subject"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--subject", "x=a", "--subject", "y=a"], "worn by x"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--units", "acc=stones"], "acc=stones is none of"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--units", "zz:acc=g"], "no IMU is named zz; there are a"),

@@ -94,10 +94,8 @@ class Wearers:
         self.seen = kept | dict.fromkeys(tracks, name)
 
     def _new(self) -> str:
-        while True:
-            self._made += 1
-            if (name := f"wearer_{self._made}") not in self.subjects.values():
-                return name
+        self._made += 1
+        return f"wearer_{self._made}"
 
 
 def _most(names: list[str]) -> str:

@@ -159,10 +159,10 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
-        raise BusError(
-            f"cannot bind {endpoint}: {os.strerror(error.errno or 0)}; another mobind-live may be running "
-            "(stop it, or give this one other ports in the YAML's bus section)"
-        ) from error
+        hint = "give it another address in the YAML's bus section"
+        if error.errno == zmq.EADDRINUSE:
+            hint = f"another mobind-live may be running (stop it, or {hint})"
+        raise BusError(f"cannot bind {endpoint}: {os.strerror(error.errno or 0)}; {hint}") from error
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 

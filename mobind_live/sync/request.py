@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mobind_live.camera.pose import PoseOptions
+from mobind_live.driver import subject_name
 from mobind_live.files.columns import HintError, Hints, parse_columns, parse_units
 from mobind_live.files.recordings import FileError, ImuFile, rate_hz, read_imu
 
@@ -61,6 +62,10 @@ class Files:
                 raise HintError(
                     f"--subject {text}: expected NAME=IMU,IMU, such as --subject anna=wrist,ankle"
                 )
+            try:
+                subject_name(subject)
+            except ValueError as error:
+                raise HintError(f"--subject {text}: {error}") from error
             for imu in imus:
                 if imu not in known:
                     raise HintError(f"--subject {text}: no IMU is named {imu}; there are {', '.join(known)}")

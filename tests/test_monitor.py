@@ -140,7 +140,7 @@ def test_silence_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitor, "_HELLO_NS", -1)
     subscriber = MemoryBus().subscriber()
     console = Console(file=io.StringIO(), width=200)
-    batches = monitor._batches(subscriber, "tcp://127.0.0.1:5572", console)
+    batches = monitor.batches(subscriber, "tcp://127.0.0.1:5572", console)
     for _ in range(3):
         next(batches)
     text = console.file.getvalue()  # type: ignore[attr-defined]

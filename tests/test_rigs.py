@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from test_session import session
+from test_wire import imu, pose
 
 from mobind_live import config, registry
 from mobind_live.config import load
@@ -24,7 +27,10 @@ def without_recordings(text: str, tmp_path: Path) -> str:
     for part in ("chest", "left_arm", "right_arm", "left_leg", "right_leg"):
         (folder / f"imu_{part}.csv").write_text(f"{header}\n{samples}\n")
     (tmp_path / "people.mp4").touch()
+    monday = [replace(pose(), stream="monday_cam"), replace(imu(), stream="monday_imu")]
+    session(tmp_path / "monday.mcap", monday)
     text = re.sub(r"source: \S+\.mp4", f"source: {tmp_path}/people.mp4", text)
+    text = re.sub(r"file: \S+\.mcap", f"file: {tmp_path}/monday.mcap", text)
     return re.sub(r"folder: .*", f"folder: {folder}", text)
 
 

@@ -1,4 +1,4 @@
-"""The verbs that work on recordings made without the daemon."""
+"""The verbs that work on recordings, made with the daemon or without."""
 
 from __future__ import annotations
 
@@ -141,3 +141,16 @@ def enroll(
         pose_model=pose_model, imu_columns=imu_columns, units=units,
     )  # fmt: skip
     run(Request(label=label, files=files, from_s=from_s, to_s=to_s, track=track, output=output), screen())
+
+
+@verbs.command()
+@user_errors()
+def export(
+    session: Annotated[Path, typer.Argument(help="What `mobind-live record` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder for the tables.")],
+) -> None:
+    """Write a recorded session as tables (CSV), every sensor's samples with their time in each camera."""
+    from mobind_live.session import export as exporting
+    from mobind_live.terminal.screen import screen
+
+    exporting.run(session, folder, screen())

@@ -116,13 +116,14 @@ def drive(
     raise typer.Exit(launch.drive(rig_of(name, config, overrides or ()), name, str(config or name)))
 
 
+Connect = Annotated[str, typer.Option(help="The running rig's subscribe endpoint.")]
+
+
 @verbs.command()
 @user_errors()
 def monitor(
     topic: Annotated[str, typer.Argument(help="Only topics that begin with this.")] = "",
-    connect: Annotated[
-        str, typer.Option(help="The running rig's subscribe endpoint.")
-    ] = "tcp://127.0.0.1:5572",
+    connect: Connect = "tcp://127.0.0.1:5572",
     raw: Annotated[bool, typer.Option("--raw", help="Print messages, not the table of topics.")] = False,
 ) -> None:
     """Watch the topics of a running rig, with rates and gaps; one whole topic: its messages."""
@@ -130,3 +131,25 @@ def monitor(
     from mobind_live.terminal.screen import screen
 
     raise typer.Exit(watch.run(topic, connect, console=screen(), raw=raw))
+
+
+@verbs.command()
+@user_errors()
+def record(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A new file, MCAP; without it, named by the date.")
+    ] = None,
+    connect: Connect = "tcp://127.0.0.1:5572",
+    previews: Annotated[
+        bool, typer.Option("--previews", help="The cameras' small pictures, too: they show faces.")
+    ] = False,
+) -> None:
+    """Record all that a running rig says, sensors and answers, until Ctrl-C."""
+    from mobind_live.bus import Subscriber
+    from mobind_live.launch import stop_signals
+    from mobind_live.session import record as recording
+    from mobind_live.terminal.screen import screen
+
+    with stop_signals() as stop, Subscriber(("v1/",), connect, recording.QUEUE) as receiver:
+        path = file or recording.default_path()
+        raise typer.Exit(recording.run(path, receiver, connect, stop, screen(), previews=previews))

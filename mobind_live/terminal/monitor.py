@@ -111,7 +111,7 @@ def is_whole(topic: str) -> bool:
     return topic.endswith("/") and len(parts) >= depth
 
 
-def _batches(subscriber: Receiver, endpoint: str, console: Console) -> Iterator[list[Received]]:
+def batches(subscriber: Receiver, endpoint: str, console: Console) -> Iterator[list[Received]]:
     """Batches for ever, the first complaint about silence included."""
     started_ns, told = host_now_ns(), False
     while True:
@@ -126,7 +126,7 @@ def _batches(subscriber: Receiver, endpoint: str, console: Console) -> Iterator[
 
 
 def _print_messages(subscriber: Receiver, endpoint: str, console: Console) -> None:
-    for batch in _batches(subscriber, endpoint, console):
+    for batch in batches(subscriber, endpoint, console):
         for received in batch:
             text = f"{received.topic} #{received.seq}  {summary(received.message)}"
             console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
@@ -138,7 +138,7 @@ def _show_rates(subscriber: Receiver, endpoint: str, console: Console) -> None:
     with (
         Live(console=console, auto_refresh=False) if console.is_terminal else contextlib.nullcontext() as live
     ):
-        for batch in _batches(subscriber, endpoint, console):
+        for batch in batches(subscriber, endpoint, console):
             now_ns = host_now_ns()
             watch.feed(batch, now_ns)
             if now_ns < next_ns:

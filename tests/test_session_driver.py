@@ -1,0 +1,114 @@
+"""A recorded session played as if it were live."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_session import session
+from test_wire import binding, health, imu, offset, pose
+
+from mobind_live.clock import host_now_ns
+from mobind_live.driver import Context, DeviceError, EndOfStream
+from mobind_live.drivers.session import Config, Driver
+from mobind_live.schema import Imu, Message, Pose
+
+SECOND = 1_000_000_000
+START = 1_000 * SECOND
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Half a second of a camera and a sensor, whose stamps are 40 ms older than their arrival."""
+    messages: list[Message] = [
+        health(),
+        replace(binding(), expected_part="left_forearm", expected_wearer="anna"),
+    ]
+    for n in range(250):
+        stamp = START + n * 2_000_000 - 40_000_000
+        messages.append(replace(pose(), t_ns=stamp, received_ns=stamp))
+        messages.append(
+            replace(imu(1), t_ns=np.array([stamp], np.int64), received_ns=np.array([stamp], np.int64))
+        )
+    return session(tmp_path / "s.mcap", [*messages, offset()], START)
+
+
+def config(path: Path, **more: object) -> Config:
+    return Config.model_validate({"driver": "session", "file": path, **more})
+
+
+def play(config: Config, context: Context) -> list[Message]:
+    got: list[Message] = []
+    with Driver(config, context) as driver:
+        try:
+            while True:
+                got.extend(driver.read())
+        except EndOfStream:
+            return got
+
+
+def overdue(restarts: int = 0, seconds: float = 3600) -> Context:
+    return Context(name="again", epoch_ns=host_now_ns() - int(seconds * SECOND), restarts=restarts)
+
+
+def test_the_streams_are_as_they_were(path: Path) -> None:
+    front, left = config(path).streams("again")
+    assert (front.name, front.kind, front.nominal_hz) == ("front", "cam", 30.0)
+    assert (left.name, left.kind, left.nominal_hz, left.clock) == ("left", "imu", 50.0, "host")
+    assert (left.wears, left.subject) == ("left_forearm", "anna")
+
+
+def test_all_stamps_are_moved_by_the_same_time(path: Path) -> None:
+    context = overdue()
+    got = play(config(path), context)
+    assert [type(message) for message in got[:2]] == [Pose, Imu]
+    assert len(got) == 500
+    first, second = got[:2]
+    assert isinstance(first, Pose)
+    assert isinstance(second, Imu)
+    # The first of them came 2 ms into the session, behind what is not played.
+    assert first.t_ns == context.epoch_ns - 42_000_000
+    assert second.t_ns.tolist() == [first.t_ns]
+    assert [m.t_ns - first.t_ns for m in got if isinstance(m, Pose)] == [n * 2_000_000 for n in range(250)]
+
+
+def test_answers_are_not_played(path: Path) -> None:
+    assert {type(message) for message in play(config(path), overdue())} == {Pose, Imu}
+
+
+def test_a_stream_can_be_left_out(path: Path) -> None:
+    left_out = config(path, skip=["front"])
+    assert [spec.name for spec in left_out.streams("again")] == ["left"]
+    assert {type(message) for message in play(left_out, overdue())} == {Imu}
+    with pytest.raises(ValueError, match=r"no side in .*; it has: front, left"):
+        config(path, skip=["side"]).streams("again")
+
+
+def test_nothing_comes_before_its_time(path: Path) -> None:
+    soon = Context(name="again", epoch_ns=host_now_ns() + 50_000_000, restarts=0)
+    with Driver(config(path, rate=0.5), soon) as driver:
+        for message in driver.read():
+            assert isinstance(message, (Pose, Imu))
+            assert host_now_ns() >= soon.epoch_ns
+            break
+
+
+def test_after_a_restart_it_goes_on_where_it_would_be(path: Path) -> None:
+    with Driver(config(path), overdue(restarts=1, seconds=0.25)) as driver:
+        first = next(m for m in driver.read() if isinstance(m, Pose))
+    assert first.t_ns > driver._context.epoch_ns + 150_000_000
+
+
+def test_a_session_without_sensors_is_refused(tmp_path: Path) -> None:
+    path = session(tmp_path / "s.mcap", [health()])
+    with pytest.raises(ValueError, match="no camera and no IMU was recorded"):
+        config(path).streams("again")
+
+
+def test_a_file_that_turned_bad_is_the_devices_error(path: Path) -> None:
+    given = config(path)
+    path.write_bytes(b"not any more")
+    with pytest.raises(DeviceError, match="not a recorded session"), Driver(given, overdue()):
+        pass

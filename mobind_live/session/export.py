@@ -82,7 +82,7 @@ def run(path: Path, folder: Path, console: Console) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise FileError(f"{folder}: is not empty; name a new folder")
-        with ExitStack() as stack:
+        with console.status(f"reading {path}"), ExitStack() as stack:
             tables = _Tables(folder, stack)
             answers = _answers(entries(path), Answers(first.at_ns), tables)
             rows = _streams(entries(path, again=True), answers, tables)

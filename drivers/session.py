@@ -5,10 +5,10 @@ Every stamp is moved by the same time, so that the session begins when the rig d
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import takewhile
 from types import TracebackType
 from typing import Self, cast
 
@@ -25,12 +25,13 @@ from mobind_live.driver import (
     RigFile,
     StreamSpec,
 )
-from mobind_live.schema import Binding, Health, Imu, Message, Pose, StreamHealth
-from mobind_live.session.file import Entry, entries, topics
+from mobind_live.schema import Binding, Health, Imu, Message, Pose, SchemaError, StreamHealth
+from mobind_live.session.file import Packed, entries, packed, topics
 
+_log = logging.getLogger(__name__)
 READ_S = 0.2
 MOST = 200  # messages for each read, so that catching up leaves room for heartbeats
-HEAD_NS = 10_000_000_000  # of a session, in which every process has said what it serves
+HEAD_NS = 60_000_000_000  # of a session, in which all that it serves has been named
 USUAL_HZ = {"cam": 30.0, "imu": 50.0}
 
 
@@ -44,14 +45,14 @@ class Config(DriverConfig):
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         """The cameras and IMUs of the session. Raises ValueError, naming the file or the stream at fault."""
-        parts = (topic.split("/") for topic in topics(self.file))
-        kinds = {path[2]: path[1] for path in parts if path[1] == "imu" or path[1::2] == ["cam", "pose"]}
+        kinds = {stream: kind for kind, stream in filter(None, map(_served, topics(self.file)))}
         if not kinds:
             raise ValueError(f"{self.file}: no camera and no IMU was recorded in it")
         for wanted in self.skip:
             if wanted not in kinds:
                 raise ValueError(f"skip: no {wanted} in {self.file}; it has: {', '.join(sorted(kinds))}")
-        said, worn = _told(self)
+            del kinds[wanted]
+        said, worn = _told(self, kinds)
         return tuple(
             StreamSpec(
                 name=stream,
@@ -61,22 +62,37 @@ class Config(DriverConfig):
                 subject=worn[stream].expected_wearer or None if stream in worn else None,
             )
             for stream, kind in sorted(kinds.items(), key=lambda item: (item[1], item[0]))
-            if stream not in self.skip
         )
 
 
-def _told(config: Config) -> tuple[dict[str, StreamHealth], dict[str, Binding]]:
-    """What the session's first seconds say of its streams, and of who is expected to wear them."""
+def _served(topic: str) -> tuple[str, str] | None:
+    """The kind and the name of the stream that a camera or an IMU sends on ``topic``."""
+    match topic.split("/"):
+        case ["v1", "cam", stream, "pose", ""]:
+            return "cam", stream
+        case ["v1", "imu", stream, ""]:
+            return "imu", stream
+    return None
+
+
+def _told(config: Config, kinds: dict[str, str]) -> tuple[dict[str, StreamHealth], dict[str, Binding]]:
+    """What the session says of its streams ``kinds``, and of who is expected to wear them: read as far as
+    all of them have been named, or for a minute from the first sample on."""
     said: dict[str, StreamHealth] = {}
     worn: dict[str, Binding] = {}
-    every = entries(config.file, again=True)
-    first = next(every, None)
-    for entry in takewhile(lambda entry: first and entry.at_ns - first.at_ns < HEAD_NS, every):
-        message = entry.received.message
+    imus = {stream for stream, kind in kinds.items() if kind == "imu"}
+    until_ns: int | None = None
+    for at_ns, received in entries(config.file, again=True):
+        message = received.message
         if isinstance(message, Health):
             said |= {stream.stream: stream for stream in message.streams}
         elif isinstance(message, Binding):
             worn[message.stream] = message
+        elif until_ns is None and isinstance(message, (Imu, Pose)):
+            until_ns = at_ns + HEAD_NS
+        named = kinds.keys() <= said.keys() and imus <= worn.keys()
+        if named or (until_ns is not None and at_ns > until_ns):
+            break
     return said, worn
 
 
@@ -85,20 +101,20 @@ class Driver:
 
     def __init__(self, config: Config, context: Context) -> None:
         self._config, self._context = config, context
-        self._entries: Iterator[Entry] = iter(())
-        self._next: Entry | None = None
+        self._packed: Iterator[Packed] = iter(())
+        self._next: Packed | None = None
         self._first_ns = 0
         self.counters = Counters()
 
     def __enter__(self) -> Self:
-        self._entries = self._played()
+        self._packed = (item for item in packed(self._config.file) if _served(item.topic))
         try:
-            self._next = next(self._entries, None)
-            if self._next is not None:
-                self._first_ns = self._next.at_ns
+            # Of whatever stream it is: two devices that play one session must move it alike.
+            self._next = next(self._packed, None)
+            self._first_ns = self._next.at_ns if self._next else 0
             # The others went on: take up where it would be by now.
             while self._context.restarts and self._next is not None and self._due_in_s(self._next) < 0:
-                self._next = next(self._entries, None)
+                self._next = next(self._packed, None)
         except ValueError as error:
             raise DeviceError(str(error)) from error
         return self
@@ -106,7 +122,7 @@ class Driver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._entries = iter(())
+        self._packed = iter(())
 
     def read(self) -> Iterator[Message]:
         """What is due; waits up to 0.2 s for it. Raises EndOfStream after the last message."""
@@ -116,24 +132,33 @@ class Driver:
         for _ in range(MOST):
             if self._next is None or self._due_in_s(self._next) > 0:
                 return
-            message = self._next.received.message
-            self._next = next(self._entries, None)
-            yield self._moved(message)
+            item, self._next = self._next, self._after()
+            message = self._message(item)
+            if message is not None:
+                yield message
 
-    def _played(self) -> Iterator[Entry]:
-        for entry in entries(self._config.file):
-            message = entry.received.message
-            if isinstance(message, (Imu, Pose)) and message.stream not in self._config.skip:
-                yield entry
+    def _after(self) -> Packed | None:
+        try:
+            return next(self._packed, None)
+        except ValueError as error:  # its disk is gone; opened again it would play from the start
+            raise EndOfStream(str(error)) from error
 
-    def _due_in_s(self, entry: Entry) -> float:
-        media_ns = int((host_now_ns() - self._context.epoch_ns) * self._config.rate)
-        return (entry.at_ns - self._first_ns - media_ns) * 1e-9 / self._config.rate
-
-    def _moved(self, message: Message) -> Message:
-        """The same in this rig's time. A device's own stamps are on no clock of ours and stay."""
+    def _message(self, item: Packed) -> Message | None:
+        """The message in this rig's time; None for what is not played. A device's own stamps are on no clock
+        of ours and stay."""
+        try:
+            message = item.unpacked().message
+        except SchemaError as error:
+            self.counters.add("unreadable")
+            _log.debug("%s", error)
+            return None
         by_ns = self._context.epoch_ns - self._first_ns
+        if message.stream in self._config.skip or not isinstance(message, (Imu, Pose)):
+            return None
         if isinstance(message, Imu):
             return replace(message, t_ns=message.t_ns + by_ns, received_ns=message.received_ns + by_ns)
-        assert isinstance(message, Pose)
         return replace(message, t_ns=message.t_ns + by_ns, received_ns=message.received_ns + by_ns)
+
+    def _due_in_s(self, item: Packed) -> float:
+        media_ns = int((host_now_ns() - self._context.epoch_ns) * self._config.rate)
+        return (item.at_ns - self._first_ns - media_ns) * 1e-9 / self._config.rate

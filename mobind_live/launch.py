@@ -163,7 +163,9 @@ def default_log(folder: Path | None = None) -> Path:
 def stop_signals() -> Iterator[threading.Event]:
     """An event that Ctrl-C, SIGTERM and a closed terminal set, instead of ending the program on the spot."""
     stop = threading.Event()
-    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    watched = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        watched.append(signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in watched}
     try:
         yield stop

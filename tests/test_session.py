@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
 import os
 import resource
 import signal
@@ -11,7 +13,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,10 @@ import pytest
 from rich.console import Console
 from test_wire import EXAMPLES, binding, health, imu, offset, pose
 
-from mobind_live.bus import MemoryBus, Proxy, Publisher
+from mobind_live.bus import MemoryBus, Proxy, Publisher, Subscriber
 from mobind_live.files.csv_table import FileError
 from mobind_live.files.recordings import read_imu
-from mobind_live.schema import Imu, Message, Preview, Received, Verdict
+from mobind_live.schema import Imu, Message, Pose, Preview, Received, Verdict
 from mobind_live.session import export, record
 from mobind_live.session.file import Entry, Writer, entries, topics
 from mobind_live.wire import decode, encode
@@ -39,9 +40,14 @@ def received(message: Message, seq: int = 0) -> Received:
 
 def session(path: Path, messages: list[Message], first_ns: int = 5 * SECOND) -> Path:
     """A session of ``messages``, one each millisecond."""
-    with Writer(path, {}) as file:
-        for n, message in enumerate(messages):
-            file.write(received(message, n), first_ns + n * 1_000_000)
+    return timed(path, [(first_ns + n * 1_000_000, message) for n, message in enumerate(messages)])
+
+
+def timed(path: Path, messages: list[tuple[int, Message]], boot_ns: int = 1) -> Path:
+    """A session of messages, each with the time at which it came."""
+    with Writer(path, {"wall_clock": "2026-11-22T10:00:00+00:00", "host_ns": "0"}) as file:
+        for n, (at_ns, message) in enumerate(messages):
+            file.write(replace(received(message, n), boot_ns=boot_ns), at_ns)
     return path
 
 
@@ -108,6 +114,27 @@ def test_where_nothing_comes_there_is_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_what_was_sent_before_the_end_is_recorded(tmp_path: Path) -> None:
+    """Ctrl-C while the disk was slow: thousands wait to be read."""
+    stop = threading.Event()
+    stop.set()
+    with (
+        Proxy("tcp://127.0.0.1:*", "tcp://127.0.0.1:*") as proxy,
+        Subscriber(("v1/",), proxy.subscribe_endpoint, record.QUEUE) as subscriber,
+        Publisher(proxy.publish_endpoint, wait_for_reader_ms=10_000) as publisher,
+    ):
+        for _ in range(6_000):
+            publisher.send(health())
+        record.run(tmp_path / "s.mcap", subscriber, ENDPOINT, stop, Console(file=io.StringIO()))
+    assert [entry.received.seq for entry in entries(tmp_path / "s.mcap")] == list(range(6_000))
+
+
+def test_a_name_with_brackets_is_a_name(tmp_path: Path) -> None:
+    code, text = recorded(tmp_path / "x[b].mcap", [imu()])
+    assert (code, "x[b].mcap: 1 messages" in text.replace("\n", "")) == (0, True)
+    export.run(tmp_path / "x[b].mcap", tmp_path / "t[anna]", Console(file=io.StringIO()))
+
+
 def test_what_was_missed_is_said(tmp_path: Path) -> None:
     bus, stop = MemoryBus(), threading.Event()
     subscriber = bus.subscriber()
@@ -143,6 +170,26 @@ def test_a_cut_file_is_read_as_far_as_it_goes(
     assert topics(cut) == {"v1/imu/left/"}
 
 
+def test_one_wrong_byte_is_no_crash(tmp_path: Path) -> None:
+    path = session(tmp_path / "s.mcap", [imu(), offset(), binding(), health()] * 20)
+    whole = path.read_bytes()
+    for place in range(9, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        for read in (lambda: list(entries(path)), lambda: topics(path)):
+            with contextlib.suppress(FileError):
+                read()
+
+
+def test_what_another_version_wrote_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = session(tmp_path / "s.mcap", [imu(), health(), imu()])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mobind_live.wire._types", lambda: {"imu": Imu})
+        assert len(list(entries(path))) == 2
+    assert "1 messages left out: unknown message type 'health'" in caplog.text
+
+
 def test_a_damaged_file_is_read_up_to_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "s.mcap"
     with Writer(path, {}) as file:
@@ -167,7 +214,7 @@ def test_what_is_no_session_is_refused_by_name(content: bytes, tmp_path: Path) -
         list(entries(path))
 
 
-@contextmanager
+@contextlib.contextmanager
 def no_file_longer_than(size: int) -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -240,65 +287,109 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def felt() -> Imu:
-    """Twenty seconds of a sensor that hardly moves."""
-    given = imu(200)
+START = 100 * SECOND
+
+
+def felt(second: int, quaternion: bool = False) -> Imu:
+    """A second of a sensor that hardly moves, from ``second`` on."""
+    given = imu(50, quaternion)
     return replace(
         given,
         acc_m_s2=(0.1 * given.acc_m_s2 + np.array([0, 0, 9.81])).astype(np.float32),
         gyro_rad_s=0.1 * given.gyro_rad_s,
-        t_ns=100 * SECOND + np.arange(200, dtype=np.int64) * SECOND // 10,
+        t_ns=START + second * SECOND + np.arange(50, dtype=np.int64) * SECOND // 50,
     )
+
+
+def seen(second: int) -> Pose:
+    return replace(pose(), t_ns=START + second * SECOND)
+
+
+def at(second: float, message: Message) -> tuple[int, Message]:
+    return START + round(second * SECOND), message
 
 
 @pytest.fixture
 def exported(tmp_path: Path) -> Path:
-    """A sensor that is 0.25 s ahead of the camera, and 0.5 s after its clock has stepped."""
-    start, samples = 100 * SECOND, felt()
-    far = replace(offset(), t_ns=start + 15 * SECOND, reference_ns=start, offset_s=0.5, rate_ppm=0.0)
-    near = replace(far, t_ns=start + SECOND, offset_s=0.25)
-    unsure = replace(far, t_ns=start + 14 * SECOND, offset_s=9.0, verdict=Verdict.AMBIGUOUS)
-    worn = replace(binding(), t_ns=start, wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)
-    seen = replace(pose(), t_ns=start + 2 * SECOND)
-    path = session(tmp_path / "s.mcap", [near, samples, worn, seen, unsure, far], start)
+    """Twenty seconds of a sensor that is 0.25 s ahead of the camera, from second 10 on 0.5 s; on anna until
+    second 12."""
+    near = replace(offset(), reference_ns=START, offset_s=0.25, rate_ppm=0.0)
+    far, unsure = replace(near, offset_s=0.5), replace(near, offset_s=9.0, verdict=Verdict.AMBIGUOUS)
+    worn = replace(binding(), wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)
+    off = replace(worn, tracks={}, wearer="", wearer_verdict=Verdict.UNBOUND)
+    said = [at(8, unsure), at(5, worn), at(12, off)]
+    said += [at(s, far if s > 9 else near) for s in (4, 6, 9, 11, 13)]
+    data = [at(s + 1, m) for s in range(20) for m in (felt(s), seen(s))]
+    path = timed(tmp_path / "s.mcap", sorted([*said, *data], key=lambda item: item[0]))
     export.run(path, tmp_path / "tables", Console(file=io.StringIO(), width=200))
     return tmp_path / "tables"
 
 
 def test_samples_have_their_time_in_each_camera(exported: Path) -> None:
     rows = table(exported / "imu_left.csv")
-    ahead = [float(row["t_s"]) - float(row["front_s"]) for row in rows]
-    assert ahead[0] == pytest.approx(0.25, abs=2e-6)
-    assert ahead[-1] == pytest.approx(0.5, abs=2e-6)
-    assert sorted({round(value, 4) for value in ahead}) == [0.25, 0.5]
+    ahead = [round(float(row["t_s"]) - float(row["t_front_s"]), 5) for row in rows]
+    assert ahead == [0.25] * 50 * 10 + [0.5] * 50 * 10
 
 
 def test_the_tables_of_sensors_can_be_given_to_sync(exported: Path) -> None:
-    given = felt()
     found = read_imu(exported / "imu_left.csv")
-    assert found.acc_m_s2 == pytest.approx(given.acc_m_s2, rel=1e-5)
-    assert found.gyro_rad_s == pytest.approx(given.gyro_rad_s, rel=1e-5)
-    assert np.diff(found.t_ns).tolist() == [SECOND // 10] * 199
+    assert len(found.t_ns) == 1000
+    assert found.acc_m_s2[:50] == pytest.approx(felt(0).acc_m_s2, rel=1e-5)
+    assert found.gyro_rad_s[:50] == pytest.approx(felt(0).gyro_rad_s, rel=1e-5)
+    assert set(np.diff(found.t_ns).tolist()) == {SECOND // 50}
 
 
-def test_people_have_the_names_of_those_who_wear_something(exported: Path) -> None:
-    rows = table(exported / "cam_front.csv")
-    assert [(row["t_s"], row["track"], row["wearer"]) for row in rows] == [
-        ("2.000000", "0", ""), ("2.000000", "1", "anna"),
-    ]  # fmt: skip
+def test_orientation_is_there_if_the_sensor_has_it(tmp_path: Path) -> None:
+    messages = [at(s + 1, felt(s, quaternion=True)) for s in range(6)]
+    export.run(timed(tmp_path / "s.mcap", messages), tmp_path / "t", Console(file=io.StringIO()))
+    first = table(tmp_path / "t" / "imu_left.csv")[0]
+    assert float(first["quat_w"]) == pytest.approx(felt(0, quaternion=True).quaternion[0, 0], rel=1e-5)
+    assert len(read_imu(tmp_path / "t" / "imu_left.csv").t_ns) == 300
+
+
+def test_people_have_a_name_while_a_sensor_is_surely_on_them(exported: Path) -> None:
+    rows = [row for row in table(exported / "cam_front.csv") if row["track"] == "1"]
+    assert [row["wearer"] for row in rows] == ["anna"] * 8 + [""] * 12
     assert rows[0]["nose_score"] == "1"
+    assert not any(row["wearer"] for row in table(exported / "cam_front.csv") if row["track"] == "0")
+
+
+def test_a_track_of_a_camera_that_was_restarted_is_somebody_else(tmp_path: Path) -> None:
+    worn = replace(binding(), wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)
+    before, after = [at(s, seen(s)) for s in (1, 2)], [at(s, seen(s)) for s in (5, 7)]
+    with Writer(tmp_path / "s.mcap", {}) as file:
+        for boot_ns, messages in ((1, before), (2, [*after[:1], at(6, worn), *after[1:]])):
+            for at_ns, message in messages:
+                file.write(replace(received(message), boot_ns=boot_ns), at_ns)
+    export.run(tmp_path / "s.mcap", tmp_path / "t", Console(file=io.StringIO()))
+    rows = [row for row in table(tmp_path / "t" / "cam_front.csv") if row["track"] == "1"]
+    assert [row["wearer"] for row in rows] == ["", "", "anna", "anna"]
+
+
+def test_media_time_that_runs_ahead_does_not_mislead(tmp_path: Path) -> None:
+    """At rate 4 stamps run ahead of the answers' times; what came together belongs together."""
+    near = replace(offset(), reference_ns=START, offset_s=0.25, rate_ppm=0.0)
+    data = [at((s + 1) / 4, felt(s)) for s in range(20)]
+    said = [at(2.2, near), at(2.9, replace(near, offset_s=0.5))]
+    messages = sorted([at(0, seen(0)), *said, *data], key=lambda item: item[0])
+    export.run(timed(tmp_path / "s.mcap", messages), tmp_path / "t", Console(file=io.StringIO()))
+    rows = table(tmp_path / "t" / "imu_left.csv")
+    ahead = [round(float(row["t_s"]) - float(row["t_front_s"]), 5) for row in rows]
+    assert ahead == [0.25] * 50 * 10 + [0.5] * 50 * 10
 
 
 def test_answers_have_tables_too(exported: Path) -> None:
-    assert [row["verdict"] for row in table(exported / "offsets.csv")] == ["ok", "ambiguous", "ok"]
-    assert [row["wearer"] for row in table(exported / "bindings.csv")] == ["anna"]
+    verdicts = [row["verdict"] for row in table(exported / "offsets.csv")]
+    assert verdicts == ["ok", "ok", "ambiguous", "ok", "ok", "ok"]
+    assert [row["wearer"] for row in table(exported / "bindings.csv")] == ["anna", ""]
+    assert json.loads((exported / "session.json").read_text())["t_0"] == "2026-11-22T10:01:41+00:00"
 
 
 def test_a_sensor_without_an_offset_has_no_time_in_the_camera(tmp_path: Path) -> None:
     path = session(tmp_path / "s.mcap", [imu(), pose()])
     console = Console(file=io.StringIO(), width=200)
     export.run(path, tmp_path / "tables", console)
-    assert [row["front_s"] for row in table(tmp_path / "tables" / "imu_left.csv")] == ["", "", ""]
+    assert [row["t_front_s"] for row in table(tmp_path / "tables" / "imu_left.csv")] == ["", "", ""]
     assert "no camera: no offset was ok" in console.file.getvalue()  # type: ignore[attr-defined]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_session import session
+from test_session import session, timed
 from test_wire import binding, health, imu, offset, pose
 
 from mobind_live.clock import host_now_ns
@@ -72,6 +72,23 @@ def test_all_stamps_are_moved_by_the_same_time(path: Path) -> None:
     assert first.t_ns == context.epoch_ns - 42_000_000
     assert second.t_ns.tolist() == [first.t_ns]
     assert [m.t_ns - first.t_ns for m in got if isinstance(m, Pose)] == [n * 2_000_000 for n in range(250)]
+
+
+def test_two_devices_of_one_session_move_it_alike(path: Path) -> None:
+    context = overdue()
+    [camera, sensor] = (play(config(path, skip=[stream]), context)[0] for stream in ("left", "front"))
+    assert isinstance(camera, Pose)
+    assert isinstance(sensor, Imu)
+    assert sensor.t_ns.tolist() == [camera.t_ns]
+
+
+def test_what_is_expected_is_known_however_late_it_was_said(tmp_path: Path) -> None:
+    worn = replace(binding(), expected_part="left_forearm")
+    messages: list[tuple[int, Message]] = [(START, replace(health(), streams=()))]
+    messages += [(START + n * SECOND, imu(1)) for n in range(30, 50)]
+    messages += [(START + 60 * SECOND, worn), (START + 61 * SECOND, health())]
+    [left] = config(timed(tmp_path / "s.mcap", messages)).streams("again")
+    assert (left.wears, left.nominal_hz) == ("left_forearm", 50.0)
 
 
 def test_answers_are_not_played(path: Path) -> None:

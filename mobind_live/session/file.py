@@ -19,8 +19,8 @@ from typing import NamedTuple, Self
 import mcap.reader
 import mcap.writer
 import msgpack
-from mcap.exceptions import InvalidMagic, McapError
-from mcap.records import Channel, Message
+from mcap.exceptions import McapError
+from mcap.records import Channel, McapRecord, Message, Metadata
 from mcap.stream_reader import StreamReader
 from zstandard import ZstdError
 
@@ -33,6 +33,25 @@ _log = logging.getLogger(__name__)
 NAME = "mobind-live"
 ENCODING = "msgpack"
 _CHUNK_BYTES = 1 << 20
+_U32, _U64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
+# What the library raises for a file that ends too soon, or has other bytes in it than were written.
+_DAMAGE = (McapError, ZstdError, struct.error, ValueError, LookupError, OverflowError, MemoryError)
+
+
+class Packed(NamedTuple):
+    """A message as it lies in the file, and when it came in, in host time."""
+
+    at_ns: int
+    topic: str
+    data: bytes
+
+    def unpacked(self) -> Received:
+        """Raises SchemaError for what this version cannot read."""
+        try:
+            frames = msgpack.unpackb(self.data)
+        except (ValueError, msgpack.UnpackException) as error:
+            raise SchemaError(f"not a mobind-live message: {error}") from error
+        return decode([self.topic.encode(), *frames])
 
 
 class Entry(NamedTuple):
@@ -43,8 +62,7 @@ class Entry(NamedTuple):
 
 
 class Writer:
-    """A new session's file. What ``keep`` has seen to survives a crash of the machine; the rest of what was
-    written, one of this process but for what came since.
+    """A new session's file. What ``keep`` has seen to survives a crash of the machine.
 
     Raises FileError if the file is there already or cannot be written; what came before is in it then.
     """
@@ -56,10 +74,15 @@ class Writer:
         with self._faults():
             self._file = path.open("xb")
         self._mcap = mcap.writer.Writer(self._file, chunk_size=_CHUNK_BYTES)
-        with self._faults():
-            self._mcap.start(profile=NAME, library=f"{NAME} {__version__}")
-            self._mcap.add_metadata(NAME, {"version": __version__, "schema": SCHEMA, **about})
-            self.keep()
+        try:
+            with self._faults():
+                self._mcap.start(profile=NAME, library=f"{NAME} {__version__}")
+                self._mcap.add_metadata(NAME, {"version": __version__, "schema": SCHEMA, **about})
+                self.keep()
+        except FileError:
+            self._close()
+            path.unlink()
+            raise
 
     def write(self, received: Received, now_ns: int) -> None:
         """Add a message that has come at ``now_ns``."""
@@ -68,11 +91,12 @@ class Writer:
         )
         data = msgpack.packb(frames)
         assert data is not None  # it is only where a stream is given
+        sent_ns = max(0, received.sent_ns) & _U64
         with self._faults():
             if received.topic not in self._channels:
                 self._channels[received.topic] = self._mcap.register_channel(received.topic, ENCODING, 0)
             channel = self._channels[received.topic]
-            self._mcap.add_message(channel, now_ns, data, received.sent_ns, received.seq & 0xFFFFFFFF)
+            self._mcap.add_message(channel, now_ns, data, sent_ns, received.seq & _U32)
 
     def keep(self) -> None:
         """See to it that all that was written is on the disk."""
@@ -97,8 +121,11 @@ class Writer:
                     self._file.flush()
                     os.fsync(self._file.fileno())
         finally:
-            with contextlib.suppress(OSError):
-                self._file.close()
+            self._close()
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk takes what is left in the buffer no more than before
+            self._file.close()
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
@@ -111,45 +138,68 @@ class Writer:
             raise FileError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 
 
-def entries(path: Path, *, again: bool = False) -> Iterator[Entry]:
+def packed(path: Path, *, again: bool = False) -> Iterator[Packed]:
     """Every message of a session in the order in which they came. A file that was never finished, or is
     damaged, is read as far as it goes, with a warning, if it is not read ``again``. Raises FileError if it
     is no session at all."""
     topics: dict[int, str] = {}
-    begun = False
-    try:
-        with path.open("rb") as file:
-            for record in StreamReader(file, validate_crcs=True).records:
-                begun = True
-                if isinstance(record, Channel):
-                    topics[record.id] = record.topic
-                elif isinstance(record, Message):
-                    yield Entry(record.log_time, _decoded(path, topics[record.channel_id], record.data))
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror or error}") from error
-    except (McapError, ZstdError, struct.error) as error:
-        if not begun or (isinstance(error, InvalidMagic) and not topics):
-            raise FileError(f"{path}: not a recorded session (MCAP)") from error
+    for record in _records(path, again=again):
+        if isinstance(record, Channel):
+            topics[record.id] = record.topic
+        elif isinstance(record, Message) and record.channel_id in topics:
+            yield Packed(record.log_time, topics[record.channel_id], record.data)
+
+
+def entries(path: Path, *, again: bool = False) -> Iterator[Entry]:
+    """The same, unpacked. What another version has written and this one cannot read is left out, with a
+    warning, if it is not read ``again``. Raises FileError."""
+    refused: dict[str, int] = {}
+    for item in packed(path, again=again):
+        try:
+            yield Entry(item.at_ns, item.unpacked())
+        except SchemaError as error:
+            refused[str(error)] = refused.get(str(error), 0) + 1
+    for reason, count in refused.items():
         if not again:
-            _log.warning("%s: ends in the middle (recorder killed, or disk full); read up to there", path)
+            _log.warning("%s: %d messages left out: %s", path, count, reason)
 
 
 def topics(path: Path) -> set[str]:
     """The topics of a session; at once, if it was finished. Raises FileError."""
+    with contextlib.suppress(OSError, *_DAMAGE), path.open("rb") as file:
+        summary = mcap.reader.SeekingReader(file).get_summary()
+        if summary is not None and summary.statistics is not None:
+            return {channel.topic for channel in summary.channels.values()}
+    return {item.topic for item in packed(path, again=True)}
+
+
+def about(path: Path) -> dict[str, str]:
+    """What was noted at the session's start. Raises FileError."""
+    found = (record.metadata for record in _records(path, again=True) if isinstance(record, Metadata))
+    return next(found, {})
+
+
+def _records(path: Path, *, again: bool) -> Iterator[McapRecord]:
+    begun = False
     try:
         with path.open("rb") as file:
-            summary = mcap.reader.SeekingReader(file).get_summary()
+            records = StreamReader(file, validate_crcs=True).records
+            while True:
+                try:
+                    record = next(records, None)
+                except _DAMAGE as error:
+                    if not begun:
+                        raise FileError(f"{path}: not a recorded session (MCAP)") from error
+                    if not again:
+                        _log.warning(
+                            "%s: ends in the middle (still recording, killed, or the disk was full); "
+                            "read up to there",
+                            path,
+                        )
+                    return
+                if record is None:
+                    return
+                begun = True
+                yield record
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from error
-    except (McapError, struct.error):
-        summary = None
-    if summary is not None:
-        return {channel.topic for channel in summary.channels.values()}
-    return {entry.received.topic for entry in entries(path, again=True)}
-
-
-def _decoded(path: Path, topic: str, data: bytes) -> Received:
-    try:
-        return decode([topic.encode(), *msgpack.unpackb(data)])
-    except (SchemaError, ValueError, TypeError, msgpack.UnpackException) as error:
-        raise FileError(f"{path}: {topic}: {error}") from error

@@ -54,22 +54,24 @@ def run(
     *,
     previews: bool = False,
 ) -> int:
-    """Record what ``receiver`` hears until ``stop``, with the cameras' previews if wanted. Returns the exit
-    code: 1 if nothing came, and then there is no file. Raises FileError if the disk fails; what came before
-    is in the file."""
+    """Record what ``receiver`` hears until ``stop``, and all that had been sent by then, with the cameras'
+    previews if wanted. Returns the exit code: 1 if nothing came, and then there is no file. Raises FileError
+    if the disk fails; what came before is in the file."""
     kinds = {row.message for row in TOPICS if row.recorded} | ({Preview} if previews else set())
-    started_ns = host_now_ns()
-    about = {"wall_clock": datetime.now(UTC).isoformat(), "host_ns": str(started_ns), "endpoint": endpoint}
-    tally, kept_ns = Tally(), started_ns
+    kept_ns = host_now_ns()
+    about = {"wall_clock": datetime.now(UTC).isoformat(), "host_ns": str(kept_ns), "endpoint": endpoint}
+    tally, ended_ns = Tally(), 0
     with Writer(path, about) as file, Live(console=console, auto_refresh=False, transient=True) as live:
         for batch in batches(receiver, endpoint, console):
-            if stop.is_set():
-                break
             now_ns = host_now_ns()
             for received in batch:
-                if type(received.message) in kinds:
+                if type(received.message) in kinds and not 0 < ended_ns < received.sent_ns:
                     file.write(received, now_ns)
                     tally.add(now_ns)
+            if ended_ns and (not batch or batch[-1].sent_ns > ended_ns):
+                break
+            if stop.is_set():
+                ended_ns = ended_ns or now_ns  # what waits to be read was sent before
             if now_ns - kept_ns >= _KEEP_NS:
                 file.keep()
                 kept_ns = now_ns
@@ -80,10 +82,11 @@ def run(
         console.print(f"nothing came on {endpoint}: no file was written", style="yellow")
         return 1
     size_mb = path.stat().st_size / 1e6
-    said = f"{path}: {tally.messages} messages in {tally.seconds:.1f} s, {size_mb:.1f} MB"
-    console.print(said, highlight=False)
+    console.print(
+        Text(f"{path}: {tally.messages} messages in {tally.seconds:.1f} s, {size_mb:.1f} MB"), soft_wrap=True
+    )
     for line in _losses(receiver.intake):
-        console.print(line, style="yellow", highlight=False)
+        console.print(Text(line, style="yellow"), soft_wrap=True)
     return 0
 
 
@@ -103,5 +106,7 @@ def _losses(intake: Intake) -> Iterator[str]:
     for topic, count in sorted(intake.topics.items()):
         if count.missed:
             yield f"{topic}: {count.missed} of {count.missed + count.received} messages missed"
+    if intake.conflated:
+        yield f"{intake.conflated} pictures came while newer ones were waiting, and are left out"
     if intake.malformed:
         yield f"{sum(intake.malformed.values())} messages could not be read: {next(iter(intake.malformed))}"

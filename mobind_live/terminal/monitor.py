@@ -119,9 +119,7 @@ def batches(subscriber: Receiver, endpoint: str, console: Console) -> Iterator[l
         told = told or bool(batch)
         if not told and host_now_ns() - started_ns > _HELLO_NS:
             told = True
-            console.print(
-                f"nothing on {endpoint} yet; is mobind-live running, and is the topic right?", style="yellow"
-            )
+            console.print(f"nothing on {endpoint} yet; is mobind-live running there?", style="yellow")
         yield batch
 
 

@@ -23,7 +23,7 @@ from mobind_live.session.answers import Answers
 from mobind_live.session.file import Entry, about, entries
 
 _AXES = ("x", "y", "z")
-_SENSOR = [*(f"acc_{axis} (m/s2)" for axis in _AXES), *(f"gyro_{axis} (rad/s)" for axis in _AXES)]
+_SENSOR = [*(f"acc_{axis}_m_s2" for axis in _AXES), *(f"gyro_{axis}_rad_s" for axis in _AXES)]
 _QUATERNION = ["quat_w", "quat_x", "quat_y", "quat_z"]
 _PERSON = ["track", "wearer", *(f"{name}_{what}" for name in KEYPOINTS for what in ("x", "y", "score"))]
 _SAID = ["offset_s", "sigma_s", "p", "verdict"]

@@ -23,6 +23,7 @@ from mobind_live.config import Rig
 from mobind_live.config_errors import ConfigError
 from mobind_live.files.columns import HintError
 from mobind_live.files.recordings import FileError
+from mobind_live.models import checkpoint
 from mobind_live.models.errors import ModelError
 from mobind_live.sync import Files
 from mobind_live.terminal import devices
@@ -102,6 +103,18 @@ def test_set_overrides_a_key(write_rig: Callable[[str], Path]) -> None:
     result = call("check", write_rig(THREE_LINES), "--set", "name=other", "--set", "devices.mine.emit=[a, b]")
 
     assert "ok; rig other, devices mine; streams a, b\n" in result.stdout
+
+
+@pytest.mark.usefixtures("own_driver")
+def test_check_looks_into_the_weights(write_rig: Callable[[str], Path], tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"no weights")
+    path = write_rig(f"worker: {{weights: {weights}}}\n{THREE_LINES}")
+    result = call("check", path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"mobind-live: {weights}: not usable weights")
+    weights.write_bytes(checkpoint.DEFAULT.read_bytes())
+    assert call("check", path).exit_code == 0
 
 
 @pytest.mark.usefixtures("own_driver")

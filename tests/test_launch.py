@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -131,3 +132,16 @@ def test_a_rig_that_finds_its_ports_taken_leaves_the_others_log_alone(
     with Proxy(rig.bus.publish, rig.bus.subscribe), pytest.raises(BusError):
         launch.run(rig, "second", table=True)
     assert touched == []
+
+
+@pytest.mark.parametrize(("before", "stops"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_nohup_is_respected(before: signal.Handlers, stops: bool) -> None:
+    """A closed terminal ends a rig, and a recording, unless the user has said that it shall not."""
+    mine = signal.signal(signal.SIGHUP, before)
+    try:
+        with launch.stop_signals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stop.is_set() == stops
+        assert signal.getsignal(signal.SIGHUP) == before
+    finally:
+        signal.signal(signal.SIGHUP, mine)

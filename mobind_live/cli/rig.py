@@ -67,6 +67,10 @@ def check(
         return
     path = _rig_file(config)
     rig = load(path, overrides or ())
+    if rig.worker.weights is not None:
+        from mobind_live.models import checkpoint
+
+        checkpoint.load(rig.worker.weights)  # raises ModelError: what the worker would not start with
     streams = ", ".join(spec.name for spec in rig.streams())
     typer.echo(f"{path}: ok; rig {rig.name}, devices {', '.join(rig.devices)}; streams {streams}")
     if probe:

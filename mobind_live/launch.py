@@ -61,7 +61,7 @@ def run_lsl(link: Link, rig: Rig) -> None:
         Publisher(link.boot.publish) as sender,
     ):
         try:
-            lsl_out.run(rig, sender, receiver, link.stop)
+            lsl_out.run(rig, sender, receiver, link.stop, link.boot.restarts)
         except LslError as error:
             raise Hopeless(str(error)) from error
 

@@ -15,6 +15,7 @@ _log = logging.getLogger(__name__)
 # Longer than the silence after which a timeline starts anew (3 s): a shorter hole is filled, at full price.
 BEHIND_S = 5.0
 CAUGHT_UP_S = 0.5
+_SILENT_NS = 1_000_000_000
 
 
 class Shedding:
@@ -25,7 +26,8 @@ class Shedding:
         self.spans = 0
         self.seconds = 0.0
         self.messages: Counter[str] = Counter()
-        self._since_ns: int | None = None  # when the oldest message of the present span was sent
+        self._since_ns: int | None = None  # when the oldest message of the present span was sent,
+        self._until_ns = 0  # and the newest
 
     def keep(self, received: Received, now_ns: int) -> bool:
         """Whether to work on a message that was waiting until ``now_ns``. Only data are ever left out."""
@@ -37,8 +39,10 @@ class Shedding:
                 return True
             self._since_ns = received.sent_ns
         elif behind_s < CAUGHT_UP_S:
-            self._caught_up(received.sent_ns - self._since_ns)
+            silent_from_ns = self._until_ns + _SILENT_NS  # nothing came that could have been left out
+            self._caught_up(min(received.sent_ns, silent_from_ns) - self._since_ns)
             return True
+        self._until_ns = received.sent_ns
         self.messages[received.topic] += 1
         return False
 

@@ -436,3 +436,30 @@ def test_an_xdf_file_with_a_clock_reset_agrees_with_pyxdf(shared_data: Path):
     settled = np.r_[60 * 92 : reset, reset + 60 * 92 : len(stamps)]
     error = ours - (theirs + 1e4 - (stamps[0] + offsets[0]))
     assert np.percentile(np.abs(error[settled]), 95) < 0.5e-3
+
+
+@pytest.mark.parametrize("burst", [1, 6])
+@pytest.mark.parametrize("gap_s", [1, 10, 60])
+def test_an_outage_without_stamps_is_lost_samples_and_no_more(gap_s: int, burst: int):
+    """Wherever in a bin of the clock's it begins."""
+    for phase in range(0, 27, 5):
+        data = deliver(phase, seconds=110 + gap_s, ppm=0, burst=burst, mean_s=0.003)
+        start = 60 * HZ + phase
+        data = without(data, np.r_[0:start, start + gap_s * HZ : len(data.capture_ns)])
+        clock = Dejitter(HZ)
+        late = np.abs(dejittered(clock, data.received_ns) - data.capture_ns)[-20 * HZ :] * 1e-6
+        assert np.median(late) < 1.0
+        assert clock.status().lost == pytest.approx(gap_s * HZ, abs=1)
+        assert clock.status().drift_ppm == pytest.approx(0, abs=100)
+
+
+@pytest.mark.parametrize("pace", [0.0, 0.5, 0.001])
+def test_a_clock_that_keeps_no_time_any_more_shows(pace: float):
+    data = deliver(3, seconds=150, ppm=0, mean_s=0.003)
+    stops = 30 * HZ
+    device_ns = data.device_ns.copy()
+    device_ns[stops:] = device_ns[stops] + (pace * (device_ns[stops:] - device_ns[stops])).astype(np.int64)
+    clock = DeviceClock(HZ)
+    host_ns = mapped(clock, replace(data, device_ns=device_ns))
+    assert clock.status().resets >= 3
+    assert (data.received_ns - host_ns).max() < 25e9

@@ -130,6 +130,29 @@ def test_a_header_line_sets_the_order():
         assert parser.bad == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "chunks"),
+    [
+        ({}, [b"t_us,ax,ay,az,gx,gy,gz\n", b"70000,1,2,3,4,5,6\n"]),
+        ({}, [b"time (s),ax,ay,az,gx,gy,gz\n", b"0.07,1,2,3,4,5,6\n"]),
+        ({"format": "key_value"}, [b"t_us=70000 ax=1 ay=2 az=3 gx=4 gy=5 gz=6\n"]),
+        ({"format": "json"}, [b'{"t_s": 0.07, "acc": [1, 2, 3], "gyro": [4, 5, 6]}\n']),
+        ({"time": "us"}, [b"t_ms,ax,ay,az,gx,gy,gz\n", b"70000,1,2,3,4,5,6\n"]),
+    ],
+)
+def test_the_devices_own_names_say_the_unit_of_its_time_unless_the_yaml_does(
+    more: dict[str, str], chunks: list[bytes]
+):
+    (sample,) = parsed(new(config(**more)), *chunks)
+    assert sample.device_ns == 70_000_000
+
+
+def test_a_stamp_in_nanoseconds_since_1970_is_a_number():
+    given = b'{"t": 1795000000070000000, "acc": [1, 2, 3], "gyro": [4, 5, 6]}\n'
+    (sample,) = parsed(new(config(format="json", time="ns")), given)
+    assert sample.device_ns == pytest.approx(1_795_000_000_070_000_000, abs=1_000)
+
+
 def test_a_header_without_the_time_that_the_yaml_promises_is_an_error():
     with pytest.raises(HeaderError, match="no time column"):
         feed(new(config()), b"ax,ay,az,gx,gy,gz\n")

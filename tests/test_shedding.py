@@ -77,3 +77,11 @@ def test_the_log_says_so_but_not_each_time(caplog: pytest.LogCaptureFixture) -> 
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2, "of the first and of the tenth"
     assert lines[0].startswith("too slow for this rig: left out 4.")
+
+
+def test_silence_is_not_left_out() -> None:
+    shedding = Shedding()
+    assert not shedding.keep(sent(imu(), 0), 6 * SECOND)
+    assert not shedding.keep(sent(imu(), SECOND), 6 * SECOND)
+    assert shedding.keep(sent(imu(), 3600 * SECOND), 3600 * SECOND)
+    assert shedding.counters()["shed_s"] == 2.0

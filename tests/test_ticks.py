@@ -52,8 +52,20 @@ def test_a_packets_stamp_is_spread_by_the_true_period_if_it_is_near_the_expected
     newest: bool, first: int
 ) -> None:
     plain = spread(100 * MS, None, 4, 10 * MS, newest=newest)
-    slower = spread(100 * MS, 58 * MS, 4, 10 * MS, newest=newest)
-    after_a_loss = spread(100 * MS, 20 * MS, 4, 10 * MS, newest=newest)
+    slower = spread(100 * MS, (58 * MS, 4), 4, 10 * MS, newest=newest)
+    after_a_loss = spread(100 * MS, (20 * MS, 4), 4, 10 * MS, newest=newest)
 
     assert plain.tolist() == after_a_loss.tolist() == [(first + 10 * i) * MS for i in range(4)]
     assert np.diff(slower).tolist() == [10.5 * MS] * 3
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_packets_of_different_length_are_spread_evenly(newest: bool) -> None:
+    counts = [9, 10, 10, 9, 12, 9]
+    first, before, stamps = 0, None, []
+    for count in counts:
+        stamp = 10 * MS * (first + count - 1 if newest else first)
+        stamps += spread(stamp, before, count, 10 * MS, newest=newest).tolist()
+        first, before = first + count, (stamp, count)
+
+    assert stamps == [10 * MS * n for n in range(sum(counts))]

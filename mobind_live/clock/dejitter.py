@@ -127,6 +127,7 @@ class Dejitter(Mapping[Segment]):
             self._flush(hosts)
         if missing:
             self._move(segment, segment.line, missing)
+            self._low = (late, count, arrival)  # what came before them says nothing of the count from here on
         if self._count >= self._bin_end:
             self._close_bin(held_up)
 

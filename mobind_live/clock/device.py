@@ -18,6 +18,7 @@ LATE_NS = 250e6  # nothing better than this for LATE_S: the device's clock stood
 LATE_S = 10.0
 ASLEEP_NS, ASLEEP_S = 2e9, 2.0  # and sooner when it is plain: no buffer holds that much
 CONFIRM = 5  # samples that must agree on a jump; fewer are a glitch
+UNSURE_S = 20.0  # of doubt without any agreement, after which the next stamp is believed
 BACK_S = 1.0  # a small step back must last this long; before that it may be packets out of order
 
 
@@ -58,6 +59,7 @@ class DeviceClock(Mapping[_Stretch]):
         self._gaps = Gaps(self._period_ns)
         self._doubt: list[tuple[int, int]] = []  # (device, received) of a jump not yet confirmed
         self._doubt_s = 0.0
+        self._unsure_since: int | None = None  # received: since when every sample has been in doubt
 
     def update(self, device_ns: np.ndarray, received_ns: np.ndarray) -> np.ndarray:
         """Host capture times (N,) int64 of samples with stamps (N,) and arrivals (N,), both int64 ns.
@@ -79,10 +81,10 @@ class DeviceClock(Mapping[_Stretch]):
                 self._segment = self._new_segment(self._doubt[-CONFIRM:], segment)
                 self._gaps.restart(device)
                 self._resets += 1
-                self._doubt = []
+                self._doubt, self._unsure_since = [], None
             else:
                 if self._doubt:
-                    self._doubt = []
+                    self._doubt, self._unsure_since = [], None
                 segment.add(device, received)
                 self._lost += self._gaps.missing(device)
             waiting.append((device, received))
@@ -111,6 +113,12 @@ class DeviceClock(Mapping[_Stretch]):
         return height > LATE_NS
 
     def _confirmed(self, device: int, received: int) -> bool:
+        """Whether the samples in doubt, with this one, are a jump; or keep no time at all, for so long that
+        it had better show, in the resets, than repeat an old time for ever."""
+        self._unsure_since = received if self._unsure_since is None else self._unsure_since
+        if received - self._unsure_since > UNSURE_S * 1e9:
+            self._doubt = [(device, received)]
+            return True
         if self._doubt and not self._agrees(device, received):
             self._doubt = []
         self._doubt.append((device, received))

@@ -127,9 +127,9 @@ def _offer(outlet: Outlet, source_id: str) -> Any:
     return pylsl.StreamOutlet(info)
 
 
-def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event) -> None:
+def run(rig: Rig, sender: Sender, receiver: Receiver, stop: Event, restarts: int = 0) -> None:
     """Pass the answers on until ``stop``. Raises LslError if liblsl cannot be used."""
-    beat = Heartbeat("lsl", sender)
+    beat = Heartbeat("lsl", sender, restarts)
     beat.send("starting", "opening the LSL streams")
     open_ = Outlets(rig)
     detail = f"{len(outlets(rig))} LSL streams"

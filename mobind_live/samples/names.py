@@ -32,10 +32,16 @@ def field_name(name: str) -> str | None:
     return f"q{match['part']}" if match["q"] else f"{'a' if match['a'] else 'g'}{match['axis']}"
 
 
-def time_unit(name: str) -> TimeUnit:
-    """The unit that a time column's name says, ms where it says none."""
+def said_unit(name: str) -> TimeUnit | None:
+    """The unit that a time's name says, as ``t_us``, ``time (s)`` and ``millis`` do."""
     plain = _plain(name)
     match = _NAME.fullmatch(plain)
-    said = match["unit"] if match is not None else None
+    bracket = re.search(r"\((.*?)\)", name.lower())
+    said = bracket[1].strip() if bracket else match["unit"] if match is not None else None
     named: dict[str | None, TimeUnit] = {"s": "s", "ms": "ms", "us": "us", "ns": "ns"}
-    return named.get(said, "us" if plain == "micros" else "ms")
+    return named.get(said) or {"micros": "us", "millis": "ms"}.get(plain)  # type: ignore[return-value]
+
+
+def time_unit(name: str) -> TimeUnit:
+    """The unit that a time's name says, ms where it says none."""
+    return said_unit(name) or "ms"

@@ -53,7 +53,7 @@ class Decoder:
         self._turned = axes != ("x", "y", "z")  # a quaternion is of the axes that it came with
         self._clock = Wrap(form.spans.get("t", 0))
         self._places = Places(form.spans.get("seq", 0), LONGEST_GAP_S * nominal_hz)
-        self._packet_ns: int | None = None
+        self._before: tuple[int, int] | None = None  # the stamp and the count of the packet before
 
     def __call__(self, data: bytes) -> Samples | None:
         """The samples in one packet; None for a packet of another kind. Raises BadLine."""
@@ -124,7 +124,8 @@ class Decoder:
         if form.tick_ns is None:
             return None if places is None else np.round(places * self._period_ns).astype(np.int64)
         if "t" in header:
-            before, self._packet_ns = self._packet_ns, to_ns(self._clock(header["t"]), form.tick_ns)
+            stamp_ns = to_ns(self._clock(header["t"]), form.tick_ns)
+            before, self._before = self._before, (stamp_ns, len(rows))
             newest = form.stamp_of == "newest"
-            return spread(self._packet_ns, before, len(rows), self._period_ns, newest=newest)
+            return spread(stamp_ns, before, len(rows), self._period_ns, newest=newest)
         return np.array([to_ns(self._clock(row["t"]), form.tick_ns) for row in rows], dtype=np.int64)

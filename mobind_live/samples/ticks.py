@@ -60,13 +60,17 @@ class Places:
         return place
 
 
-def spread(stamp_ns: int, before_ns: int | None, count: int, period_ns: float, *, newest: bool) -> np.ndarray:
+def spread(
+    stamp_ns: int, before: tuple[int, int] | None, count: int, period_ns: float, *, newest: bool
+) -> np.ndarray:
     """Stamps (count,) int64 ns of a packet's samples from the packet's own, its newest's or oldest's.
 
-    ``before_ns`` is that of the packet before: the time between the two tells the true period, unless
-    packets were lost.
+    ``before`` is that of the packet before, and its count: the time between the two tells the true period,
+    unless packets were lost. Between the newest lie this packet's samples, between the oldest that one's.
     """
-    if before_ns is not None and abs((stamp_ns - before_ns) / count / period_ns - 1) < SPREAD:
-        period_ns = (stamp_ns - before_ns) / count
+    if before is not None:
+        own_ns = (stamp_ns - before[0]) / (count if newest else before[1])
+        if abs(own_ns / period_ns - 1) < SPREAD:
+            period_ns = own_ns
     first = stamp_ns - (period_ns * (count - 1) if newest else 0)
     return np.array([round(first + i * period_ns) for i in range(count)], dtype=np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -10,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from mobind_live.driver import Clock, ImuConfig
 from mobind_live.samples.fields import Record, check_scale, factor, record_name
 from mobind_live.samples.limits import BadLine
-from mobind_live.samples.names import ANGLES, MOTION, time_unit
+from mobind_live.samples.names import ANGLES, MOTION, said_unit, time_unit
 from mobind_live.samples.packet_form import PacketForm, RecordForm
 from mobind_live.samples.packets import Decoder
 from mobind_live.samples.profiles import Profiled
@@ -153,9 +154,18 @@ class SerialForm(Profiled, ImuConfig):
             angles=self.angles,
         )
 
+    def _time_scale(self, name: str) -> float:
+        """By what a time that the device calls ``name`` is multiplied to be in ticks: the name says its unit,
+        unless ``time`` does."""
+        said = said_unit(name)
+        if self.time or said is None or self.tick_ns is None:
+            return 1.0
+        return TIME_NS[said] / self.tick_ns
+
     def _text(self) -> Callable[[bytes], Fields | None]:
-        csv = CsvDecoder(self.columns, self.tag, self.needed)
-        decode = {"json": decode_json, "key_value": decode_key_value}.get(self.format, csv)
+        csv = CsvDecoder(self.columns, self.tag, self.needed, self._time_scale)
+        others = {"json": decode_json, "key_value": decode_key_value}
+        decode = partial(others[self.format], time_scale=self._time_scale) if self.format in others else csv
 
         def read(line: bytes) -> Fields | None:
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from mobind_live.samples.limits import BadLine
@@ -14,6 +14,16 @@ from mobind_live.samples.names import MOTION, field_name
 
 class HeaderError(Exception):
     """The device's header line contradicts the YAML; the text says how."""
+
+
+_MOST = 1e300  # a larger whole number is none to a float
+
+# By what a time under the device's own name for it is multiplied.
+TimeScale = Callable[[str], float]
+
+
+def _as_it_is(_: str) -> float:
+    return 1.0
 
 
 class Decoder(Protocol):
@@ -30,10 +40,15 @@ class CsvDecoder:
     """
 
     def __init__(
-        self, columns: tuple[str, ...], tag: str | None = None, needed: tuple[str, ...] = MOTION
+        self,
+        columns: tuple[str, ...],
+        tag: str | None = None,
+        needed: tuple[str, ...] = MOTION,
+        time_scale: TimeScale = _as_it_is,
     ) -> None:
         self._fields = tuple(field_name(name) for name in columns)
         self._tag, self._needed = tag, set(needed)
+        self._time_scale, self._scale = time_scale, 1.0
 
     def __call__(self, line: str) -> Mapping[str, float] | None:
         line = line.strip()
@@ -48,7 +63,8 @@ class CsvDecoder:
             return None
         if len(cells) != len(self._fields):
             raise BadLine(f"{len(cells)} values, expected {len(self._fields)}")
-        return {name: _number(cell) for name, cell in zip(self._fields, cells, strict=True) if name}
+        found = {name: _number(cell) for name, cell in zip(self._fields, cells, strict=True) if name}
+        return found | {"t": found["t"] * self._scale} if self._scale != 1 and "t" in found else found
 
     def _is_header(self, line: str, cells: list[str]) -> bool:
         """Whether this line names the columns; if so, they have this order from now on."""
@@ -58,22 +74,26 @@ class CsvDecoder:
         if "t" in self._fields and "t" not in fields:
             raise HeaderError(f"the header has no time column ({line:.80}); set `columns` without one")
         self._fields = fields
+        times = [cell for cell, field in zip(cells, fields, strict=True) if field == "t"]
+        self._scale = self._time_scale(times[0]) if times else 1.0
         return True
 
 
-def decode_key_value(line: str) -> Mapping[str, float] | None:
+def decode_key_value(line: str, time_scale: TimeScale = _as_it_is) -> Mapping[str, float] | None:
     """``ax=0.1 ay=0.2``: names and numbers joined by ``=`` or ``:``, with commas or spaces between."""
     pairs = re.findall(r"([^\s,;=:]+)\s*[=:]\s*([^\s,;=:]+)", line)
-    named = [(field_name(key), value) for key, value in pairs]
-    found = {name: _number(value) for name, value in named if name}
+    named = [(field_name(key), key, value) for key, value in pairs]
+    found = {
+        name: _number(value) * (time_scale(key) if name == "t" else 1.0) for name, key, value in named if name
+    }
     if not found:
         raise BadLine("no name=value")
-    if len(found) < sum(name is not None for name, _ in named):
+    if len(found) < sum(name is not None for name, *_ in named):
         raise BadLine("a name is there twice")
     return found
 
 
-def decode_json(line: str) -> Mapping[str, float] | None:
+def decode_json(line: str, time_scale: TimeScale = _as_it_is) -> Mapping[str, float] | None:
     """An object with a number for each field, or lists: ``{"t": 1, "acc": [x, y, z], "gyro": [x, y, z]}``."""
     try:
         found = json.loads(line)
@@ -88,7 +108,8 @@ def decode_json(line: str) -> Mapping[str, float] | None:
         for axis, part in zip(axes, parts, strict=True):
             name = field_name(key + axis)
             if name and isinstance(part, (int, float)) and not isinstance(part, bool):
-                sample[name] = _finite(float(part)) if abs(part) < 1e18 else _finite(math.inf)
+                number = _finite(float(part) if abs(part) < _MOST else math.inf)
+                sample[name] = number * (time_scale(key) if name == "t" else 1.0)
     return sample
 
 

@@ -463,3 +463,13 @@ def test_a_clock_that_keeps_no_time_any_more_shows(pace: float):
     host_ns = mapped(clock, replace(data, device_ns=device_ns))
     assert clock.status().resets >= 3
     assert (data.received_ns - host_ns).max() < 25e9
+
+
+@pytest.mark.parametrize("at_s", [60, 300])
+@pytest.mark.parametrize("ahead_ms", [20, 30, 45])
+def test_one_stamp_that_is_ahead_changes_seconds_and_not_minutes(at_s: int, ahead_ms: int):
+    data = deliver(4, seconds=at_s + 60, ppm=0, mean_s=0.003)
+    device_ns = data.device_ns.copy()
+    device_ns[at_s * HZ + 37] += ahead_ms * 1_000_000
+    late = np.abs(mapped(DeviceClock(HZ), replace(data, device_ns=device_ns)) - data.capture_ns) * 1e-6
+    assert late[(at_s + 10) * HZ :].max() < 1.0

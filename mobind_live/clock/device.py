@@ -17,6 +17,7 @@ EARLY_FRESH_NS = 1e9
 LATE_NS = 250e6  # nothing better than this for LATE_S: the device's clock stood still,
 LATE_S = 10.0
 ASLEEP_NS, ASLEEP_S = 2e9, 2.0  # and sooner when it is plain: no buffer holds that much
+WRONG_NS = 5e6  # a stamp this much ahead of all others of its second is not believed
 CONFIRM = 5  # samples that must agree on a jump; fewer are a glitch
 UNSURE_S = 20.0  # of doubt without any agreement, after which the next stamp is believed
 BACK_S = 1.0  # a small step back must last this long; before that it may be packets out of order
@@ -30,21 +31,32 @@ class _Stretch(Segment):
         self._prior = prior
         self._bins: deque[tuple[float, float]] = deque(maxlen=bins)
         self._bin_from, self._bin_to = 0.0, BIN_S
-        self._low = (0.0, 0.0)
+        self._lowest = [(0.0, 0.0)]  # three of this second
 
     def add(self, device_ns: int, received_ns: int) -> None:
         x, y = self.point(device_ns, received_ns)
         if x >= self._bin_to:
-            self._bins.append(self._low)
+            self._bins.append(self._low())
             self._bin_from = x // BIN_S * BIN_S
             self._bin_to = self._bin_from + BIN_S
-            self._low = (x, y)
-            self.turn(envelope([*self._bins, self._low], self._prior))
+            self._lowest = [(x, y)]
+            self.turn(envelope([*self._bins, (x, y)], self._prior))
         elif x >= self._bin_from:  # not a packet that was overtaken
-            low, slope = self._low, self.line.slope
-            if y - slope * x < low[1] - slope * low[0]:
-                self._low = (x, y)
+            slope, lowest = self.line.slope, self._lowest
+            if len(lowest) < 3 or y - slope * x < lowest[-1][1] - slope * lowest[-1][0]:
+                lowest.append((x, y))
+                lowest.sort(key=lambda point: point[1] - slope * point[0])
+                del lowest[3:]
         self.see(device_ns, received_ns)
+
+    def _low(self) -> tuple[float, float]:
+        """The lowest point of the second, or the next one, if that one alone lies so low that its stamp must
+        be wrong."""
+        slope = self.line.slope
+        heights = [y - slope * x for x, y in self._lowest]
+        if len(heights) == 3 and heights[1] - heights[0] > max(WRONG_NS, 5 * (heights[2] - heights[1])):
+            return self._lowest[1]
+        return self._lowest[0]
 
 
 class DeviceClock(Mapping[_Stretch]):

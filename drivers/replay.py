@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
@@ -59,7 +59,7 @@ class Config(DriverConfig):
     subject: SubjectName | None = None
     imus: tuple[str, ...] | None = None
     skip: tuple[str, ...] = ()
-    image_size: tuple[int, int] | None = None
+    image_size: tuple[PositiveInt, PositiveInt] | None = None
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         """The pose stream and the chosen IMUs. Raises ValueError, naming the folder or file at fault."""

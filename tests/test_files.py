@@ -124,3 +124,80 @@ def test_the_real_recordings_are_read_whole(shared_data: Path):
     assert rate_hz(read_imu(shared_data / "formats" / "ximu3_inertial.csv").t_ns) == pytest.approx(
         48.3, abs=0.1
     )
+
+
+HEAD = "Millis;AccelX;AccelY;AccelZ;GyroX;GyroY;GyroZ"
+
+
+def turning(seconds: float, hz: float = 50.0) -> list[tuple[float, ...]]:
+    """A sensor that is turned to and fro, now and then, in ms, g and deg/s."""
+    t = np.arange(round(seconds * hz)) / hz
+    angle = 60 * DEG * np.sin(2 * np.pi * 0.2 * t) * (t % 10 < 5)
+    rate = np.gradient(angle, 1 / hz) / DEG
+    zero = np.zeros_like(t)
+    columns = [np.round(1000 * t), np.sin(angle), zero, np.cos(angle), zero, -rate, zero]
+    return [tuple(row) for row in np.column_stack(columns).tolist()]
+
+
+def test_decimal_commas_are_read(tmp_path: Path):
+    plain = imu_text(HEAD, turning(10), ";")
+    comma = read_imu(write(tmp_path / "comma.csv", plain.replace(".", ",")))
+    np.testing.assert_array_equal(comma.acc_m_s2, read_imu(write(tmp_path / "point.csv", plain)).acc_m_s2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "utf-8-sig"])
+def test_what_windows_programs_write_is_read(tmp_path: Path, encoding: str):
+    head = [f"Acc{axis} (m/s\u00b2)" for axis in "XYZ"] + [f"Gyro{axis} (\u00b0/s)" for axis in "XYZ"]
+    rows = [(t, 9.8 * x, 9.8 * y, 9.8 * z, *gyro) for t, x, y, z, *gyro in turning(10)]
+    path = tmp_path / "imu.csv"
+    path.write_bytes(imu_text(",".join(["t_ms", *head]), rows).encode(encoding))
+    assert len(read_imu(path).t_ns) == 500
+
+
+def test_a_delimiter_at_the_end_of_each_row_is_no_cell(tmp_path: Path):
+    text = imu_text(HEAD, turning(10), ";").replace("\n", ";\n").replace(f"{HEAD};", HEAD)
+    assert len(read_imu(write(tmp_path / "imu.csv", text)).t_ns) == 500
+
+
+def test_times_that_are_no_numbers_are_named(tmp_path: Path):
+    text = imu_text("timestamp,ax,ay,az,gx,gy,gz", turning(2)).replace("\n", "\n2026-11-22T10:")
+    with pytest.raises(FileError, match="timestamp holds no numbers"):
+        read_imu(write(tmp_path / "imu.csv", text))
+
+
+@pytest.mark.parametrize("gap_s", [20, 200])
+def test_a_gap_is_no_rest(tmp_path: Path, gap_s: int):
+    """A straight line from one end of a gap to the other would be the quietest that there is."""
+    rows = [row for row in turning(60 + gap_s) if not 22.3 < row[0] / 1000 < 22.3 + gap_s]
+    found = read_imu(write(tmp_path / "imu.csv", imu_text(HEAD, rows, ";")))
+    assert found.units == "g, deg/s"
+    assert len(found.t_ns) == len(rows)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_clock_that_was_not_set_at_first_is_passed_over(tmp_path: Path, whole: bool):
+    rows = [(row[0] + 1.795e12, *row[1:]) for row in turning(10)]
+    first = ";".join(["0", *(map(str, rows[0][1:]) if whole else [""] * 6)])
+    found = read_imu(write(tmp_path / "imu.csv", imu_text(f"{HEAD}\n{first}", rows, ";")))
+    assert (found.t_ns[0] - found.start_ns, len(found.t_ns)) == (0, 500)
+
+
+def test_a_gyroscope_in_thousandths_is_refused(tmp_path: Path):
+    rows = [(*row[:4], *(1000 * value for value in row[4:])) for row in turning(30)]
+    with pytest.raises(FileError, match="mdeg/s"):
+        read_imu(write(tmp_path / "imu.csv", imu_text(HEAD, rows, ";")))
+
+
+EYES = "time_s,nose_x,nose_y,nose_score,left_eye_x,left_eye_y,left_eye_score\n"
+
+
+def test_keypoints_at_zero_or_with_a_score_below_it_are_not_there(tmp_path: Path):
+    text = EYES + "0,0,0,1,50,60,0.9\n0.02,10,20,-1,50,60,0.9\n0.04,10,20,0.8,50,60,0.9\n"
+    found = read_keypoints(write(tmp_path / "k.csv", text))
+    np.testing.assert_allclose(found.keypoints[:, 0, 2], [0, 0, 0.8], rtol=1e-6)
+
+
+def test_scores_in_percent_are_refused(tmp_path: Path):
+    text = EYES + "0,10,20,90,50,60,90\n0.02,10,20,90,50,60,90\n"
+    with pytest.raises(FileError, match="scores go from 0 to 1"):
+        read_keypoints(write(tmp_path / "k.csv", text))

@@ -287,3 +287,35 @@ def test_columns_and_units_can_be_said(made: Take, folder: Path, tmp_path: Path)
     result = sync(*base, "--imu-columns", "arm:time=1 acc=p,q,r gyro=5,6,7", "--units", "time=ms acc=m/s2")
     assert "time when (ms), acc p q r (m/s2), gyro u v w (deg/s)" in result.stdout, result.output
     assert result.stderr == ""
+
+
+def test_a_sensor_that_was_left_on_is_not_nobodys(folder: Path, tmp_path: Path) -> None:
+    """Its wearer left the picture; the logger ran on for minutes."""
+    header, *rows = [line.split(",") for line in (folder / "imu_arm.csv").read_text().split()]
+    at = header.index("Millis")
+    longer = [
+        [*row[:at], f"{float(row[at]) + lap * (float(rows[-1][at]) + 20):.6f}", *row[at + 1 :]]
+        for lap in range(6)
+        for row in rows
+    ]
+    (tmp_path / "arm.csv").write_text("\n".join(map(",".join, [header, *longer])))
+    answers = []
+    for path in (folder / "imu_arm.csv", tmp_path / "arm.csv"):
+        out = tmp_path / "out.json"
+        imu = f"arm={path}"
+        sync("--keypoints", folder / "keypoints.csv", "--imu", imu, "--max-offset", "5", "--json", out)
+        answers.append(json.loads(out.read_text())["imus"]["arm"])
+    short, long = answers
+    assert long["verdict"] == short["verdict"] == Verdict.OK
+    assert long["offset_s"] == pytest.approx(short["offset_s"], abs=0.02)
+
+
+def test_a_recording_is_never_written_over(folder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "imu_arm.csv"
+    mine.write_text((folder / "imu_arm.csv").read_text())
+    before = mine.read_text()
+    for more in (["--json", mine], ["--plot", tmp_path / "a.png", "--json", tmp_path / "a.png"]):
+        result = sync("--keypoints", folder / "keypoints.csv", "--imu", f"arm={mine}", *more)
+        assert result.exit_code == 2
+        assert "is named twice, or is read" in result.stderr
+    assert mine.read_text() == before

@@ -8,6 +8,7 @@ recording the counter-examples.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,6 +92,9 @@ def check_label(label: str) -> None:
 
 def _check_times(request: Request) -> None:
     first, last = request.from_s, request.to_s
+    for name, given in (("--from", first), ("--to", last)):
+        if given is not None and not math.isfinite(given):
+            raise HintError(f"{name} {given:g}: a time in s is needed")
     if first is not None and first < 0:
         raise HintError(f"--from {first:g}: times count from the recording's begin, so from 0 on")
     if first is not None and last is not None and last <= first:

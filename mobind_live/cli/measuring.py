@@ -35,7 +35,7 @@ def evaluate(
         list[Path] | None, typer.Option("--peer", metavar="F", help="A trained peer, too; repeat it.")
     ] = None,
     json_path: Json = None,
-    seed: Annotated[int, typer.Option(help="Draws crops, excerpts and rivals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws crops, excerpts and rivals.")] = 0,
 ) -> None:
     """Measure the network on recordings whose answers are known."""
     from mobind_live.models.evaluate import Request, run

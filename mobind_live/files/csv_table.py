@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from collections.abc import Callable
@@ -57,7 +58,7 @@ def normal(cell: str) -> str:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _text(path.read_bytes())
     except FileNotFoundError as error:
         raise FileError(f"{path}: no such file") from error
     except UnicodeDecodeError as error:
@@ -67,6 +68,18 @@ def _lines(path: Path) -> list[str]:
     if not text.strip():
         raise FileError(f"{path}: the file is empty")
     return text.splitlines()
+
+
+def _text(data: bytes) -> str:
+    """UTF-8, or what Windows programs write. Raises UnicodeDecodeError."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if b"\0" in data:
+            raise
+        return data.decode("cp1252")
 
 
 def _delimiter(line: str) -> str:
@@ -84,7 +97,10 @@ def _names(cells: list[str]) -> list[str]:
 def _numbers(line: str, delimiter: str, columns: int) -> list[float] | None:
     """One row, empty or odd cells as NaN; None if it has not as many cells as the header."""
     cells = line.split(delimiter)
-    return [_number(cell) for cell in cells] if len(cells) == columns else None
+    if len(cells) == columns + 1 and not cells[-1].strip():
+        del cells[-1]  # a delimiter at the end of each row
+    decimal = "." if delimiter == "," else ","
+    return [_number(cell.replace(decimal, ".")) for cell in cells] if len(cells) == columns else None
 
 
 def _number(cell: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from mobind_live.files.columns import HintError
@@ -18,6 +19,17 @@ def must_be_picture(path: Path | None) -> None:
     endings = FigureCanvasBase.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in endings:
         raise HintError(f"{path}: no picture by this ending; use one of {', '.join(endings)}")
+
+
+def must_be_new(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
+    """Raises HintError where something would be written over what is read, or one over the other."""
+    taken = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise HintError(f"{path}: is named twice, or is read; write to another file")
+        taken.add(path.resolve())
 
 
 def must_be_writable(*paths: Path | None) -> None:

@@ -18,6 +18,9 @@ _NEAR = 1.5  # how far, as a factor, the quietest acceleration may be from gravi
 _STEADY = 0.25  # gravity's size varies less than this from one quiet moment to the next
 _TURNING_M_S3 = 0.3  # gravity turns fast enough to tell the gyroscope's unit
 _SLOW_S = 2.0  # means over so long hold mostly gravity: what the sensor is pushed to and fro cancels
+NO_UNIT = "none"
+_TOO_FAST = 100.0  # what turns to and fro quicker than the means below seems slower by up to ten
+_GAP_S = 0.5  # between two samples; nothing is known of what lies in it
 _RATES_HZ = (4.0, 4000.0)  # of cameras and body-worn sensors
 
 
@@ -57,6 +60,8 @@ def rest(vectors: np.ndarray, t_ns: np.ndarray) -> Rest:
     even = _even(vectors, t_ns)
     steps = round(_QUIET_S * _HZ)
     windows = even[: len(even) // steps * steps].reshape(-1, steps, 3)
+    there = _there(t_ns)[: len(windows) * steps].reshape(-1, steps).all(axis=1)
+    windows = windows[there] if there.any() else windows
     unrest = windows.std(axis=1).max(axis=1)
     quiet = np.argsort(unrest)[: max(3, round(_QUIET_SHARE * len(windows)))]
     sizes = np.linalg.norm(windows[quiet].mean(axis=1), axis=1)
@@ -71,7 +76,8 @@ def swapped(acc: Rest, gyro: Rest) -> bool:
 
 
 def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> str:
-    """The unit in which ``gyro`` (N, 3) turns gravity as fast as it turns, or "" where too little does.
+    """The unit in which ``gyro`` (N, 3) turns gravity as fast as it turns, "" where too little does, or
+    NO_UNIT if it turns faster in any.
 
     In the sensor's frame gravity changes by ``-gyro x acc``; the sensor's own jerk adds to it, by less, over
     seconds, than the factor of 57 that lies between the units.
@@ -79,10 +85,14 @@ def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> str:
     acc, turn = _even(acc_m_s2, t_ns), _even(gyro, t_ns)
     seen = _smooth(np.gradient(acc, 1 / _HZ, axis=0))
     turned = _smooth(np.cross(acc, turn))
+    gaps = np.convolve(~_there(t_ns), np.ones(len(acc) - len(seen) + 1), "valid") > 0
+    seen, turned = (v if gaps.all() else v[~gaps] for v in (seen, turned))
     seen_rms, turned_rms = (float(np.sqrt(np.mean(np.sum(v * v, axis=1)))) for v in (seen, turned))
     if seen_rms < _TURNING_M_S3 or turned_rms == 0:
         return ""
     ratio = seen_rms / turned_rms  # what one unit of the gyroscope should be in rad/s, jerk added
+    if ratio < min(GYRO_RAD_S.values()) / _TOO_FAST:
+        return NO_UNIT
     return min(GYRO_RAD_S, key=lambda unit: abs(np.log(ratio / GYRO_RAD_S[unit])))
 
 
@@ -91,6 +101,14 @@ def _even(values: np.ndarray, t_ns: np.ndarray) -> np.ndarray:
     at_s = (t_ns - t_ns[0]) * 1e-9
     grid = np.arange(0.0, at_s[-1], 1 / _HZ)
     return np.column_stack([np.interp(grid, at_s, values[:, axis]) for axis in range(3)])
+
+
+def _there(t_ns: np.ndarray) -> np.ndarray:
+    """Where on the even grid (M,) there are samples near by: a line through a gap is no rest."""
+    at_s = (t_ns - t_ns[0]) * 1e-9
+    grid = np.arange(0.0, at_s[-1], 1 / _HZ)
+    after = np.clip(np.searchsorted(at_s, grid, "right"), 1, len(at_s) - 1)
+    return at_s[after] - at_s[after - 1] < _GAP_S
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

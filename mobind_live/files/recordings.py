@@ -22,6 +22,8 @@ __all__ = ["FileError", "ImuFile", "KeypointFile", "rate_hz", "read_imu", "read_
 
 _BACK_S = 1.0  # stamps that fall by more are a clock that began anew, not packets out of order
 _SPIKE_STEPS = 10
+_UNSET_STEPS, _EARLIEST_S = 1000, 60.0  # a first stamp so far before the next is of a clock not set yet
+_MOST_SCORE = 1.5
 _NO_HINTS = Hints()
 
 
@@ -66,9 +68,12 @@ def read_keypoints(path: Path, *, limit: int | None = None) -> KeypointFile:
     keypoints = np.zeros((len(table.values), len(KEYPOINTS), 3), dtype=np.float32)
     for name, (x, y, score_column) in found.items():
         xy = table.values[:, [x, y]]
-        seen = np.isfinite(xy[:, 0] + xy[:, 1])
+        # Many write 0, 0 for what is not there.
+        seen = np.isfinite(xy[:, 0] + xy[:, 1]) & xy.any(axis=1)
         score = np.ones(len(xy)) if score_column is None else table.values[:, score_column]
-        score = np.where(seen & np.isfinite(score), score, 0.0)
+        score = np.where(seen & np.isfinite(score), np.maximum(score, 0.0), 0.0)
+        if score.max(initial=0.0) > _MOST_SCORE:
+            raise FileError(f"{path}: {name}_score reaches {score.max():g}; scores go from 0 to 1")
         keypoints[:, KEYPOINTS.index(name)] = np.column_stack([np.where(seen[:, None], xy, 0.0), score])
     _refuse_shares(path, keypoints)
     time = columns.time_column(table, _NO_HINTS)
@@ -141,6 +146,8 @@ def _stamps(table: Table, time: Column, usable: np.ndarray, said: str, *, strict
     """The stamps of the usable rows whose stamp is not before an earlier one's. Raises FileError."""
     ticks = time.values
     stamped = np.isfinite(ticks)
+    if not stamped.any():
+        raise FileError(f"{table.path}: {time.titles[0]} holds no numbers; times must be numbers")
     usable = usable & stamped
     if usable.sum() < 2:
         raise FileError(f"{table.path}: fewer than two rows have all their numbers")
@@ -162,6 +169,8 @@ def _stamps(table: Table, time: Column, usable: np.ndarray, said: str, *, strict
         )
     scale = TIME_NS[unit]
     start = float(ticks[stamped][0])
+    if (float(ticks[keep][0]) - start) * scale * 1e-9 > _EARLIEST_S:
+        start = float(ticks[keep][0])  # a logger whose clock was not set yet
     return _Stamps(np.round(ticks[keep] * scale).astype(np.int64), keep, round(start * scale), unit)
 
 
@@ -172,6 +181,7 @@ def _without_spikes(ticks: np.ndarray, usable: np.ndarray) -> np.ndarray:
     far = _SPIKE_STEPS * np.median(np.abs(np.diff(own)))
     spike = np.zeros(len(rows), dtype=bool)
     spike[1:-1] = (own[1:-1] > own[2:] + far) & (own[2:] >= own[:-2])
+    spike[0] = own[1] - own[0] > _UNSET_STEPS * np.median(np.abs(np.diff(own)))
     return np.isin(np.arange(len(usable)), rows[~spike])
 
 
@@ -220,6 +230,11 @@ def _units(path: Path, acc: Column, gyro: Column, hints: Hints, stamps: _Stamps)
             f"not in {said_acc}; say so with --units acc={unit}"
         )
     fits = plausible.gyro_unit(a * ACC_M_S2[unit], w, stamps.t_ns)
+    if fits == plausible.NO_UNIT:
+        raise FileError(
+            f"{path}: {' '.join(gyro.titles)} turn far faster than gravity does, in deg/s too; "
+            "are they raw counts, or in mdeg/s? Scale them to deg/s or rad/s"
+        )
     if said_gyro and fits and said_gyro != fits:
         raise FileError(
             f"{path}: {' '.join(gyro.titles)} turn gravity as {fits} would, not as {said_gyro}; "

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mobind_live.files.columns import HintError, Hints
-from mobind_live.files.outputs import must_be_picture, must_be_writable
+from mobind_live.files.outputs import must_be_new, must_be_picture, must_be_writable
 from mobind_live.files.recordings import FileError, ImuFile, read_keypoints
 from mobind_live.sync.recording import Recording, of_file
 from mobind_live.sync.request import EITHER, Files, about, length_s, read_imus
@@ -32,6 +32,8 @@ def run(files: Files, console: Console, *, json: Path | None = None, plot: Path 
     must_be_writable(json, plot)
     must_be_picture(plot)
     named, worn_by = _named(files), files.worn_by()
+    seen = [path for path in (files.video, files.keypoints) if path is not None]
+    must_be_new((json, plot), [*seen, *(path for path, _ in named.values())])
     imus = read_imus(named)
     for name, file in imus.items():
         say(console, name, about(file.path, file.t_ns, file.bad_rows, file.found))

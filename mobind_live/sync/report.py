@@ -77,10 +77,14 @@ def _as_json(one: Found) -> dict[str, Any]:
 
 def write_json(path: Path, found: dict[str, Found]) -> None:
     """Write the answers, whole or not at all. Raises FileError."""
-    part = path.with_name(f"{path.name}.part")
+    text = json.dumps(as_json(found), indent=2) + "\n"
     try:
-        part.write_text(json.dumps(as_json(found), indent=2) + "\n")
-        part.replace(path)
+        if path.exists() and not path.is_file():  # a pipe, or a device
+            path.write_text(text)
+            return
+        part = path.resolve().with_name(f"{path.resolve().name}.part")
+        part.write_text(text)
+        part.replace(path.resolve())
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -89,7 +89,7 @@ def solve(
     )
     borders = _borders(people.length_s, len(imus), len(people.tracks), engine.lags)
     sums: list[_Sums] = []
-    for until_ns, share in _feed(engine, people, imus):
+    for until_ns, share in _feed(engine, people, imus, max_offset_s):
         engine.advance()
         tick(share)
         if len(sums) < len(borders) and until_ns * 1e-9 >= borders[len(sums)]:
@@ -113,16 +113,20 @@ def _borders(length_s: float, imus: int, tracks: int, lags: int) -> list[float]:
     return [length_s * n / count for n in range(1, count)]
 
 
-def _feed(engine: Engine, people: Recording, imus: dict[str, ImuFile]) -> Iterator[tuple[int, float]]:
-    """Give the engine everything, a chunk at a time; after each: its end, and the share that is done."""
+def _feed(
+    engine: Engine, people: Recording, imus: dict[str, ImuFile], max_offset_s: float
+) -> Iterator[tuple[int, float]]:
+    """Give the engine everything that can belong together, a chunk at a time; after each: its end, and the
+    share that is done. A sensor that was left on after the camera would have moved with nobody since."""
     poses = people.poses()
     stamps = {name: file.t_ns - file.start_ns for name, file in imus.items()}
-    end_ns = max(int(people.t_ns[-1]), *(int(own[-1]) for own in stamps.values())) + 1
+    most_ns = int(people.t_ns[-1]) + round(max_offset_s * 1e9)
+    end_ns = min(most_ns, max(int(people.t_ns[-1]), *(int(own[-1]) for own in stamps.values()))) + 1
     waiting = next(poses, None)
     for start_ns in range(0, end_ns, CHUNK_NS):
         until_ns = start_ns + CHUNK_NS
         for name, own in stamps.items():
-            rows = slice(*np.searchsorted(own, (start_ns, until_ns)).tolist())
+            rows = slice(*np.searchsorted(own, (start_ns, min(until_ns, end_ns))).tolist())
             if rows.stop > rows.start:
                 engine.take(_message(name, own[rows], imus[name], rows), _DONE_NS)
         while waiting is not None and waiting.t_ns < until_ns:

@@ -45,6 +45,8 @@ def run(request: Request, console: Console) -> None:
         raise DatasetError(f"{request.dataset}: no such data set; one of {', '.join(DATASETS)}")
     if not request.root.exists():
         raise DatasetError(f"{request.root}: no such folder")
+    if request.json_path is not None and not request.json_path.parent.is_dir():
+        raise DatasetError(f"{request.json_path}: cannot be written: no such folder")
     torch.manual_seed(request.seed)
     methods: list[Method] = [Network(request.checkpoint)]
     if request.peers:

@@ -46,7 +46,7 @@ _LATE_S = 0.5  # behind by more than this counts as late
 class CameraSection(BaseModel):
     """A virtual camera on a circle around the room's middle, looking inward."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     azimuth_deg: float = Field(default=0.0, description="where on the circle; 0 is the room's front")
     distance_m: float | None = Field(default=None, ge=2.0, le=30.0, description="default: everybody fits in")
@@ -59,7 +59,7 @@ class CameraSection(BaseModel):
 class MoveSection(BaseModel):
     """A sensor is taken off and put on elsewhere."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     at_s: float = Field(ge=0.0, description="when it is taken off, in seconds from the start")
     person: int | None = Field(
@@ -72,7 +72,7 @@ class MoveSection(BaseModel):
 class SwapSection(BaseModel):
     """The trackers of all cameras take two people for each other."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     at_s: float = Field(ge=0.0, description="in seconds from the start")
     people: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 2)
@@ -81,7 +81,7 @@ class SwapSection(BaseModel):
 class ImuSection(BaseModel):
     """A virtual IMU. What is left out is drawn from the scene's seed and the IMU's name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     person: int = Field(default=1, ge=1, description="who wears it, counted from 1")
     part: Part = Field(description="where it really sits")

@@ -54,7 +54,7 @@ Endpoint = Annotated[str, AfterValidator(_loopback)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Bus(_Section):

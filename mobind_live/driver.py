@@ -122,7 +122,7 @@ SubjectName = Annotated[str, AfterValidator(subject_name)]
 class DriverConfig(BaseModel):
     """Base of every driver's YAML section: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     driver: str
 
@@ -134,7 +134,7 @@ class DriverConfig(BaseModel):
 class ImuSection(BaseModel):
     """The keys that all IMUs share. A driver for one IMU takes ``ImuConfig``; this is for each of several."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     axes: tuple[str, str, str] = Field(
         default=("x", "y", "z"), description="which of the device's axes is x, y and z, as [x, -z, y]"

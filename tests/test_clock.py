@@ -442,7 +442,7 @@ def test_an_xdf_file_with_a_clock_reset_agrees_with_pyxdf(shared_data: Path):
 @pytest.mark.parametrize("gap_s", [1, 10, 60])
 def test_an_outage_without_stamps_is_lost_samples_and_no_more(gap_s: int, burst: int):
     """Wherever in a bin of the clock's it begins."""
-    for phase in range(0, 27, 5):
+    for phase in (0, 7, 16):
         data = deliver(phase, seconds=110 + gap_s, ppm=0, burst=burst, mean_s=0.003)
         start = 60 * HZ + phase
         data = without(data, np.r_[0:start, start + gap_s * HZ : len(data.capture_ns)])

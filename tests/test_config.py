@@ -200,6 +200,11 @@ class TestLoad:
             id="no port",
         ),
         pytest.param(
+            "devices:\n  s: {driver: simulator, imus: {a: {part: head, clock_offset_s: .nan}}}\n",
+            ":2: devices.s.imus.a.clock_offset_s: must be a finite number, got nan",
+            id="no number",
+        ),
+        pytest.param(
             "devices:\n  s: {driver: simulator, imus: {a: {part: head, subject: c}}, cameras: {c: {}}}\n",
             ":2: devices.s: subject 'c' is also a stream; rename one",
             id="a subject called like a camera",

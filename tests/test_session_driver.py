@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from test_wire import binding, health, imu, offset, pose
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import Context, DeviceError, EndOfStream
+from mobind_live.drivers import session as drivers_session
 from mobind_live.drivers.session import Config, Driver
 from mobind_live.schema import Imu, Message, Pose
 
@@ -103,19 +105,28 @@ def test_a_stream_can_be_left_out(path: Path) -> None:
         config(path, skip=["side"]).streams("again")
 
 
-def test_nothing_comes_before_its_time(path: Path) -> None:
-    soon = Context(name="again", epoch_ns=host_now_ns() + 50_000_000, restarts=0)
-    with Driver(config(path, rate=0.5), soon) as driver:
-        for message in driver.read():
-            assert isinstance(message, (Pose, Imu))
-            assert host_now_ns() >= soon.epoch_ns
-            break
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the host's clock, in seconds from the rig's start, and lets nobody wait."""
+    monkeypatch.setattr(drivers_session.time, "sleep", lambda _: None)
+    return lambda s: monkeypatch.setattr(drivers_session, "host_now_ns", lambda: START + round(s * SECOND))
 
 
-def test_after_a_restart_it_goes_on_where_it_would_be(path: Path) -> None:
-    with Driver(config(path), overdue(restarts=1, seconds=0.25)) as driver:
+def test_nothing_comes_before_its_time(path: Path, clock: Callable[[float], None]) -> None:
+    clock(-1.0)
+    with Driver(config(path, rate=0.5), Context(name="again", epoch_ns=START, restarts=0)) as driver:
+        assert list(driver.read()) == []
+        clock(0.099)
+        poses = [m for m in driver.read() if isinstance(m, Pose)]
+    assert len(poses) == 25, "at half the rate they show 0.0495 s of it, a pose each 2 ms"
+
+
+def test_after_a_restart_it_goes_on_where_it_would_be(path: Path, clock: Callable[[float], None]) -> None:
+    clock(0.25)
+    with Driver(config(path), Context(name="again", epoch_ns=START, restarts=1)) as driver:
+        clock(0.26)
         first = next(m for m in driver.read() if isinstance(m, Pose))
-    assert first.t_ns > driver._context.epoch_ns + 150_000_000
+    assert first.received_ns - START == pytest.approx(0.25e9, abs=0.1e9)
 
 
 def test_a_session_without_sensors_is_refused(tmp_path: Path) -> None:

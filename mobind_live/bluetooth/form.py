@@ -28,7 +28,7 @@ Uuid = Annotated[str, AfterValidator(_is_uuid)]
 class Write(BaseModel):
     """``bytes``, in hex, to write to ``characteristic``."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     characteristic: Uuid
     bytes: Hex

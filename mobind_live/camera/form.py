@@ -58,7 +58,7 @@ Where = Annotated[int | str, AfterValidator(_source)]
 class Asked(BaseModel):
     """What is asked of one source; see ``live.Request``."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
     fps: float | None = Field(default=None, gt=0, le=1000)

@@ -28,7 +28,7 @@ Hex = Annotated[str, BeforeValidator(_is_hex)]
 class RecordForm(BaseModel):
     """A record: its struct ``format`` and a name for each of its values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: str
     fields: tuple[str, ...]
@@ -56,7 +56,7 @@ class PacketForm(BaseModel):
     the width of its field. ``trailing``: other bytes follow.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     sample: SampleForm
     header: RecordForm | None = None

@@ -5,7 +5,6 @@ Every stamp is moved by the same time, so that the session begins when the rig d
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +27,6 @@ from mobind_live.driver import (
 from mobind_live.schema import Binding, Health, Imu, Message, Pose, SchemaError, StreamHealth
 from mobind_live.session.file import Packed, entries, packed, topics
 
-_log = logging.getLogger(__name__)
 READ_S = 0.2
 MOST = 200  # messages for each read, so that catching up leaves room for heartbeats
 HEAD_NS = 60_000_000_000  # of a session, in which all that it serves has been named
@@ -148,15 +146,12 @@ class Driver:
         of ours and stay."""
         try:
             message = item.unpacked().message
-        except SchemaError as error:
+        except SchemaError:
             self.counters.add("unreadable")
-            _log.debug("%s", error)
             return None
         by_ns = self._context.epoch_ns - self._first_ns
         if message.stream in self._config.skip or not isinstance(message, (Imu, Pose)):
             return None
-        if isinstance(message, Imu):
-            return replace(message, t_ns=message.t_ns + by_ns, received_ns=message.received_ns + by_ns)
         return replace(message, t_ns=message.t_ns + by_ns, received_ns=message.received_ns + by_ns)
 
     def _due_in_s(self, item: Packed) -> float:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
@@ -24,6 +24,7 @@ from mobind_live.driver import (
     DriverConfig,
     ImuReading,
     Part,
+    Section,
     StreamSpec,
     SubjectName,
 )
@@ -43,10 +44,8 @@ _BURST_S = 0.5  # at most this much at once when catching up, so that heartbeats
 _LATE_S = 0.5  # behind by more than this counts as late
 
 
-class CameraSection(BaseModel):
+class CameraSection(Section):
     """A virtual camera on a circle around the room's middle, looking inward."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     azimuth_deg: float = Field(default=0.0, description="where on the circle; 0 is the room's front")
     distance_m: float | None = Field(default=None, ge=2.0, le=30.0, description="default: everybody fits in")
@@ -56,10 +55,8 @@ class CameraSection(BaseModel):
     delay_s: float = Field(default=0.0, ge=-30.0, le=30.0, description="hidden: its stamps run ahead by this")
 
 
-class MoveSection(BaseModel):
+class MoveSection(Section):
     """A sensor is taken off and put on elsewhere."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     at_s: float = Field(ge=0.0, description="when it is taken off, in seconds from the start")
     person: int | None = Field(
@@ -69,19 +66,15 @@ class MoveSection(BaseModel):
     takes_s: float = Field(default=4.0, ge=3.0, le=60.0, description="until it sits there")
 
 
-class SwapSection(BaseModel):
+class SwapSection(Section):
     """The trackers of all cameras take two people for each other."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     at_s: float = Field(ge=0.0, description="in seconds from the start")
     people: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 2)
 
 
-class ImuSection(BaseModel):
+class ImuSection(Section):
     """A virtual IMU. What is left out is drawn from the scene's seed and the IMU's name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     person: int = Field(default=1, ge=1, description="who wears it, counted from 1")
     part: Part = Field(description="where it really sits")

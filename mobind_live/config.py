@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 from pydantic import ValidationError as PydanticError
 
 from mobind_live import registry
 from mobind_live.bus import PUBLISH_ENDPOINT, SUBSCRIBE_ENDPOINT, is_loopback
 from mobind_live.config_errors import ConfigError, Document, did_you_mean
 from mobind_live.driver import NAME, NAME_RULE, DeviceError, DriverConfig, RigFile, RigFolder, StreamSpec
+from mobind_live.section import Section
 
 __all__ = [
     "DEMO_RIG",
@@ -53,11 +54,7 @@ def _compute_device(device: str) -> str:
 Endpoint = Annotated[str, AfterValidator(_loopback)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Bus(_Section):
+class Bus(Section):
     """Where the proxy listens: senders connect to ``publish``, receivers to ``subscribe``."""
 
     publish: Endpoint = PUBLISH_ENDPOINT
@@ -70,7 +67,7 @@ class Bus(_Section):
         return self
 
 
-class WorkerConfig(_Section):
+class WorkerConfig(Section):
     """What the worker computes with. ``weights`` overrides the network that came with the package;
     ``actions`` is the folder of those learned by example, without it ``actions`` beside the YAML if there is
     one."""
@@ -83,7 +80,7 @@ class WorkerConfig(_Section):
     actions: RigFolder | None = None
 
 
-class Rig(_Section):
+class Rig(Section):
     """A whole rig. ``devices`` maps a name to its driver's own section, in the YAML's order. ``lsl``: offer
     the answers as LSL streams, too."""
 

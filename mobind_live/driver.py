@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from mobind_live.samples.units import axes_matrix
 from mobind_live.schema import Message
+from mobind_live.section import Section
 
 Part = Literal[
     "head", "chest", "pelvis", "left_upper_arm", "right_upper_arm", "left_forearm", "right_forearm",
@@ -119,10 +120,8 @@ class StreamSpec:
 SubjectName = Annotated[str, AfterValidator(subject_name)]
 
 
-class DriverConfig(BaseModel):
+class DriverConfig(Section):
     """Base of every driver's YAML section: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     driver: str
 
@@ -131,10 +130,8 @@ class DriverConfig(BaseModel):
         raise NotImplementedError
 
 
-class ImuSection(BaseModel):
+class ImuSection(Section):
     """The keys that all IMUs share. A driver for one IMU takes ``ImuConfig``; this is for each of several."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     axes: tuple[str, str, str] = Field(
         default=("x", "y", "z"), description="which of the device's axes is x, y and z, as [x, -z, y]"

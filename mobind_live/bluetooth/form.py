@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, model_validator
 
 from mobind_live.bluetooth.profiles import profiles
 from mobind_live.driver import Clock, ImuConfig
 from mobind_live.samples.packet_form import Hex, PacketForm
 from mobind_live.samples.profiles import Profiled
+from mobind_live.section import Section
 
 _UUID = re.compile(r"[0-9a-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -25,10 +26,8 @@ def _is_uuid(text: str) -> str:
 Uuid = Annotated[str, AfterValidator(_is_uuid)]
 
 
-class Write(BaseModel):
+class Write(Section):
     """``bytes``, in hex, to write to ``characteristic``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     characteristic: Uuid
     bytes: Hex

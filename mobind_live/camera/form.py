@@ -7,8 +7,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -17,6 +15,7 @@ from pydantic import (
 
 from mobind_live.camera import live, pose
 from mobind_live.driver import DriverConfig, StreamSpec, resolve_path
+from mobind_live.section import Section
 
 NOMINAL_HZ = 30.0
 
@@ -55,10 +54,8 @@ def _tracker(value: str, info: ValidationInfo) -> str:
 Where = Annotated[int | str, AfterValidator(_source)]
 
 
-class Asked(BaseModel):
+class Asked(Section):
     """What is asked of one source; see ``live.Request``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
     fps: float | None = Field(default=None, gt=0, le=1000)

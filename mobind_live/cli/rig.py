@@ -120,6 +120,7 @@ def drive(
     raise typer.Exit(launch.drive(rig_of(name, config, overrides or ()), name, str(config or name)))
 
 
+_RIG = "tcp://127.0.0.1:5572"  # as the YAML has it by default
 Connect = Annotated[str, typer.Option(help="The running rig's subscribe endpoint.")]
 
 
@@ -127,7 +128,7 @@ Connect = Annotated[str, typer.Option(help="The running rig's subscribe endpoint
 @user_errors()
 def monitor(
     topic: Annotated[str, typer.Argument(help="Only topics that begin with this.")] = "",
-    connect: Connect = "tcp://127.0.0.1:5572",
+    connect: Connect = _RIG,
     raw: Annotated[bool, typer.Option("--raw", help="Print messages, not the table of topics.")] = False,
 ) -> None:
     """Watch the topics of a running rig, with rates and gaps; one whole topic: its messages."""
@@ -143,7 +144,7 @@ def record(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="A new file, MCAP; without it, named by the date.")
     ] = None,
-    connect: Connect = "tcp://127.0.0.1:5572",
+    connect: Connect = _RIG,
     previews: Annotated[
         bool, typer.Option("--previews", help="The cameras' small pictures, too: they show faces.")
     ] = False,

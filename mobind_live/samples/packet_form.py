@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from mobind_live.samples.checksums import Name, size_of
 from mobind_live.samples.fields import Record, check_scale, factor, record_name
 from mobind_live.samples.names import MOTION, QUATERNION, time_unit
 from mobind_live.samples.units import TIME_NS, AccUnit, GyroUnit, TimeUnit
+from mobind_live.section import Section
 
 
 def _is_hex(text: Any) -> str:
@@ -25,10 +26,8 @@ def _is_hex(text: Any) -> str:
 Hex = Annotated[str, BeforeValidator(_is_hex)]
 
 
-class RecordForm(BaseModel):
+class RecordForm(Section):
     """A record: its struct ``format`` and a name for each of its values."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: str
     fields: tuple[str, ...]
@@ -46,7 +45,7 @@ SampleForm = Annotated[
 ]
 
 
-class PacketForm(BaseModel):
+class PacketForm(Section):
     """What a packet holds. ``sample`` is repeated ``samples`` times, or as often as it fits; where it is a
     list, all of the first kind come before all of the second (three accelerations, three rates).
 
@@ -55,8 +54,6 @@ class PacketForm(BaseModel):
     stands in for stamps where there are none. ``time_bits``: where the device's clock wraps around, if not at
     the width of its field. ``trailing``: other bytes follow.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     sample: SampleForm
     header: RecordForm | None = None

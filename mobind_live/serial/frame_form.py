@@ -8,23 +8,22 @@ from __future__ import annotations
 import struct
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from mobind_live.samples.checksums import Name
 from mobind_live.samples.framing import Framing
 from mobind_live.samples.limits import BadLine
 from mobind_live.samples.packet_form import Hex
+from mobind_live.section import Section
 from mobind_live.serial.frames import SLIP_END, Seal, cobs, slip
 from mobind_live.serial.headers import Headed, Length
 
 LONGEST = 4096
 
 
-class LengthForm(BaseModel):
+class LengthForm(Section):
     """A length inside the frame: an integer of the struct ``format`` (B, <H, >H) at byte ``at``, to which
     ``plus`` is added for the whole frame, header and checksum counted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: int = Field(ge=1, le=64)
     format: Literal["B", "<H", ">H"] = "B"
@@ -39,7 +38,7 @@ AnyLength = Annotated[
 ]
 
 
-class FrameForm(BaseModel):
+class FrameForm(Section):
     """``by: header``: frames begin with ``header`` and have a ``length``, in bytes, or where it is found.
     ``slip`` and ``cobs``: a byte that is nowhere inside ends each frame (``end`` if SLIP's is another).
 
@@ -47,8 +46,6 @@ class FrameForm(BaseModel):
     ``begins``: with what the frames that hold samples begin; if there are several, each sample is spread
     over one frame of each, in this order. Others are passed over.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     by: Literal["header", "slip", "cobs"] = "header"
     header: Hex = ""

@@ -82,9 +82,10 @@ def write_json(path: Path, found: dict[str, Found]) -> None:
         if path.exists() and not path.is_file():  # a pipe, or a device
             path.write_text(text)
             return
-        part = path.resolve().with_name(f"{path.resolve().name}.part")
+        whole = path.resolve()  # and not a link to it
+        part = whole.with_name(f"{whole.name}.part")
         part.write_text(text)
-        part.replace(path.resolve())
+        part.replace(whole)
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror}") from error
 

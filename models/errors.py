@@ -7,6 +7,10 @@ class ModelError(Exception):
     """One line for the user: what, where, what to do."""
 
 
+class RequestError(ModelError):
+    """What was asked for makes no sense, whatever the files hold."""
+
+
 class DatasetError(ModelError):
     """The data are missing or not in the form expected."""
 

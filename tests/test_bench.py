@@ -403,5 +403,5 @@ def test_what_cannot_be_done_is_said_before_the_work(tmp_path: Path) -> None:
 
 def test_an_unknown_factor_is_named_with_those_there_are() -> None:
     result = CliRunner().invoke(app, ["bench", "--only", "weather"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no such factor; one of base, people" in result.output

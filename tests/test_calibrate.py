@@ -14,16 +14,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from mobind_live.bench.errors import BenchError
 from mobind_live.bench.scenes import Case, Plan
 from mobind_live.binding.engine import TOKEN_S
 from mobind_live.binding.posterior import Calibration
 from mobind_live.calibrate import fit, parts, reliability, run
 from mobind_live.calibrate.outcomes import KINDS, Outcomes, outcomes
 from mobind_live.calibrate.snapshots import Snapshot, View, gathered
+from mobind_live.files.columns import HintError
 from mobind_live.files.csv_table import FileError
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
+from mobind_live.models.errors import RequestError
 from mobind_live.models.placement import KIND_OF
 from mobind_live.schema import PARTS
 
@@ -274,7 +275,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     nowhere = tmp_path / "no" / "picture.png"
     with pytest.raises(FileError, match=r"picture\.png: cannot be written"):
         run.run(request(None, tmp_path, fit=False, write=False, plot=nowhere), Console(quiet=True))
-    with pytest.raises(BenchError, match=r"ends in \.png"):
-        run.run(request(None, tmp_path, plot=tmp_path / "picture.jpg"), Console(quiet=True))
-    with pytest.raises(BenchError, match="too short"):
+    with pytest.raises(HintError, match="no picture by this ending"):
+        run.run(request(None, tmp_path, plot=tmp_path / "picture.xyz"), Console(quiet=True))
+    with pytest.raises(RequestError, match="too short"):
         run.run(request(None, tmp_path, seconds=3.0, write=False), Console(quiet=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mobind_live.files.columns import Hints
 from mobind_live.files.recordings import FileError, rate_hz, read_imu, read_keypoints
 from mobind_live.samples.units import axes_matrix
 
@@ -182,10 +183,19 @@ def test_a_clock_that_was_not_set_at_first_is_passed_over(tmp_path: Path, whole:
     assert (found.t_ns[0] - found.start_ns, len(found.t_ns)) == (0, 500)
 
 
-def test_a_gyroscope_in_thousandths_is_refused(tmp_path: Path):
+def test_a_gyroscope_in_thousandths_must_be_said_to_be_so(tmp_path: Path):
+    """Raw counts look much like it, so that it is not guessed."""
     rows = [(*row[:4], *(1000 * value for value in row[4:])) for row in turning(30)]
-    with pytest.raises(FileError, match="mdeg/s"):
-        read_imu(write(tmp_path / "imu.csv", imu_text(HEAD, rows, ";")))
+    path = write(tmp_path / "imu.csv", imu_text(HEAD, rows, ";"))
+    with pytest.raises(FileError, match="--units gyro=mdeg/s"):
+        read_imu(path)
+
+    told = read_imu(path, hints=Hints(gyro_unit="mdeg/s"))
+    plain = read_imu(write(tmp_path / "plain.csv", imu_text(HEAD, turning(30), ";")))
+    assert told.units == "g, mdeg/s"
+    np.testing.assert_allclose(told.gyro_rad_s, plain.gyro_rad_s, rtol=1e-4)
+    with pytest.raises(FileError, match="turn gravity as deg/s would, not as mdeg/s"):
+        read_imu(plain.path, hints=Hints(gyro_unit="mdeg/s"))
 
 
 EYES = "time_s,nose_x,nose_y,nose_score,left_eye_x,left_eye_y,left_eye_score\n"

@@ -12,13 +12,13 @@ import torch
 from rich.console import Console
 
 from mobind_live.bench import captured, cost, scenes, score, table
-from mobind_live.bench.errors import BenchError
 from mobind_live.bench.play import Player
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import Case
 from mobind_live.bench.score import Scorer, Tally
 from mobind_live.files.outputs import must_be_writable
 from mobind_live.models import checkpoint
+from mobind_live.models.errors import RequestError
 
 _FULL_REPEATS = 4
 _MAX_OFFSET_S = 10.0
@@ -52,12 +52,12 @@ class Result:
 
 
 def run(request: Request, console: Console) -> None:
-    """Play, print the tables, and write the JSON. Raises BenchError, CheckpointError and FileError."""
+    """Play, print the tables, and write the JSON. Raises RequestError and other ModelErrors; FileError."""
     if request.only is not None and request.only not in scenes.FACTORS:
-        raise BenchError(f"--only {request.only}: no such factor; one of {', '.join(scenes.FACTORS)}")
+        raise RequestError(f"--only {request.only}: no such factor; one of {', '.join(scenes.FACTORS)}")
     must_be_writable(request.json_path)
     if request.device == "cuda" and not torch.cuda.is_available():
-        raise BenchError("--device cuda: there is none")
+        raise RequestError("--device cuda: there is none")
     seconds = scenes.QUICK_S if request.quick else scenes.FULL_S
     repeats = 1 if request.quick else _FULL_REPEATS
     cases = scenes.cases(request.seed, seconds, repeats, request.only)

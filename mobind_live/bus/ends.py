@@ -49,21 +49,24 @@ class Numbering:
 
 @dataclass(slots=True)
 class TopicCount:
-    """What a receiver knows of one topic: ``missed`` counts holes in ``seq``, ``restarts`` new senders."""
+    """What a receiver knows of one topic: ``missed`` counts holes in ``seq``, ``restarts`` new senders.
+    ``since_ns`` is when the first message that it got was sent."""
 
     received: int = 0
     missed: int = 0
     restarts: int = 0
+    since_ns: int = 0
     _last: dict[int, int] = field(default_factory=dict)  # boot_ns of a sender -> its last seq
 
-    def take(self, boot_ns: int, seq: int) -> None:
-        """Count one message. A new sender numbers from 0, so its first number is what was missed of it."""
+    def take(self, boot_ns: int, seq: int, sent_ns: int) -> None:
+        """Count one message. A new sender numbers from 0, so its first number is what was missed of it;
+        what was sent before the reader came is not, so it may join any sender at any number."""
         self.received += 1
         if not self._last:
-            pass  # a reader may join at any number: what was sent before it came is not missed
+            self.since_ns = sent_ns
         elif boot_ns in self._last:
             self.missed += max(0, seq - self._last[boot_ns] - 1)
-        else:
+        elif boot_ns >= self.since_ns:
             self.restarts += 1
             self.missed += seq
         self._last.pop(boot_ns, None)  # so that the one not heard for longest stands first
@@ -88,7 +91,9 @@ class Intake:
         except SchemaError as error:
             self._refuse(str(error))
             return None
-        self.topics.setdefault(received.topic, TopicCount()).take(received.boot_ns, received.seq)
+        self.topics.setdefault(received.topic, TopicCount()).take(
+            received.boot_ns, received.seq, received.sent_ns
+        )
         return received
 
     def counters(self) -> dict[str, float]:

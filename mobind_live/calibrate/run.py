@@ -20,10 +20,11 @@ from mobind_live.calibrate import fit, parts, presence, reliability
 from mobind_live.calibrate.outcomes import Outcomes, outcomes
 from mobind_live.calibrate.reliability import Curve
 from mobind_live.calibrate.snapshots import Snapshot, gathered
-from mobind_live.files.outputs import must_be_writable
+from mobind_live.files.outputs import must_be_picture, must_be_writable
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder
+from mobind_live.models.errors import RequestError
 
 _CHECK_SEED = 500_000  # scenes to check on lie so far from those to fit on
 _TRIALS = 200
@@ -46,11 +47,10 @@ class Request:
 
 
 def run(request: Request, console: Console) -> None:
-    """Raises BenchError, CheckpointError and FileError for what the user can cause."""
+    """Raises HintError, FileError, RequestError and other ModelErrors for what the user can cause."""
     model = checkpoint.load(request.weights)
     file = request.weights or checkpoint.DEFAULT
-    if request.plot is not None and request.plot.suffix.lower() != ".png":
-        raise BenchError(f"--plot {request.plot}: a name that ends in .png")
+    must_be_picture(request.plot)
     must_be_writable(request.plot, request.json_path, file if request.write else None)
     if request.motion is not None:
         captured.takes(request.motion)  # an error now is better than one in each process
@@ -87,7 +87,7 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
         for snapshot in (scene if case.config.in_step else thinned(scene))
     ]
     if not snapshots:
-        raise BenchError("the scenes are too short: give more --seconds")
+        raise RequestError("the scenes are too short: give more --seconds")
 
     @cache
     def evaluate(constants: Constants) -> Outcomes:

@@ -18,9 +18,9 @@ def user_errors() -> Iterator[None]:
     from mobind_live.config import ConfigError
     from mobind_live.files.columns import HintError
     from mobind_live.files.csv_table import FileError
-    from mobind_live.models.errors import ModelError
+    from mobind_live.models.errors import ModelError, RecipeError, RequestError
 
-    senseless = (ConfigError, HintError)
+    senseless = (ConfigError, HintError, RecipeError, RequestError)
     try:
         yield
     except (*senseless, BusError, FileError, ModelError, PoseError, VideoError) as error:

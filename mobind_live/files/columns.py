@@ -22,7 +22,7 @@ _SENSOR = re.compile(
 )
 _UNITS = {
     "g": "g", "mg": "mg", "m s2": "m/s2", "m s 2": "m/s2", "ms2": "m/s2", "ms 2": "m/s2",
-    "deg s": "deg/s", "dps": "deg/s", "rad s": "rad/s",
+    "deg s": "deg/s", "dps": "deg/s", "mdeg s": "mdeg/s", "mdps": "mdeg/s", "rad s": "rad/s",
 }  # fmt: skip
 _TIME_UNITS = {"sec": "s", "seconds": "s"}
 _TOLD = {"millis": "ms", "micros": "us"}

@@ -75,9 +75,9 @@ def swapped(acc: Rest, gyro: Rest) -> bool:
     return bool(gyro.gravity_unit) and (not acc.gravity_unit or steady)
 
 
-def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> str:
+def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: str = "") -> str:
     """The unit in which ``gyro`` (N, 3) turns gravity as fast as it turns, "" where too little does, or
-    NO_UNIT if it turns faster in any.
+    NO_UNIT if it turns faster in any. ``mdeg/s`` only where it is ``said``: raw counts look much like it.
 
     In the sensor's frame gravity changes by ``-gyro x acc``; the sensor's own jerk adds to it, by less, over
     seconds, than the factor of 57 that lies between the units.
@@ -91,9 +91,10 @@ def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> str:
     if seen_rms < _TURNING_M_S3 or turned_rms == 0:
         return ""
     ratio = seen_rms / turned_rms  # what one unit of the gyroscope should be in rad/s, jerk added
-    if ratio < min(GYRO_RAD_S.values()) / _TOO_FAST:
+    units = GYRO_RAD_S.keys() - ({"mdeg/s"} - {said})
+    if ratio < min(GYRO_RAD_S[unit] for unit in units) / _TOO_FAST:
         return NO_UNIT
-    return min(GYRO_RAD_S, key=lambda unit: abs(np.log(ratio / GYRO_RAD_S[unit])))
+    return min(units, key=lambda unit: abs(np.log(ratio / GYRO_RAD_S[unit])))
 
 
 def _even(values: np.ndarray, t_ns: np.ndarray) -> np.ndarray:

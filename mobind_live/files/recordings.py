@@ -229,11 +229,11 @@ def _units(path: Path, acc: Column, gyro: Column, hints: Hints, stamps: _Stamps)
             f"{path}: {' '.join(acc.titles)} measure {resting.size:.3g} at rest, which is gravity in {unit}, "
             f"not in {said_acc}; say so with --units acc={unit}"
         )
-    fits = plausible.gyro_unit(a * ACC_M_S2[unit], w, stamps.t_ns)
+    fits = plausible.gyro_unit(a * ACC_M_S2[unit], w, stamps.t_ns, said_gyro)
     if fits == plausible.NO_UNIT:
         raise FileError(
             f"{path}: {' '.join(gyro.titles)} turn far faster than gravity does, in deg/s too; "
-            "are they raw counts, or in mdeg/s? Scale them to deg/s or rad/s"
+            "if they are in mdeg/s, say so with --units gyro=mdeg/s; raw counts must be scaled"
         )
     if said_gyro and fits and said_gyro != fits:
         raise FileError(

@@ -28,6 +28,7 @@ _ACC_UNITS = {
 _GYRO_UNITS = {
     "deg/s": "deg/s", "deg/sec": "deg/s", "°/s": "deg/s", "dps": "deg/s", "degree/s": "deg/s",
     "degrees/s": "deg/s", "degrees/second": "deg/s", "degreespersecond": "deg/s", "degs-1": "deg/s",
+    "mdeg/s": "mdeg/s", "mdps": "mdeg/s",
     "rad/s": "rad/s", "rad/sec": "rad/s", "radian/s": "rad/s", "radians/s": "rad/s",
     "radians/second": "rad/s", "radianspersecond": "rad/s", "rads-1": "rad/s",
 }  # fmt: skip

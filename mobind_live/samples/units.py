@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 AccUnit = Literal["g", "mg", "m/s2"]
-GyroUnit = Literal["deg/s", "rad/s"]
+GyroUnit = Literal["deg/s", "mdeg/s", "rad/s"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
 
 ACC_M_S2: dict[str, float] = {"g": 9.80665, "mg": 9.80665e-3, "m/s2": 1.0}
-GYRO_RAD_S: dict[str, float] = {"deg/s": np.pi / 180, "rad/s": 1.0}
+GYRO_RAD_S: dict[str, float] = {"deg/s": np.pi / 180, "mdeg/s": np.pi / 180e3, "rad/s": 1.0}
 TIME_NS: dict[str, int] = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 _AXIS = re.compile(r"([+-]?)([xyz])", re.IGNORECASE)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mobind_live.models import actions, train_actions
-from mobind_live.models.errors import DatasetError
+from mobind_live.models.errors import DatasetError, RequestError
 from mobind_live.models.evaluate import bench5, bvh, utd_mhad
 from mobind_live.models.evaluate.methods import Method, Network
 from mobind_live.models.evaluate.peers import mobind
@@ -42,7 +42,7 @@ class Request:
 def run(request: Request, console: Console) -> None:
     """Measure, print one table, and write the JSON. Raises ModelError for what the user can cause."""
     if request.dataset not in DATASETS:
-        raise DatasetError(f"{request.dataset}: no such data set; one of {', '.join(DATASETS)}")
+        raise RequestError(f"{request.dataset}: no such data set; one of {', '.join(DATASETS)}")
     if not request.root.exists():
         raise DatasetError(f"{request.root}: no such folder")
     if request.json_path is not None and not request.json_path.parent.is_dir():
@@ -77,7 +77,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(word) for word in text.split(","))
     except ValueError as error:
-        raise DatasetError(f"--subjects {text}: give numbers with commas between, such as 2,4") from error
+        raise RequestError(f"--subjects {text}: give numbers with commas between, such as 2,4") from error
 
 
 def _write(request: Request, own: Metrics, others: dict[str, Metrics]) -> None:

@@ -19,9 +19,9 @@ from serial.tools import list_ports
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading
+from mobind_live.samples.limits import HeaderError
 from mobind_live.samples.readings import Sample
 from mobind_live.serial.form import SerialForm
-from mobind_live.serial.lines import HeaderError
 from mobind_live.serial.profiles import profiles
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -23,10 +23,11 @@ from mobind_live.bus import MemoryBus
 from mobind_live.config import ConfigError, load
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers.serial_imu import Config, Driver, reading
+from mobind_live.samples.limits import HeaderError
+from mobind_live.samples.names import MOTION
 from mobind_live.samples.readings import Parser, Sample
 from mobind_live.schema import Imu
 from mobind_live.serial.frames import LINE_BYTES
-from mobind_live.serial.lines import HeaderError
 from mobind_live.serve import Factory, Service
 
 G = 9.80665
@@ -155,7 +156,63 @@ def test_a_stamp_in_nanoseconds_since_1970_is_a_number():
 
 def test_a_header_without_the_time_that_the_yaml_promises_is_an_error():
     with pytest.raises(HeaderError, match="no time column"):
-        feed(new(config()), b"ax,ay,az,gx,gy,gz\n")
+        feed(new(config()), START, b"ax,ay,az,gx,gy,gz\n")
+
+
+def test_a_header_that_was_cut_off_where_the_port_was_opened_is_none():
+    assert len(feed(new(config()), b"s,ax,ay,az,gx,gy,gz\n", line(1))) == 1
+
+
+ROW = b"70,1,2,3,4,5,6\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, b"t_ms,ax (m/s^2),ay (m/s^2),az (m/s^2),gx (rad/s),gy (rad/s),gz (rad/s)\n" + ROW),
+        ({}, b"t_ms,AccelX [m/s2],ay_mps2,az [m/s2],gx [rad/sec],gy_rad/s,gz [rad/s]\n" + ROW),
+        ({"format": "key_value"}, b"t=70 ax_mps2=1 ay_mps2=2 az_mps2=3 gx_rad/s=4 gy_rad/s=5 gz_rad/s=6\n"),
+        ({"columns": ("t_ms", *(f"a{a}_mps2" for a in "xyz"), *(f"g{a} (rad/s)" for a in "xyz"))}, ROW),
+        ({"acc": "m/s2", "gyro": "rad/s"}, b"t_ms,ax (g),ay (g),az (g),gx (dps),gy (dps),gz (dps)\n" + ROW),
+    ],
+)
+def test_the_devices_own_names_say_the_units_of_its_values_unless_the_yaml_does(
+    more: dict[str, Any], text: bytes
+):
+    (sample,) = parsed(new(config(**more)), text)
+    np.testing.assert_allclose(sample.motion, [1, 2, 3, 4, 5, 6], rtol=1e-6)
+
+
+def test_a_scale_is_in_the_yamls_units_whatever_the_header_says():
+    header = b"t_ms,ax (m/s2),ay (m/s2),az (m/s2),gx,gy,gz\n"
+    (sample,) = parsed(new(config(scale={"acc": 0.001})), header, b"70,0,0,1000,0,0,0\n")
+    np.testing.assert_allclose(sample.motion[2], 9.80665)
+
+
+TWO = "t_ms,ax1,ay1,az1,gx1,gy1,gz1,ax2,ay2,az2,gx2,gy2,gz2"
+BOTH = b"70,1,2,3,4,5,6,10,20,30,40,50,60\n"
+
+
+def test_of_two_sensors_in_one_line_the_yaml_says_which():
+    header = TWO.encode() + b"\n"
+    with pytest.raises(HeaderError, match="several columns are ax: ax1, ax2; name those to read"):
+        feed(new(config()), START, header)
+    with pytest.raises(ValueError, match="several columns are ax: ax1, ax2"):
+        config(columns=tuple(TWO.split(",")))
+
+    other = ("left",) * 6
+    second = config(columns=("t_ms", *other, *MOTION), acc="m/s2", gyro="rad/s")
+    (sample,) = parsed(new(second), header, BOTH)
+    np.testing.assert_array_equal(sample.motion, [10, 20, 30, 40, 50, 60])
+
+    parser = new(config(format="json"))
+    assert not parsed(parser, b'{"t": 1, "ax1": 1, "ax2": 2, "ay": 1, "az": 1, "gyro": [1, 2, 3]}\n')
+    assert "twice" in parser.last_bad
+
+
+def test_where_a_counter_wraps_its_unit_is_the_yamls():
+    with pytest.raises(HeaderError, match="t_us is in us: say `time: us`, in which time_bits count"):
+        feed(new(config(time_bits=32)), START, b"t_us,ax,ay,az,gx,gy,gz\n")
 
 
 @pytest.mark.parametrize(

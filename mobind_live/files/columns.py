@@ -13,17 +13,13 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from mobind_live.files.csv_table import FileError, Table, normal
-from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
+from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS, split_unit
 from mobind_live.schema import KEYPOINTS
 
 _TIME = re.compile(r"(millis|micros|time ?stamp|sample ?time ?fine|time|t)(?: (s|sec|seconds|ms|us|ns))?")
 _SENSOR = re.compile(
-    r"(?:(acc|accel|accelerometer|acceleration|a)|(gyr|gyro|gyroscope|g)) ?([xyz123])(?: (.+))?"
+    r"(?:(acc|accel|accelerometer|acceleration|a)|(gyr|gyro|gyroscope|g)) ?([xyz123])(?: .+)?"
 )
-_UNITS = {
-    "g": "g", "mg": "mg", "m s2": "m/s2", "m s 2": "m/s2", "ms2": "m/s2", "ms 2": "m/s2",
-    "deg s": "deg/s", "dps": "deg/s", "mdeg s": "mdeg/s", "mdps": "mdeg/s", "rad s": "rad/s",
-}  # fmt: skip
 _TIME_UNITS = {"sec": "s", "seconds": "s"}
 _TOLD = {"millis": "ms", "micros": "us"}
 _NUMBER = re.compile(r"[0-9 ]+(e[0-9 ]+)?")
@@ -112,11 +108,9 @@ def _triple(table: Table, group: int, said: tuple[str, ...], units: dict[str, fl
     if len(found) < 3:
         raise FileError(f"{table.path}: columns {want} not found in: {', '.join(table.titles)}")
     places = [found[axis] for axis in "xyz"]
-    match = _SENSOR.fullmatch(table.names[places[0]])
-    unit = _UNITS.get(match[4] or "", "") if match else ""
-    return Column(
-        table.values[:, places], tuple(table.titles[p] for p in places), unit if unit in units else ""
-    )
+    titles = tuple(table.titles[place] for place in places)
+    _, unit = split_unit(titles[0])
+    return Column(table.values[:, places], titles, unit if unit in units else "")
 
 
 def _place(table: Table, said: str) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import numpy as np
 
 from mobind_live.samples.names import MOTION, QUATERNION, field_name
-from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, AccUnit, GyroUnit
+from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, AccUnit, GyroUnit, split_unit, unit_named
 
 # How a channel is named in the YAML: by its place, from 0, or by its label.
 ChannelName = int | str
@@ -19,19 +19,6 @@ _FIELDS = {"acc": MOTION[:3], "gyro": MOTION[3:], "quaternion": QUATERNION}
 _WORDS = {"acceleration": "acc", "angularvelocity": "gyro", "angvel": "gyro", "orientation": "quat"}
 # Before "acc" or "gyro" these make it something else than what the sensor measured.
 _NOT_RAW = frozenset({"lin", "linear", "free", "user", "gravity", "world", "global", "dyn", "dynamic"})
-
-_ACC_UNITS = {
-    "g": "g", "gs": "g", "gee": "g", "gees": "g", "gn": "g", "mg": "mg", "m/s2": "m/s2", "m/s/s": "m/s2",
-    "ms-2": "m/s2", "m/sec2": "m/s2", "mps2": "m/s2", "meterspersecondsquared": "m/s2",
-    "metrespersecondsquared": "m/s2", "meters/second2": "m/s2", "meter/second2": "m/s2",
-}  # fmt: skip
-_GYRO_UNITS = {
-    "deg/s": "deg/s", "deg/sec": "deg/s", "°/s": "deg/s", "dps": "deg/s", "degree/s": "deg/s",
-    "degrees/s": "deg/s", "degrees/second": "deg/s", "degreespersecond": "deg/s", "degs-1": "deg/s",
-    "mdeg/s": "mdeg/s", "mdps": "mdeg/s",
-    "rad/s": "rad/s", "rad/sec": "rad/s", "radian/s": "rad/s", "radians/s": "rad/s",
-    "radians/second": "rad/s", "radianspersecond": "rad/s", "rads-1": "rad/s",
-}  # fmt: skip
 
 
 class LayoutError(ValueError):
@@ -105,8 +92,8 @@ def layout(channels: Sequence[Channel], wanted: Wanted) -> Layout:
         acc=acc,
         gyro=gyro,
         quaternion=turn,
-        acc_unit=wanted.acc or _unit("acc", [channels[i] for i in acc], _ACC_UNITS),
-        gyro_unit=wanted.gyro or _unit("gyro", [channels[i] for i in gyro], _GYRO_UNITS),
+        acc_unit=wanted.acc or _unit("acc", [channels[i] for i in acc], ACC_M_S2),
+        gyro_unit=wanted.gyro or _unit("gyro", [channels[i] for i in gyro], GYRO_RAD_S),
     )
 
 
@@ -167,17 +154,13 @@ def _labels(channels: Sequence[Channel]) -> str:
     return shown or f"its {len(channels)} channels have none"
 
 
-def _unit(kind: str, channels: Sequence[Channel], known: dict[str, str]) -> str:
-    told = {known.get(_plain_unit(channel)) for channel in channels}
-    said = ", ".join(sorted({channel.unit or "none" for channel in channels}))
-    if len(told) == 1 and (unit := told.pop()) is not None:
+def _unit(kind: str, channels: Sequence[Channel], known: Mapping[str, float]) -> str:
+    told = {
+        unit_named(channel.unit) if channel.unit else split_unit(channel.label)[1] for channel in channels
+    }
+    if len(told) == 1 and (unit := told.pop()) in known:
         return unit
-    choices = ", ".join(dict.fromkeys(known.values()))
-    raise LayoutError(f"the unit of {kind} is not known (it says: {said}); set {kind}: one of {choices}")
-
-
-def _plain_unit(channel: Channel) -> str:
-    """The unit as ``m/s2``; from the brackets in the label where the channel names none."""
-    in_label = re.search(r"[(\[](.*?)[)\]]", channel.label)
-    text = channel.unit or (in_label[1] if in_label else "")
-    return re.sub(r"[\s^*·_()]", "", text.lower().replace("²", "2").replace("⁻", "-").replace("¹", "1"))
+    said = ", ".join(sorted({channel.unit or "none" for channel in channels}))
+    raise LayoutError(
+        f"the unit of {kind} is not known (it says: {said}); set {kind}: one of {', '.join(known)}"
+    )

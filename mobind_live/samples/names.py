@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from mobind_live.samples.units import TimeUnit
+from mobind_live.samples.units import TimeUnit, split_unit
 
 MOTION = ("ax", "ay", "az", "gx", "gy", "gz")
 QUATERNION = ("qw", "qx", "qy", "qz")
@@ -18,8 +19,8 @@ _NAME = re.compile(
 
 
 def _plain(name: str) -> str:
-    """Letters only, without a unit in brackets."""
-    return re.sub(r"\(.*?\)|[^a-z]", "", name.lower())
+    """Letters only, without a unit."""
+    return re.sub(r"[^a-z]", "", split_unit(name)[0].lower())
 
 
 def field_name(name: str) -> str | None:
@@ -30,6 +31,16 @@ def field_name(name: str) -> str | None:
     if match["t"] or match["angle"]:
         return "t" if match["t"] else match["angle"]
     return f"q{match['part']}" if match["q"] else f"{'a' if match['a'] else 'g'}{match['axis']}"
+
+
+def field_names(names: Sequence[str]) -> tuple[str | None, ...]:
+    """The field that each of a sample's ``names`` means. Raises ValueError where two mean the same."""
+    fields = tuple(map(field_name, names))
+    for field in filter(None, fields):
+        if fields.count(field) > 1:
+            several = ", ".join(name for name, other in zip(names, fields, strict=True) if other == field)
+            raise ValueError(f"several columns are {field}: {several}")
+    return fields
 
 
 def said_unit(name: str) -> TimeUnit | None:

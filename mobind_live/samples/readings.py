@@ -8,7 +8,7 @@ from operator import mul
 from typing import Generic, TypeVar
 
 from mobind_live.samples.framing import Framing
-from mobind_live.samples.limits import MOST_M_S2, MOST_RAD_S, BadLine
+from mobind_live.samples.limits import MOST_M_S2, MOST_RAD_S, BadLine, HeaderError
 from mobind_live.samples.names import ANGLES, MOTION, QUATERNION
 from mobind_live.samples.ticks import Wrap, to_ns
 from mobind_live.samples.turning import Turned, Turning, from_angles
@@ -145,6 +145,9 @@ class Parser(Generic[T]):
                     self.last_other = f"{frame.data!r:.80}"
                 else:
                     samples += self._convert(fields, frame.received_ns)
+            except HeaderError:
+                if frame.whole:
+                    raise
             except BadLine as error:
                 if frame.whole:
                     self._bad_bytes += len(frame.data)

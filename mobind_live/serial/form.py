@@ -10,13 +10,13 @@ from pydantic import Field, field_validator, model_validator
 
 from mobind_live.driver import Clock, ImuConfig
 from mobind_live.samples.fields import Record, check_scale, factor, record_name
-from mobind_live.samples.limits import BadLine
-from mobind_live.samples.names import ANGLES, MOTION, said_unit, time_unit
+from mobind_live.samples.limits import BadLine, HeaderError
+from mobind_live.samples.names import ANGLES, MOTION, field_names, said_unit, time_unit
 from mobind_live.samples.packet_form import PacketForm, RecordForm
 from mobind_live.samples.packets import Decoder
 from mobind_live.samples.profiles import Profiled
 from mobind_live.samples.readings import Convert, Fields, Meaning, Parser, Sample
-from mobind_live.samples.units import TIME_NS, AccUnit, GyroUnit, TimeUnit
+from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS, AccUnit, GyroUnit, TimeUnit, split_unit
 from mobind_live.serial.frame_form import FrameForm, Join
 from mobind_live.serial.frames import lines
 from mobind_live.serial.lines import CsvDecoder, decode_json, decode_key_value
@@ -87,6 +87,7 @@ class SerialForm(Profiled, ImuConfig):
 
     def _check_names(self) -> None:
         where = "record.fields" if self.record else "columns"
+        field_names(self.columns)
         missing = [name for name in self.needed if name not in map(record_name, self.names)]
         if missing:
             raise ValueError(f"{where} must name {', '.join(self.needed)}; missing: {', '.join(missing)}")
@@ -154,18 +155,25 @@ class SerialForm(Profiled, ImuConfig):
             angles=self.angles,
         )
 
-    def _time_scale(self, name: str) -> float:
-        """By what a time that the device calls ``name`` is multiplied to be in ticks: the name says its unit,
-        unless ``time`` does."""
-        said = said_unit(name)
-        if self.time or said is None or self.tick_ns is None:
+    def _rescale(self, field: str, name: str) -> float:
+        """By what a value that the device calls ``name`` is multiplied to be in the unit that is expected:
+        the name says its unit, unless the YAML does."""
+        if field == "t":
+            said = said_unit(name)
+            if self.time or said is None or not self.tick_ns or TIME_NS[said] == self.tick_ns:
+                return 1.0
+            if self.time_bits:
+                raise HeaderError(f"{name} is in {said}: say `time: {said}`, in which time_bits count")
+            return TIME_NS[said] / self.tick_ns
+        key, table = ("acc", ACC_M_S2) if field in MOTION[:3] else ("gyro", GYRO_RAD_S)
+        if field not in MOTION or not self.model_fields_set.isdisjoint({key, "scale"}):
             return 1.0
-        return TIME_NS[said] / self.tick_ns
+        return table.get(split_unit(name)[1], table[getattr(self, key)]) / table[getattr(self, key)]
 
     def _text(self) -> Callable[[bytes], Fields | None]:
-        csv = CsvDecoder(self.columns, self.tag, self.needed, self._time_scale)
+        csv = CsvDecoder(self.columns, self.tag, self.needed, self._rescale)
         others = {"json": decode_json, "key_value": decode_key_value}
-        decode = partial(others[self.format], time_scale=self._time_scale) if self.format in others else csv
+        decode = partial(others[self.format], rescale=self._rescale) if self.format in others else csv
 
         def read(line: bytes) -> Fields | None:
             try:

@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from mobind_live.samples.limits import BadLine
-from mobind_live.samples.names import MOTION, field_name
-
-
-class HeaderError(Exception):
-    """The device's header line contradicts the YAML; the text says how."""
-
+from mobind_live.samples.limits import BadLine, HeaderError
+from mobind_live.samples.names import MOTION, field_name, field_names
 
 _MOST = 1e300  # a larger whole number is none to a float
 
-# By what a time under the device's own name for it is multiplied.
-TimeScale = Callable[[str], float]
+# By what a field's value is multiplied, for the unit in the device's own name for it: (field, name).
+Rescale = Callable[[str, str], float]
 
 
-def _as_it_is(_: str) -> float:
+def _as_it_is(_field: str, _name: str) -> float:
     return 1.0
 
 
@@ -37,6 +32,7 @@ class CsvDecoder:
 
     A line that names the columns sets their order, if all that are ``needed`` are in it. With a ``tag``,
     samples are the lines whose first cell that is; lines that begin with another word are other messages.
+    Raises ValueError if two ``columns`` mean the same.
     """
 
     def __init__(
@@ -44,11 +40,12 @@ class CsvDecoder:
         columns: tuple[str, ...],
         tag: str | None = None,
         needed: tuple[str, ...] = MOTION,
-        time_scale: TimeScale = _as_it_is,
+        rescale: Rescale = _as_it_is,
     ) -> None:
-        self._fields = tuple(field_name(name) for name in columns)
+        self._fields = field_names(columns)
         self._tag, self._needed = tag, set(needed)
-        self._time_scale, self._scale = time_scale, 1.0
+        self._rescale = rescale
+        self._scales = self._scales_of(columns)
 
     def __call__(self, line: str) -> Mapping[str, float] | None:
         line = line.strip()
@@ -63,29 +60,36 @@ class CsvDecoder:
             return None
         if len(cells) != len(self._fields):
             raise BadLine(f"{len(cells)} values, expected {len(self._fields)}")
-        found = {name: _number(cell) for name, cell in zip(self._fields, cells, strict=True) if name}
-        return found | {"t": found["t"] * self._scale} if self._scale != 1 and "t" in found else found
+        named = zip(self._fields, cells, self._scales, strict=True)
+        return {name: _number(cell) * scale for name, cell, scale in named if name}
 
     def _is_header(self, line: str, cells: list[str]) -> bool:
         """Whether this line names the columns; if so, they have this order from now on."""
         fields = tuple(field_name(cell) for cell in cells)
         if not self._needed <= set(fields):
             return False
+        try:
+            field_names(cells)
+        except ValueError as error:  # of two sensors in one line, the YAML says which
+            if len(cells) == len(self._fields):
+                return True
+            raise HeaderError(f"the header says that {error}; name those to read in `columns`") from error
         if "t" in self._fields and "t" not in fields:
             raise HeaderError(f"the header has no time column ({line:.80}); set `columns` without one")
         self._fields = fields
-        times = [cell for cell, field in zip(cells, fields, strict=True) if field == "t"]
-        self._scale = self._time_scale(times[0]) if times else 1.0
+        self._scales = self._scales_of(cells)
         return True
 
+    def _scales_of(self, names: Sequence[str]) -> tuple[float, ...]:
+        named = zip(self._fields, names, strict=True)
+        return tuple(self._rescale(field, name) if field else 1.0 for field, name in named)
 
-def decode_key_value(line: str, time_scale: TimeScale = _as_it_is) -> Mapping[str, float] | None:
+
+def decode_key_value(line: str, rescale: Rescale = _as_it_is) -> Mapping[str, float] | None:
     """``ax=0.1 ay=0.2``: names and numbers joined by ``=`` or ``:``, with commas or spaces between."""
     pairs = re.findall(r"([^\s,;=:]+)\s*[=:]\s*([^\s,;=:]+)", line)
     named = [(field_name(key), key, value) for key, value in pairs]
-    found = {
-        name: _number(value) * (time_scale(key) if name == "t" else 1.0) for name, key, value in named if name
-    }
+    found = {name: _number(value) * rescale(name, key) for name, key, value in named if name}
     if not found:
         raise BadLine("no name=value")
     if len(found) < sum(name is not None for name, *_ in named):
@@ -93,7 +97,7 @@ def decode_key_value(line: str, time_scale: TimeScale = _as_it_is) -> Mapping[st
     return found
 
 
-def decode_json(line: str, time_scale: TimeScale = _as_it_is) -> Mapping[str, float] | None:
+def decode_json(line: str, rescale: Rescale = _as_it_is) -> Mapping[str, float] | None:
     """An object with a number for each field, or lists: ``{"t": 1, "acc": [x, y, z], "gyro": [x, y, z]}``."""
     try:
         found = json.loads(line)
@@ -108,8 +112,10 @@ def decode_json(line: str, time_scale: TimeScale = _as_it_is) -> Mapping[str, fl
         for axis, part in zip(axes, parts, strict=True):
             name = field_name(key + axis)
             if name and isinstance(part, (int, float)) and not isinstance(part, bool):
+                if name in sample:
+                    raise BadLine("a name is there twice")
                 number = _finite(float(part) if abs(part) < _MOST else math.inf)
-                sample[name] = number * (time_scale(key) if name == "t" else 1.0)
+                sample[name] = number * rescale(name, key)
     return sample
 
 

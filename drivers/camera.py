@@ -17,6 +17,7 @@ from mobind_live.schema import Message, Pose, Preview
 log = logging.getLogger(__name__)
 
 READ_S = 0.2
+IDS_EACH_LIFE = 10_000
 
 
 class Config(CameraForm):
@@ -49,6 +50,8 @@ class Driver:
         self._bell = threading.Event()
         self._feeds: dict[str, feed.Feed] = {}
         self._preview_ns: dict[str, int] = {}
+        # A process begins to count at 1: nobody shall have the number of whom its former life saw.
+        self._first_id = context.restarts * IDS_EACH_LIFE
         self.counters = Counters()
 
     def __enter__(self) -> Self:
@@ -153,7 +156,7 @@ class Driver:
                 t_ns=frame.t_ns,
                 received_ns=frame.received_ns,
                 image_size=(width, height),
-                track_ids=found[stream].track_ids,
+                track_ids=found[stream].track_ids + self._first_id,
                 boxes=found[stream].boxes,
                 keypoints=found[stream].keypoints,
             )

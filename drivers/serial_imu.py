@@ -23,12 +23,14 @@ from mobind_live.samples.limits import HeaderError
 from mobind_live.samples.readings import Sample
 from mobind_live.serial.form import SerialForm
 from mobind_live.serial.profiles import profiles
+from mobind_live.udev import lasting_name
 
 log = logging.getLogger(__name__)
 
 GATHER_S = 0.04  # samples that arrive within this time go out together
 READ_BYTES = 65536
-BY_ID = Path("/dev/serial/by-id")  # names that stay the same, on Linux
+SOCKET_S = 0.005
+LINKS = Path("/dev/serial")
 SAY_S = 5.0  # what is wrong with the bytes is said in the log at most this often
 
 
@@ -41,15 +43,16 @@ class Config(SerialForm):
 
 def discover() -> list[Found]:
     """The serial ports of this machine. What is behind them cannot be told without opening them."""
-    steady = {link.resolve(): str(link) for link in BY_ID.glob("*")}
     found, known = [], ", ".join(profiles())
-    for port in sorted(list_ports.comports()):
+    ports = sorted(list_ports.comports())
+    for port in ports:
         profile = "ximu3" if "x-imu3" in f"{port.product} {port.description}".lower() else "arduino_csv"
         maker = "" if port.vid is None else f" ({port.vid:04x}:{port.pid:04x})"
         about = f"{port.device}: {port.description or 'a port'}{maker}; say what it sends: {known}"
         if os.name == "posix" and not os.access(port.device, os.R_OK | os.W_OK):
             about += "; no permission: join the group `dialout`, and log in again"
-        path = steady.get(Path(port.device).resolve(), port.device)
+        equals = [Path(other.device) for other in ports if (other.vid, other.pid) == (port.vid, port.pid)]
+        path = lasting_name(Path(port.device), equals, LINKS)
         found.append(Found(port.name, about, {"driver": "serial_imu", "port": path, "profile": profile}))
     return found
 
@@ -61,15 +64,19 @@ class Driver:
         self._config, self._context = config, context
         self._parser = config.parser()
         self._port: serial.Serial | None = None
+        self._by_time = False
         self._said_ns = self._said_bad = 0
         self._sample_ns, self._unused = 0, 0  # when the last sample came, and how many bytes since
         self.counters = Counters()
 
     def __enter__(self) -> Self:
+        # Of a socket pyserial does not know how much is waiting: it is read by time, not byte by byte.
+        self._by_time = self._config.port.startswith("socket://")
+        timeout_s = SOCKET_S if self._by_time else GATHER_S
         try:
             # Exclusive: two readers of a port get half of the bytes each, and both call them bad.
             self._port = serial.serial_for_url(
-                self._config.port, self._config.baud, timeout=GATHER_S, exclusive=True
+                self._config.port, self._config.baud, timeout=timeout_s, exclusive=True
             )
         except (serial.SerialException, OSError, ValueError) as error:
             there = ", ".join(port.device for port in list_ports.comports()) or "none"
@@ -107,7 +114,8 @@ class Driver:
     def _bytes(self) -> bytes:
         assert self._port is not None
         try:
-            return self._port.read(min(max(1, self._port.in_waiting), READ_BYTES))
+            waiting = READ_BYTES if self._by_time else max(1, self._port.in_waiting)
+            return self._port.read(min(waiting, READ_BYTES))
         except (serial.SerialException, OSError, TypeError) as error:  # TypeError: closed while it was read
             raise DeviceError(f"port {self._config.port} was lost: {error}") from error
 

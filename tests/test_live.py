@@ -23,10 +23,15 @@ class FakeCapture:
     wanted: list[int] = field(default_factory=list)
     released: bool = False
     left: int = 3
+    tries: int = 0
 
     def grab(self) -> bool:
+        """Every second picture is damaged."""
+        self.tries += 1
+        if self.left == 0 or self.tries % 2:
+            return False
         self.left -= 1
-        return self.left >= 0
+        return True
 
     def retrieve(self) -> tuple[bool, np.ndarray]:
         return True, np.zeros((4, 4, 3), np.uint8)
@@ -67,7 +72,10 @@ def test_what_a_camera_does_not_give_is_said(request_: Request, missed: str):
 
 
 def frames(request: Request) -> int:
-    return len(list(live.live_frames(0, request, 30.0, threading.Event(), lambda _: None)))
+    lost: list[int] = []
+    got = list(live.live_frames(0, request, 30.0, threading.Event(), lost.append))
+    assert lost == [1] * len(got)
+    return len(got)
 
 
 def test_a_camera_that_gives_something_else_is_used_with_a_warning_or_refused_if_strict(
@@ -80,6 +88,23 @@ def test_a_camera_that_gives_something_else_is_used_with_a_warning_or_refused_if
     capture.released = False
     with pytest.raises(VideoError, match="camera 0: asked for 60 fps, gives"):
         frames(Request(fps=60, strict=True))
+    assert capture.released
+
+
+def test_a_stream_gives_what_it_gives(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    monkeypatch.setattr(live, "open_live", lambda *_: FakeCapture(VGA))
+    got = live.live_frames(
+        "rtsp://x/y", Request(fps=60, strict=True), 30.0, threading.Event(), lambda _: None
+    )
+    assert list(got) == []  # what lay in a buffer
+    assert not caplog.text
+
+
+def test_a_file_behind_an_address_is_no_stream(monkeypatch: pytest.MonkeyPatch):
+    capture = FakeCapture(VGA | {cv2.CAP_PROP_FRAME_COUNT: 240.0})
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: capture)
+    with pytest.raises(VideoError, match=r"source http://nas/take\.mp4 is a file and no stream; copy it"):
+        live.open_live("http://nas/take.mp4", Request())
     assert capture.released
 
 

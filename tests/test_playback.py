@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mobind_live.camera import playback, video
 from mobind_live.camera.playback import Playback, Player
 
 
@@ -22,8 +23,9 @@ class FakeCapture:
     released: bool = False
 
     def grab(self) -> bool:
+        """Not so for a damaged picture, whose stamp is NaN, and behind the end."""
         self.at += 1
-        return self.at < len(self.stamps_ms)
+        return self.at < len(self.stamps_ms) and not np.isnan(self.stamps_ms[self.at])
 
     def retrieve(self) -> tuple[bool, np.ndarray]:
         return True, np.zeros((4, 4, 3), np.uint8)
@@ -49,7 +51,43 @@ class FakeCapture:
 )
 def test_stamps_are_the_containers_where_it_has_any(stamps_ms: list[float], media_ms: list[float]):
     capture = FakeCapture(stamps_ms)
-    playback = Playback(epoch_ns=5, rate=None, loop=False)
-    player = Player(lambda: capture, playback, threading.Event(), lambda _: None)
+    player = Player(
+        lambda: capture, Playback(epoch_ns=5, rate=None, loop=False), threading.Event(), lambda _: None
+    )
     assert [frame.t_ns - 5 for frame in player.frames()] == [ms * 1_000_000 for ms in media_ms]
     assert capture.released
+
+
+def played(capture: FakeCapture, how: Playback) -> tuple[list[float], list[int]]:
+    """The media times in ms, and what was skipped."""
+    skipped: list[int] = []
+    frames = Player(lambda: capture, how, threading.Event(), skipped.append).frames()
+    return [(frame.t_ns - how.epoch_ns) * 1e-6 for frame in frames], skipped
+
+
+def test_damaged_pictures_are_counted_and_do_not_end_the_file():
+    bad = float("nan")
+    capture = FakeCapture([0, 20, bad, bad, bad, 100, 120, bad, 160])
+    times, skipped = played(capture, Playback(epoch_ns=5, rate=None, loop=False))
+    assert times == [0, 20, 100, 120, 160]
+    assert skipped == [3, 1]
+
+
+def test_a_file_that_is_decoded_too_slowly_is_seen_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Passing over what is late saves little: it is decoded anyway."""
+    now = [0]
+
+    class Slow(FakeCapture):
+        def grab(self) -> bool:
+            now[0] += 100_000_000
+            return super().grab()
+
+    for module in (playback, video):
+        monkeypatch.setattr(module, "host_now_ns", lambda: now[0])
+    times, skipped = played(Slow([10.0 * n for n in range(100)]), Playback(epoch_ns=0, rate=1.0, loop=False))
+    assert len(times) + sum(skipped) == 100
+    assert times[-1] > 950
+    assert np.diff(times).max() <= 20
+    assert caplog.text.count("decoded more slowly than it plays") == 1

@@ -94,6 +94,48 @@ def test_a_network_is_loaded_once_and_gives_no_id_twice(yolo: PoseOptions):
     pose.finder.cache_clear()
 
 
+@pytest.mark.parametrize("tracker", ["bytetrack", "botsort"])
+def test_after_an_outage_nobody_is_who_stood_there_before(
+    monkeypatch: pytest.MonkeyPatch, yolo: PoseOptions, tracker: str
+):
+    now = [0]
+    monkeypatch.setattr(pose, "host_now_ns", lambda: now[0])
+    find = pose.YoloPose(replace(yolo, tracker=tracker), ("cam", "other"))
+
+    def seen() -> tuple[int, int]:
+        for _ in range(5):
+            now[0] += 33_000_000
+            found = find({"cam": picture(10), "other": picture(10)})
+        return int(found["cam"].track_ids[0]), int(found["other"].track_ids[0])
+
+    before = seen()
+    now[0] += 3_000_000_000
+    assert seen() == before
+    now[0] += 6_000_000_000
+    after = seen()
+    assert after[0] > before[0]
+    assert after[1] > before[1]
+
+
+@pytest.mark.parametrize("keypoints", [None, torch.zeros(0, 21, 3), torch.zeros(0, 17, 2)])
+def test_a_network_that_finds_something_else_is_refused(
+    monkeypatch: pytest.MonkeyPatch, yolo: PoseOptions, keypoints: torch.Tensor | None
+):
+    from ultralytics.engine.results import Results
+
+    found = Results(picture(1), "", {0: "dog"}, boxes=torch.zeros(0, 6), keypoints=keypoints)
+    monkeypatch.setattr(FakeYolo, "predict", lambda *_, **__: [found])
+    with pytest.raises(PoseError, match=r"w\.pt is no pose model with COCO's 17 keypoints"):
+        pose.YoloPose(yolo, ("cam",))
+
+
+def test_where_weights_cannot_be_kept_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(pose, "CACHE", tmp_path / "file" / "cache")
+    with pytest.raises(PoseError, match=r"yolo11n-pose\.pt cannot be kept in .*cache: Not a directory"):
+        pose.weights("yolo11n-pose.pt")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import termios
 import threading
 import tty
@@ -362,6 +363,24 @@ def test_a_port_from_end_to_end(device: Port):
     assert stamps.tolist() == [10_000_000, 20_000_000, 30_000_000]
     assert all(one.stream == "wrist" and one.acc_m_s2.shape == (len(one.received_ns), 3) for one in got)
     assert driver.counters.values["bad_lines"] == 1
+
+
+def test_a_socket_is_not_read_byte_by_byte():
+    lines = START + b"".join(map(line, range(400)))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        with Driver(config(port=url), Context(name="wrist", epoch_ns=0)) as driver:
+            sender, _ = server.accept()
+            chunks: list[int] = []
+            feed = driver._parser.feed
+            driver._parser.feed = lambda data, now: (chunks.append(len(data)), feed(data, now))[1]
+            sender.sendall(lines)
+            got = collect(driver, 400)
+            sender.close()
+            with pytest.raises(DeviceError, match="was lost"):
+                collect(driver, 1)
+    assert sum(len(one.received_ns) for one in got) == 400
+    assert len([size for size in chunks if size]) < 40
 
 
 def test_bad_lines_are_named_in_the_log(device: Port, caplog: pytest.LogCaptureFixture):

@@ -26,7 +26,7 @@ def ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[ListPortInfo]
     by_id.mkdir()
     (by_id / "usb-1a86_USB_Serial-if00-port0").symlink_to(nodes[0])
     listed = [port(nodes[0], "USB Serial"), port(nodes[1], "x-IMU3", "x-IMU3", vid=None)]
-    monkeypatch.setattr(serial_imu, "BY_ID", by_id)
+    monkeypatch.setattr(serial_imu, "LINKS", tmp_path)
     monkeypatch.setattr(serial_imu.list_ports, "comports", lambda: listed)
     return listed
 
@@ -48,3 +48,13 @@ def test_a_port_without_permission_says_what_to_do(
 ):
     monkeypatch.setattr(serial_imu.os, "access", lambda *_: False)
     assert all("join the group `dialout`" in found.about for found in discover())
+
+
+def test_equal_adapters_without_serial_numbers_are_named_by_their_sockets(
+    ports: list[ListPortInfo], tmp_path: Path
+):
+    ports[1].vid = ports[0].vid
+    (tmp_path / "by-path").mkdir()
+    for n, listed in enumerate(ports):
+        (tmp_path / "by-path" / f"usb-0:{n}").symlink_to(listed.device)
+    assert {Path(found.yaml["port"]).name for found in discover()} == {"usb-0:0", "usb-0:1"}

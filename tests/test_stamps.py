@@ -44,6 +44,21 @@ def test_stamps_that_are_made_up_at_another_rate_are_not_believed():
     assert (np.abs(got - received) < 10).all()
 
 
+def test_stamps_that_stray_are_no_longer_believed():
+    """FFmpeg's 25 fps of a camera that gives 25, until it is dark and it gives half."""
+    periods = np.where(np.arange(4000) < 3000, 40 * MS, 80 * MS)
+    received = BEGIN + np.cumsum(periods)
+    got = stamped(Stamps(25), np.arange(4000) * 40 * MS, received)
+    assert np.abs(got - received).max() < 350 * MS
+    assert (np.abs(got - received)[3020:] < 10).all()
+
+
+def test_stamps_that_only_count_frames_are_never_believed():
+    received = BEGIN + np.arange(1000) * 40 * MS
+    got = stamped(Stamps(25, made_up=True), np.arange(1000) * 41 * MS, received)
+    assert (np.abs(got - received) < 10).all()
+
+
 def test_without_stamps_the_arrival_stands():
     _, received = stream(300)
     got = stamped(Stamps(30), np.zeros(300, np.int64), received)

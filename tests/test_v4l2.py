@@ -66,7 +66,6 @@ def test_cameras_are_listed_with_their_modes_and_the_name_that_stays(
     found = v4l2.cameras(dev)
     assert [camera.number for camera in found] == [0, 2, 10]
     camera = found[1]
-    assert camera.path.endswith("by-id/usb-HD_Webcam-video-index0")
     assert camera.title == "HD Webcam"
     assert camera.modes == (
         Mode("MJPG", 1920, 1080, 30),
@@ -75,6 +74,31 @@ def test_cameras_are_listed_with_their_modes_and_the_name_that_stays(
     )
     assert camera.modes_text() == "MJPG 1920x1080 30 fps, 1280x720 60 fps; YUYV 640x480 30 fps"
     assert camera.best() == {"size": [1280, 720], "fps": 60, "format": "MJPG"}
+
+
+def test_the_name_that_stays_is_the_cameras_or_among_equal_ones_its_sockets(
+    dev: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fcntl, "ioctl", Kernel())
+    assert [camera.path for camera in v4l2.cameras(dev)] == [str(dev / f"video{n}") for n in (0, 2, 10)]
+
+    (dev / "v4l" / "by-path").mkdir()
+    for n in (0, 2, 10):
+        (dev / "v4l" / "by-path" / f"usb-{n}").symlink_to(dev / f"video{n}")
+    sockets = [str(dev / "v4l" / "by-path" / f"usb-{n}") for n in (0, 2, 10)]
+    assert [camera.path for camera in v4l2.cameras(dev)] == sockets
+
+    for n in (0, 10):
+        (dev / f"video{n}").unlink()
+    (camera,) = v4l2.cameras(dev)
+    assert camera.path.endswith("by-id/usb-HD_Webcam-video-index0")
+
+
+def test_the_smallest_picture_is_asked_for_where_all_are_large_and_any_format_is_taken():
+    modes = (Mode("Y16", 3840, 2160, 30), Mode("Y16", 1920, 1080, 30))
+    asked = v4l2.Camera(number=0, path="/dev/video0", title="Thermal", modes=modes).best()
+    assert asked["size"] == [1920, 1080]
+    assert Config.model_validate({"driver": "camera", "source": 0, **asked}).format == "Y16"
 
 
 def test_a_node_that_gives_no_pictures_is_no_camera(dev: Path, monkeypatch: pytest.MonkeyPatch):

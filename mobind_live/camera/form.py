@@ -59,7 +59,7 @@ class Asked(Section):
 
     size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
     fps: float | None = Field(default=None, gt=0, le=1000)
-    format: str | None = Field(default=None, pattern=r"^[A-Z0-9]{4}$")
+    format: str | None = Field(default=None, pattern=r"^[A-Za-z0-9 ]{1,4}$")
     strict: bool = False
     delay_ms: float = Field(default=0.0, ge=0, le=2000)
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobind_live.camera.stamps import Fresh, Stamps
-from mobind_live.camera.video import Capture, Frame, VideoError
-from mobind_live.clock import host_now_ns
+from mobind_live.camera.video import Capture, Frame, VideoError, grabbed
 
 log = logging.getLogger(__name__)
 
 OPEN_MS, READ_MS = 5000, 1500  # FFmpeg's own limits for network streams; without them it hangs for 30 s
+PAUSE_S = 0.005  # between two tries to read a damaged picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,9 @@ def open_live(source: int | str, request: Request) -> Capture:
     if not capture.isOpened():
         capture.release()
         raise VideoError(f"{shown(source)} cannot be opened: {problem}")
+    if str(source).startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+        capture.release()
+        raise VideoError(f"{shown(source)} is a file and no stream; copy it here, and name it as `source`")
     if is_device(source):
         for prop, value in _settings(request):
             capture.set(prop, value)
@@ -91,7 +94,7 @@ def _settings(request: Request) -> Iterator[tuple[int, float]]:
     import cv2
 
     if request.pixels:
-        yield cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*request.pixels)
+        yield cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*request.pixels.ljust(4))
     if request.size:
         yield cv2.CAP_PROP_FRAME_WIDTH, request.size[0]
         yield cv2.CAP_PROP_FRAME_HEIGHT, request.size[1]
@@ -100,18 +103,17 @@ def _settings(request: Request) -> Iterator[tuple[int, float]]:
 
 
 def shortfall(capture: Capture, request: Request) -> str:
-    """What was asked for and not given, as text; empty if all was."""
+    """What was asked of a camera and not given, as text; empty if all was."""
     import cv2
 
-    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
     width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-    fps, pixels = capture.get(cv2.CAP_PROP_FPS), code.to_bytes(4, "little").decode("latin-1").strip("\0 ")
+    fps, pixels = capture.get(cv2.CAP_PROP_FPS), _pixels(capture)
     missed = []
     if request.size and request.size != (round(width), round(height)):
         missed.append(f"size {request.size[0]} x {request.size[1]}, gives {width:.0f} x {height:.0f}")
     if request.fps and abs(fps - request.fps) > 0.02 * request.fps:
         missed.append(f"{request.fps:g} fps, gives {fps:g}")
-    if request.pixels and request.pixels != pixels:
+    if request.pixels and request.pixels.strip() != pixels:
         missed.append(f"format {request.pixels}, gives {pixels or 'another'}")
     return "; ".join(missed)
 
@@ -129,23 +131,39 @@ def live_frames(
     """
     capture = open_live(source, request)
     try:
-        if missed := shortfall(capture, request):
+        if is_device(source) and (missed := shortfall(capture, request)):
             text = f"{shown(source)}: asked for {missed}; `mobind-live devices` lists what it can"
             if request.strict:
                 raise VideoError(text)
             log.warning("%s", text)
-        stamps, fresh = Stamps(nominal_hz, request.delay_ns, kernel=is_device(source)), Fresh(nominal_hz)
-        while not stop.is_set() and capture.grab():
-            now_ns = host_now_ns()
+        kernel = is_device(source)
+        stamps = Stamps(nominal_hz, request.delay_ns, kernel=kernel, made_up=_counts_frames(source, capture))
+        fresh = Fresh(nominal_hz)
+        for now_ns in grabbed(capture, stop, dropped, PAUSE_S):
             stamp_ns = _stamp_ns(capture)
-            if not (is_device(source) or fresh(stamp_ns, now_ns)):
+            if not (kernel or fresh(stamp_ns, now_ns)):
                 dropped(1)
                 continue
             ok, image = capture.retrieve()
-            if ok:
-                yield Frame(image=image, t_ns=stamps(stamp_ns, now_ns), received_ns=now_ns)
+            if not ok:
+                dropped(1)
+                continue
+            yield Frame(image=image, t_ns=stamps(stamp_ns, now_ns), received_ns=now_ns)
     finally:
         capture.release()
+
+
+def _counts_frames(source: int | str, capture: Capture) -> bool:
+    """Whether the stamps are FFmpeg's count of frames: JPEGs over HTTP have none of their own."""
+    return str(source).startswith("http") and _pixels(capture) == "MJPG"
+
+
+def _pixels(capture: Capture) -> str:
+    """The four-letter code of the source's pictures, such as MJPG."""
+    import cv2
+
+    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    return code.to_bytes(4, "little").decode("latin-1").strip("\0 ")
 
 
 def _stamp_ns(capture: Capture) -> int:

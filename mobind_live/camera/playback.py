@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from mobind_live.camera.video import Capture, Frame
+from mobind_live.camera.video import Capture, Frame, grabbed
 from mobind_live.clock import host_now_ns
 
-LATE_NS = 500_000_000  # a frame overdue by more is passed over, not decoded
+log = logging.getLogger(__name__)
+
+LATE_NS = 500_000_000  # frames overdue by more are passed over,
+GIVE_NS = 200_000_000  # but one in so long: where decoding is too slow, that would be all of them
 SEEK_NS = 5_000_000_000  # overdue by more at the start: seek
 
 
@@ -41,10 +45,13 @@ class Player:
     ) -> None:
         self._reopen, self._playback, self._stop, self._skipped = reopen, playback, stop, skipped
         self._lap_ns = 0  # media time at which the present lap began
+        self._given_ns = 0  # when the last frame was handed out, or the first could be
+        self._said_slow = False
 
     def frames(self) -> Iterator[Frame]:
         """All frames; without ``loop``, once. Raises VideoError if the file goes away between two laps."""
         capture = self._reopen()
+        self._given_ns = host_now_ns()
         try:
             self._catch_up(capture)
             while not self._stop.is_set():
@@ -84,21 +91,27 @@ class Player:
         import cv2
 
         step_ns, count, media_ns = _step_ns(capture), 0, -(2**62)
-        while not self._stop.is_set() and capture.grab():
+        for now_ns in grabbed(capture, self._stop, self._skipped):
             stamp_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
             # A container without stamps repeats one: only then does the frame rate tell the time.
             media_ns = stamp_ns if stamp_ns > media_ns else media_ns + step_ns
             count += 1
             overdue_ns = self._playback.overdue_ns(self._lap_ns + media_ns)
-            if overdue_ns > LATE_NS:
-                self._skipped(1)
-                continue
             if overdue_ns < 0 and self._stop.wait(-overdue_ns * 1e-9):
                 break
+            if overdue_ns > LATE_NS and now_ns - self._given_ns < GIVE_NS:
+                self._skipped(1)
+                continue
+            if overdue_ns > LATE_NS and not self._said_slow:
+                self._said_slow = True
+                log.warning("a video is decoded more slowly than it plays; a lower `rate`, or a smaller one")
             ok, image = capture.retrieve()
-            if ok:
-                t_ns = self._playback.epoch_ns + self._lap_ns + media_ns
-                yield Frame(image=image, t_ns=t_ns, received_ns=host_now_ns())
+            if not ok:
+                self._skipped(1)
+                continue
+            self._given_ns = now_ns
+            t_ns = self._playback.epoch_ns + self._lap_ns + media_ns
+            yield Frame(image=image, t_ns=t_ns, received_ns=host_now_ns())
         return media_ns + step_ns, count
 
 

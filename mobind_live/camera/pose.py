@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mobind_live.clock import host_now_ns
 from mobind_live.schema import KEYPOINTS, SKELETON
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 MODEL_NAME = re.compile(r"yolo[\w.]*-pose\.pt")  # what ultralytics can fetch
 TRACKERS = ("bytetrack", "botsort")  # or a file in their form
 CACHE = Path("~/.cache/mobind-live")
+OUTAGE_NS = 5_000_000_000  # a camera that was away for longer shows somebody else, for all that is known
 SEEN = 0.3  # keypoints with a lower score are not drawn
 COLOURS = ((80, 200, 120), (240, 160, 60), (90, 120, 240), (60, 200, 230), (200, 100, 220), (180, 190, 90))
 
@@ -101,20 +103,38 @@ class YoloPose:
             self._model = YOLO(str(path), task="pose")
             blank = np.zeros((options.imgsz, options.imgsz, 3), np.uint8)
             # Loads and warms up, so that errors come here.
-            self._model.predict(blank, **self._options)
+            (nobody,) = self._model.predict(blank, **self._options)
+            _must_be_coco(nobody, path)
             _honour_imgsz(self._model)
         except _FAILURES as error:
             raise PoseError(f"pose model {path} cannot be loaded: {_reason(error)}") from error
         # All at once: in older versions of ultralytics, making one sets the ids of all back to 1.
         self._trackers = {camera: _tracker(options.tracker) for camera in cameras}
+        self._seen_ns = dict.fromkeys(cameras, host_now_ns())
 
     def __call__(self, images: Mapping[str, np.ndarray], /) -> dict[str, People]:
         results = self._model.predict(list(images.values()), **self._options)
         return {camera: self._track(camera, result) for camera, result in zip(images, results, strict=True)}
 
     def _track(self, camera: str, result: Any) -> People:
+        before_ns, self._seen_ns[camera] = self._seen_ns[camera], host_now_ns()
+        if self._seen_ns[camera] - before_ns > OUTAGE_NS:
+            _forget(self._trackers[camera])
         tracks = self._trackers[camera].update(result.boxes.cpu().numpy(), result.orig_img)
         return people(tracks, result.keypoints.data.cpu().numpy())
+
+
+def _forget(tracker: Any) -> None:
+    """A tracker counts pictures and knows no time: whoever stands where somebody stood before an outage would
+    be that person. Its own ``reset`` would give out the same numbers again."""
+    tracker.tracked_stracks, tracker.lost_stracks, tracker.removed_stracks = [], [], []
+
+
+def _must_be_coco(result: Any, path: Path) -> None:
+    """Raises PoseError where a network finds something else than people with COCO's keypoints."""
+    points = result.keypoints
+    if points is None or tuple(points.data.shape[-2:]) != (len(KEYPOINTS), 3):
+        raise PoseError(f"{path} is no pose model with COCO's 17 keypoints; name one like yolo11n-pose.pt")
 
 
 # What ultralytics and its backends raise when they cannot have what they want.
@@ -164,7 +184,12 @@ def weights(model: str) -> Path:
     if kept.exists():
         return kept
     log.warning("fetching pose weights %s to %s (once; ultralytics, AGPL-3.0)", model, kept)
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PoseError(
+            f"model {model} cannot be kept in {kept.parent}: {error.strerror}; name its path"
+        ) from error
     from ultralytics.utils.downloads import attempt_download_asset
 
     # Elsewhere at first: a second camera may be at it too, and what breaks off is not to be kept.

@@ -8,7 +8,7 @@ from mobind_live.clock import DeviceClock
 
 KERNEL_NS = 1_000_000_000  # a camera's stamp no older than this by our own clock is the kernel's
 TRUST_NS = 5_000_000_000  # a stream's stamps are believed when they have kept time for so long,
-TRUST = 0.02  # to this share
+STRAY_NS, STRAY = 100_000_000, 1e-3  # to within this, and this share: no real clock is off by more
 BACKLOG_NS = 3_000_000_000  # frames are taken for old ones no longer than this
 
 
@@ -20,9 +20,13 @@ class Stamps:
     up, at a rate of its own. So they are used only once they have kept time, and meanwhile the arrival is.
     """
 
-    def __init__(self, nominal_hz: float, delay_ns: int = 0, *, kernel: bool = False) -> None:
-        """``delay_ns``: the known time from exposure to arrival; ``kernel``: the source is a camera here."""
+    def __init__(
+        self, nominal_hz: float, delay_ns: int = 0, *, kernel: bool = False, made_up: bool = False
+    ) -> None:
+        """``delay_ns``: the known time from exposure to arrival; ``kernel``: the source is a camera here;
+        ``made_up``: its stamps are known to count frames, at whatever rate FFmpeg takes it to have."""
         self._nominal_hz, self._delay_ns, self._kernel = nominal_hz, delay_ns, kernel
+        self._made_up = made_up
         self._last_ns = 0
         self._restart(0, 0)
 
@@ -39,13 +43,17 @@ class Stamps:
     def _captured_ns(self, stamp_ns: int, received_ns: int) -> int:
         if self._kernel and 0 <= received_ns - stamp_ns < KERNEL_NS:
             return stamp_ns
+        if self._made_up:
+            return received_ns
         if stamp_ns <= self._previous[0] or self._first[1] == 0:
             self._restart(stamp_ns, received_ns)
         self._previous = (stamp_ns, received_ns)
         mapped = self._clock.update(np.array([stamp_ns]), np.array([received_ns]))
         span_ns = received_ns - self._first[1]
         gained_ns = abs(stamp_ns - self._first[0] - span_ns)
-        return int(mapped[0]) if span_ns > TRUST_NS and gained_ns < TRUST * span_ns else received_ns
+        return (
+            int(mapped[0]) if span_ns > TRUST_NS and gained_ns < STRAY_NS + STRAY * span_ns else received_ns
+        )
 
 
 class Fresh:

@@ -8,9 +8,11 @@ import os
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from mobind_live.udev import lasting_name
 
 # linux/videodev2.h: each request is its number and the struct that it fills.
 _CAPABILITY = struct.Struct("=16s32s32sII I3I")  # driver, card, bus, version, caps, caps of this node
@@ -45,7 +47,7 @@ class Mode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """``path`` stays the same when cameras are plugged in elsewhere, where udev gives such a name.
+    """``path`` stays the same when others are plugged in, where udev gives such a name.
     ``problem`` says why it cannot be asked, empty if it can."""
 
     number: int
@@ -72,7 +74,7 @@ class Camera:
         mode = max(
             self.modes,
             key=lambda m: (
-                m.width <= across,
+                min(across - m.width, 0),  # the smallest, where all are larger
                 min(m.fps, enough),
                 m.width * m.height,
                 m.fps,
@@ -87,14 +89,18 @@ def cameras(dev: Path = Path("/dev")) -> list[Camera]:
     """The cameras in ``dev``, by number. Raises CannotList."""
     if sys.platform != "linux":
         raise CannotList("cameras can only be listed on Linux; try source: 0, 1, ...")
-    steady = {link.resolve(): link for link in sorted((dev / "v4l" / "by-id").glob("*"))}
     numbered = sorted((int(node.name[5:]), node) for node in dev.glob("video*") if node.name[5:].isdigit())
-    found = (_camera(number, node, str(steady.get(node.resolve(), node))) for number, node in numbered)
-    return [camera for camera in found if camera is not None]
+    found = [camera for number, node in numbered if (camera := _camera(number, node)) is not None]
+    named = []
+    for camera in found:
+        equals = [Path(other.path) for other in found if other.title == camera.title]
+        named.append(replace(camera, path=lasting_name(Path(camera.path), equals, dev / "v4l")))
+    return named
 
 
-def _camera(number: int, node: Path, path: str) -> Camera | None:
+def _camera(number: int, node: Path) -> Camera | None:
     """The camera behind ``node``; None if it is something else, such as a camera's second node."""
+    path = str(node)
     try:
         descriptor = os.open(node, os.O_RDWR | os.O_NONBLOCK)
     except OSError as error:

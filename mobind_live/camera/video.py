@@ -18,6 +18,7 @@ import numpy as np
 from mobind_live.clock import host_now_ns
 
 OPEN_NS = 8_000_000_000  # a source without its first frame for so long is given up
+MOST_DAMAGED = 100  # pictures in a row
 STALL_NS = 1_700_000_000  # one that was live and is silent for so long, too: noticed within 2 s
 
 
@@ -55,6 +56,26 @@ def open_file(path: str) -> Capture:
         capture.release()
         raise VideoError(f"source {path} cannot be opened; is it a video?")
     return capture
+
+
+def grabbed(
+    capture: Capture, stop: threading.Event, dropped: Callable[[int], None], pause_s: float = 0.0
+) -> Iterator[int]:
+    """The host time at which each picture was grabbed, until there are no more; then ``retrieve`` has it.
+
+    OpenCV says of a damaged picture what it says at the end, and goes on with the next: only after many such
+    answers, ``pause_s`` apart, it is the end. ``dropped(n)`` is told of damaged ones.
+    """
+    missing = 0
+    while missing < MOST_DAMAGED and not stop.is_set():
+        if not capture.grab():
+            missing += 1
+            stop.wait(pause_s)
+            continue
+        if missing:
+            dropped(missing)
+        missing = 0
+        yield host_now_ns()
 
 
 class FrameQueue:

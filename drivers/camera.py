@@ -64,6 +64,8 @@ class Driver:
                 self._tend()
             # Last: it takes long, and a camera that is not there shall not wait for it.
             self._finder = pose.finder(self._pose_options(), tuple(self._feeds))
+            for stream in self._feeds:
+                self._finder.forget(stream)
         except pose.PoseError as error:
             self._stop()
             raise DeviceError(str(error)) from error
@@ -141,6 +143,8 @@ class Driver:
             raise DeviceError("; ".join(lost.values()))
         for stream, reason in lost.items():
             self.counters.add("reopened", going[stream].playing)
+            if self._finder is not None:
+                self._finder.forget(stream)
             if going[stream].restart():
                 log.warning("%s: %s; it will be opened again", stream, reason)
 

@@ -236,7 +236,7 @@ def drifts(imus: tuple[StreamSpec, ...], ppm: dict[str, float]) -> dict[str, flo
             found = Estimate(at_s, 0.5 + ppm[name] * 1e-6 * at_s, 0.01)
             made.engine.imus[name].moved_s = at_s
             made.engine.recent_offset = lambda imu, camera, found=found: found  # type: ignore[method-assign]
-            made._follow(made._course(name, "cam"), index, "cam", Sure(found, 0.97, 1, 0))
+            made._follow(made._course(name, "cam"), index, "cam", Sure(found, 0.97, 1, 0), round(at_s * 1e9))
     return {spec.name: made._course(spec.name, "cam").line.rate_ppm for spec in imus}
 
 

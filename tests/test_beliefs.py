@@ -25,7 +25,8 @@ CALIBRATION = Calibration(
 def beliefs(*groups: str, subjects: tuple[str | None, ...] = ()) -> Beliefs:
     names = tuple(f"imu{n}" for n in range(len(groups)))
     told = subjects or (None,) * len(groups)
-    return Beliefs(names, groups, told, CALIBRATION, Ties(), Placing(len(groups), None, math.inf))
+    nowhere, placing = (None,) * len(groups), Placing(len(groups), None, math.inf)
+    return Beliefs(names, groups, told, nowhere, CALIBRATION, Ties(), placing)
 
 
 def evidence(*peaks: tuple[int, int, float, float] | None, people: int = 2, seed: int = 0) -> np.ndarray:

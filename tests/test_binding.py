@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mobind_live.binding import assignment
 from mobind_live.binding import posterior as binding
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.peak import offset
@@ -224,6 +225,25 @@ def test_who_has_no_other_place_is_on_nobody() -> None:
     assert other.p_none > 0.9
 
 
+def test_two_sensors_on_one_limb_are_said_to_be_or_not_told_apart() -> None:
+    """As where a new sensor is worn beside a reference."""
+    new, reference = believing({(0, 4): 0.997}, 0.002), believing({(0, 4): 0.998}, 0.001)
+    other = believing({(0, 4): 0.1, (0, 6): 0.89}, 0.01)
+    for one in one_to_one([new, reference, other])[:2]:
+        assert one.place.max() < 0.9 or one.place[0, 4] > 0.9
+    told = one_to_one([new, reference, other], [("anna", "left_forearm"), ("anna", "left_forearm"), None])
+    assert [one.place[0, 4] > 0.99 for one in told[:2]] == [True, True]
+    assert told[2].place[0, 6] > 0.95
+
+
+def test_a_glimpse_of_somebody_does_not_say_that_nobody_was_asked() -> None:
+    """A detector's short false tracks, one after the other."""
+    nobody = believing({}, 0.999)
+    assert binding.tested_s(nobody, np.array([40.0, 0.3])) == 40.0
+    assert binding.tested_s(nobody, np.array([40.0, 5.0])) == 5.0, "who came in last is somebody"
+    assert binding.tested_s(nobody, np.array([0.7, 0.3])) == 0.3
+
+
 def test_an_imu_alone_is_left_as_it_is() -> None:
     alone = [believing({(0, 4): 0.9}, 0.1)]
     assert one_to_one(alone) == alone
@@ -256,7 +276,9 @@ def test_the_assignment_equals_trying_everything(seed: int, count: int, sharp: f
         logs -= np.log(np.exp(logs).sum())
         lags = np.full((1, P, 3), 1 / 3)
         posteriors.append(CameraPosterior((1,), logs[None, :-1], float(logs[-1]), lags, 20.0))
-    found = [np.append(p.place.ravel(), p.p_none) for p in one_to_one(posteriors)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assignment, "SHARED", 1e-300)
+        found = [np.append(p.place.ravel(), p.p_none) for p in one_to_one(posteriors)]
     np.testing.assert_allclose(found, max_marginals(posteriors), atol=1e-9)
 
 
@@ -266,11 +288,11 @@ def test_what_is_surely_worn_goes_to_its_second_choice_and_not_to_nobody() -> No
     surer, other = (
         posterior(
             np.maximum(with_peak(noise(n, 1), 0, first, 10, high), with_peak(noise(n, 1), 0, second, 10,
-            12.0)), FLAT, (1,), np.array([20.0]), replace(CALIBRATION, limb=1.0),
+            28.0)), FLAT, (1,), np.array([20.0]), replace(CALIBRATION, limb=1.0),
         )
         for n, high in ((1, 40.0), (2, 30.0))
     )  # fmt: skip
-    assert other.place[0, first] > 0.9
+    assert other.place[0, first] > 0.8
     assert other.p_none < 0.02
     together = one_to_one([surer, other])
     assert together[0].place[0, first] > 0.9

@@ -51,14 +51,20 @@ def one_person(image: np.ndarray) -> People:
     )
 
 
+class StandIn:
+    """Sees one person in each picture."""
+
+    def __call__(self, images: Mapping[str, np.ndarray], /) -> dict[str, People]:
+        return {camera: one_person(image) for camera, image in images.items()}
+
+    def forget(self, camera: str) -> None:
+        pass
+
+
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pose network replaced at its border."""
-
-    def find(images: Mapping[str, np.ndarray]) -> dict[str, People]:
-        return {camera: one_person(image) for camera, image in images.items()}
-
-    monkeypatch.setattr(pose, "finder", lambda options, cameras: find)
+    monkeypatch.setattr(pose, "finder", lambda options, cameras: StandIn())
 
 
 def config(source: object, **more: object) -> Config:

@@ -13,6 +13,7 @@ from mobind_live.binding.drift import (
     PRIOR_PPM,
     STEADY_S,
     Estimate,
+    Holdover,
     OffsetCourse,
     Sure,
     line,
@@ -37,6 +38,16 @@ def test_the_drift_is_found_and_its_error_is_known(seconds: float, within_ppm: f
     errors = np.array([one.rate_ppm - ppm for one in found])
     assert np.percentile(np.abs(errors), 75) < within_ppm
     assert np.mean(np.abs(errors) < 3 * np.array([one.sigma_ppm for one in found])) > 0.85
+
+
+def note(course: OffsetCourse, found: Sure) -> None:
+    """Found when it was."""
+    course.sure(found, found.found.at_s)
+
+
+def held(course: OffsetCourse, at_s: float, tracks: tuple[int, ...], life: int) -> Holdover | None:
+    """At the camera's time ``at_s``, which the IMU's stamps are ahead of by the offset."""
+    return course.held(at_s + (course._last.found.offset_s if course._last else 0.0), tracks, life)
 
 
 def test_outliers_count_little() -> None:
@@ -67,8 +78,8 @@ def test_a_clock_that_is_mapped_already_has_no_drift_to_speak_of() -> None:
         course.add(Estimate(*row))
     assert abs(course.line.rate_ppm) < MAPPED_PPM
     assert course.line.sigma_ppm <= MAPPED_PPM
-    course.sure(sure(2e5, 0.5))
-    course.sure(sure(2e5 + 1, 1.5))
+    note(course, sure(2e5, 0.5))
+    note(course, sure(2e5 + 1, 1.5))
     assert (course.line.rate_ppm, course.line.sigma_ppm) == (0.0, MAPPED_PPM), "after a step, too"
 
 
@@ -87,11 +98,11 @@ def test_estimates_are_an_interval_of_motion_apart() -> None:
 def test_a_step_is_an_alarm_for_a_while_and_starts_the_drift_anew() -> None:
     course = OffsetCourse()
     for row in estimates(0, 180.0, 40.0):
-        course.sure(sure(*row))
+        note(course, sure(*row))
         assert not course.add(Estimate(*row))
     assert course.line.rate_ppm != 0
     at_s = 1e5 + 200.0
-    course.sure(sure(at_s, 1.75, 0.01))
+    note(course, sure(at_s, 1.75, 0.01))
     assert course.alarm(at_s).startswith("stepped by +1.2")
     assert "to +1.750 s" in course.alarm(at_s + ALARM_S - 1)
     assert course.alarm(at_s + ALARM_S + 1) == ""
@@ -103,11 +114,11 @@ def test_where_a_known_drift_has_led_meanwhile_is_no_step() -> None:
     course = OffsetCourse()
     for row in estimates(0, 600.0, 50.0, error_s=0.001):
         course.add(Estimate(*row))
-        course.sure(sure(*row))
+        note(course, sure(*row))
     known = course.line
     assert known.rate_ppm == pytest.approx(50.0, abs=5.0)
     back_s = 2088.0
-    course.sure(sure(1e5 + back_s, 0.5 + 50e-6 * back_s))
+    note(course, sure(1e5 + back_s, 0.5 + 50e-6 * back_s))
     assert course.alarm(1e5 + back_s) == ""
     assert course.line == known
 
@@ -126,32 +137,32 @@ def course_of(seconds: float, offset_s: float = 0.5) -> OffsetCourse:
     """Sure for as long, on track 1."""
     course = OffsetCourse()
     for at_s in np.arange(0.0, seconds + 0.1, 1.0):
-        course.sure(sure(at_s, offset_s))
+        note(course, sure(at_s, offset_s))
     return course
 
 
 def test_an_offset_holds_once_its_track_has_ended_and_grows_less_sure() -> None:
     course = course_of(20.0)
-    assert course.held(21.0, (1, 2), 0) is None, "while its track is there, the evidence speaks"
-    soon, late = course.held(21.0, (2,), 0), course.held(320.0, (), 0)
+    assert held(course, 21.0, (1, 2), 0) is None, "while its track is there, the evidence speaks"
+    soon, late = held(course, 21.0, (2,), 0), held(course, 320.0, (), 0)
     assert soon is not None
     assert late is not None
     assert soon.found.offset_s == pytest.approx(0.5)
     assert (soon.p, soon.age_s) == (0.97, 1.0)
     assert late.found.sigma_s == pytest.approx(np.hypot(0.01, PRIOR_PPM * 1e-6 * 300.0))
-    assert course.held(21.0 + HELD_SIGMA_S / (PRIOR_PPM * 1e-6), (), 0) is None
+    assert held(course, 21.0 + HELD_SIGMA_S / (PRIOR_PPM * 1e-6), (), 0) is None
 
 
 def test_a_held_offset_goes_on_with_its_drift() -> None:
     course = OffsetCourse()
     for row in estimates(0, 600.0, 80.0):
         course.add(Estimate(*row))
-        course.sure(sure(*row))
+        note(course, sure(*row))
     last_s = 1e5 + 588.0
-    held = course.held(last_s + 500.0, (), 0)
-    assert held is not None
-    assert held.found.offset_s == pytest.approx(0.5 + 80e-6 * 1088.0, abs=0.012)
-    assert held.found.sigma_s < 0.02, "a known drift takes longer to be lost"
+    later = held(course, last_s + 500.0, (), 0)
+    assert later is not None
+    assert later.found.offset_s == pytest.approx(0.5 + 80e-6 * 1088.0, abs=0.012)
+    assert later.found.sigma_s < 0.02, "a known drift takes longer to be lost"
 
 
 def test_a_course_that_is_left_holds_until_the_offset_is_found_again_and_keeps_its_drift() -> None:
@@ -159,17 +170,17 @@ def test_a_course_that_is_left_holds_until_the_offset_is_found_again_and_keeps_i
     for row in estimates(0, 600.0, 80.0):
         course.due(row[0])
         course.add(Estimate(*row))
-        course.sure(sure(*row)._replace(life=3))
+        note(course, sure(*row)._replace(life=3))
     left = course.left()
     assert left.line == course.line
-    assert left.held(1e5 + 590.0, (1, 2), 0) is not None, "its track is there, and has shown nothing yet"
-    assert course.held(1e5 + 590.0, (1, 2), 3) is None
+    assert held(left, 1e5 + 590.0, (1, 2), 0) is not None, "its track is there, and has shown nothing yet"
+    assert held(course, 1e5 + 590.0, (1, 2), 3) is None
     assert left.due(0.0), "the new worker counts motion from zero"
 
 
 def test_what_was_not_sure_for_long_or_is_of_another_life_does_not_hold() -> None:
-    assert course_of(STEADY_S / 2).held(30.0, (), 0) is None
-    assert course_of(20.0).held(21.0, (), 1) is None
+    assert held(course_of(STEADY_S / 2), 30.0, (), 0) is None
+    assert held(course_of(20.0), 21.0, (), 1) is None
     stepped = course_of(20.0)
-    stepped.sure(sure(21.0, 1.7))
-    assert stepped.held(22.0, (), 0) is None, "new since a second"
+    note(stepped, sure(21.0, 1.7))
+    assert held(stepped, 22.0, (), 0) is None, "new since a second"

@@ -449,6 +449,73 @@ def test_broken_and_late_samples_are_counted(small: Engine) -> None:
     assert (small.broken, small.late) == (3, 7)
 
 
+def later(arrival: Arrival, imu_s: float) -> Arrival:
+    """The same, the arm's stamps being so much later than they were; not when they were received."""
+    message = arrival.message
+    if not isinstance(message, Imu) or message.stream != "arm":
+        return arrival
+    return replace(arrival, message=replace(message, t_ns=message.t_ns + round(imu_s * 1e9)))
+
+
+@pytest.mark.parametrize("jump_s", [4.0, -9.0])
+def test_what_is_known_of_a_clock_ends_where_its_stamps_jump(small: Engine, jump_s: float) -> None:
+    play(small, calm(0.0, 12.0))
+    before = small.evidence.motion_s[0].max(dim=1).values
+    small.beliefs.learned.lag = {(n, "cam"): np.zeros(small.lags) for n in (0, 1)}
+    play(small, [later(a, jump_s) for a in calm(12.0, 17.0)])
+    assert small.lives == [1, 0]
+    after = small.evidence.motion_s[0].max(dim=1).values
+    assert after[0] < before[0]
+    assert after[1] > before[1]
+    assert list(small.beliefs.learned.lag) == [(1, "cam")]
+
+
+def test_silence_and_one_wild_stamp_end_nothing(small: Engine) -> None:
+    play(small, calm(0.0, 6.0))
+    heard = [a for a in calm(6.0, 14.0) if not (6.0 < a.at_s < 11.0 and a.message.stream == "arm")]
+    wild = Arrival(14.0, imu("arm", 1e6, 1, received_ns=np.array([EPOCH_NS + 14 * 10**9])))
+    play(small, [*heard, wild, *calm(14.0, 20.0)])
+    assert small.lives == [0, 0]
+    assert small.imus["arm"].last_token_ns < EPOCH_NS + 20 * 10**9
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        lambda message: replace(message, gyro_rad_s=np.full_like(message.gyro_rad_s, np.nan)),
+        lambda message: replace(message, t_ns=np.full_like(message.t_ns, EPOCH_NS + 10**9)),
+    ],
+)
+def test_a_sensor_that_sends_nothing_of_use_is_stale(small: Engine, useless: Callable[[Imu], Imu]) -> None:
+    heard = [
+        replace(a, message=useless(a.message))
+        if a.at_s > 3.0 and a.message.stream == "arm" and isinstance(a.message, Imu)
+        else a
+        for a in calm(0.0, 9.0)
+    ]
+    last = play(small, heard)[-1]
+    assert last.offset("arm", "cam").verdict is Verdict.STALE
+    assert last.offset("leg", "cam").verdict is not Verdict.STALE
+
+
+def test_a_camera_that_repeats_one_picture_is_stale(small: Engine) -> None:
+    heard = [
+        replace(a, message=replace(a.message, t_ns=EPOCH_NS + 3 * 10**9))
+        if a.at_s > 3.0 and isinstance(a.message, Pose)
+        else a
+        for a in calm(0.0, 9.0)
+    ]
+    assert play(small, heard)[-1].offset("arm", "cam").verdict is Verdict.STALE
+
+
+def test_after_a_cameras_outage_a_number_may_be_anybodys(small: Engine) -> None:
+    play(small, calm(0.0, 6.0))
+    known = small.evidence.motion_s[0, 0].max()
+    play(small, [a for a in calm(6.0, 12.4) if not (a.at_s < 12.0 and isinstance(a.message, Pose))])
+    assert small.evidence.motion_s[0, 0].max() < known / 2
+    assert set(small.tracks) == {("cam", 1), ("cam", 2)}
+
+
 def test_a_backlog_gives_the_same_evidence_as_live(small: Engine) -> None:
     """Even where one stream began long before another, farther than the rings reach."""
     torch.manual_seed(0)

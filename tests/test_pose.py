@@ -115,6 +115,10 @@ def test_after_an_outage_nobody_is_who_stood_there_before(
     after = seen()
     assert after[0] > before[0]
     assert after[1] > before[1]
+    find.forget("cam")
+    reopened = seen()
+    assert reopened[0] > after[0]
+    assert reopened[1] == after[1]
 
 
 @pytest.mark.parametrize("keypoints", [None, torch.zeros(0, 21, 3), torch.zeros(0, 17, 2)])

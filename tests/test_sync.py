@@ -310,6 +310,29 @@ def test_a_sensor_that_was_left_on_is_not_nobodys(folder: Path, tmp_path: Path) 
     assert long["offset_s"] == pytest.approx(short["offset_s"], abs=0.02)
 
 
+def test_a_sensor_that_was_on_for_long_before_the_camera_is_found_all_the_same(
+    folder: Path, tmp_path: Path
+) -> None:
+    """What it moved until then, it moved for nobody in view."""
+    header, *rows = [line.split(",") for line in (folder / "imu_arm.csv").read_text().split()]
+    at = header.index("Millis")
+    step = float(rows[-1][at]) / (len(rows) - 1)
+    before = [[*row[:at], f"{n * step:.6f}", *row[at + 1 :]] for n, row in enumerate(2 * rows[:0:-1])]
+    lead = len(before) * step
+    after = [[*row[:at], f"{float(row[at]) + lead:.6f}", *row[at + 1 :]] for row in rows]
+    (tmp_path / "arm.csv").write_text("\n".join(map(",".join, [header, *before, *after])))
+    answers = []
+    for path, most in ((folder / "imu_arm.csv", "5"), (tmp_path / "arm.csv", "100")):
+        out = tmp_path / "out.json"
+        imu = f"arm={path}"
+        sync("--keypoints", folder / "keypoints.csv", "--imu", imu, "--max-offset", most, "--json", out)
+        answers.append(json.loads(out.read_text())["imus"]["arm"])
+    short, long = answers
+    assert long["verdict"] == short["verdict"] == Verdict.OK
+    assert long["p_part"] == pytest.approx(short["p_part"], abs=1e-3)
+    assert long["offset_s"] == pytest.approx(short["offset_s"] + lead * 1e-3, abs=0.02)
+
+
 def test_a_recording_is_never_written_over(folder: Path, tmp_path: Path) -> None:
     mine = tmp_path / "imu_arm.csv"
     mine.write_text((folder / "imu_arm.csv").read_text())

@@ -95,7 +95,7 @@ class Answers:
         clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
         if verdict is Verdict.OK:
             track = given.tracks[int(given.wearer.argmax())]
-            self._follow(course, index, camera, Sure(now, found.p, track, engine.lives[index]))
+            self._follow(course, index, camera, Sure(now, found.p, track, engine.lives[index]), now_ns)
         said = Offset(
             stream=imu,
             camera=camera,
@@ -107,7 +107,7 @@ class Answers:
             reference_ns=round(now.at_s * 1e9),
             rate_ppm=course.line.rate_ppm,
             rate_sigma_ppm=course.line.sigma_ppm,
-            alarm=course.alarm(now.at_s),
+            alarm=course.alarm(now_ns * 1e-9),
             second_peak_ratio=found.second_peak_ratio,
             evidence_s=given.motion_s,
             lags_s=self._lags_s,
@@ -116,14 +116,14 @@ class Answers:
             clock_drift_ppm=clock_drift_ppm,
             simulated=engine.simulated,
         )
-        held = course.held(now.at_s, given.tracks, engine.lives[index])
+        held = course.held(newest_s, given.tracks, engine.lives[index])
         if held is None or verdict in (Verdict.OK, Verdict.STALE) or _disputed(held, now, found.p):
             return said
         return _held(said, held)
 
-    def _follow(self, course: OffsetCourse, index: int, camera: str, sure: Sure) -> None:
+    def _follow(self, course: OffsetCourse, index: int, camera: str, sure: Sure, now_ns: int) -> None:
         """Take a sure offset into its course, with what the last seconds alone say, if it is time for it."""
-        course.sure(sure)
+        course.sure(sure, now_ns * 1e-9)
         if not course.due(self.engine.imus[self.engine.names[index]].moved_s):
             return
         recent = self.engine.recent_offset(index, camera)
@@ -159,7 +159,7 @@ class Answers:
         verdict = binding.verdict(tie.p, 0.0, tie.motion_s, moving, stale)
         course = self._courses.setdefault((ahead, behind), OffsetCourse())
         if verdict is Verdict.OK:
-            course.sure(Sure(Estimate(now_ns * 1e-9, offset_s, sigma_s), tie.p, 0, 0))
+            course.sure(Sure(Estimate(now_ns * 1e-9, offset_s, sigma_s), tie.p, 0, 0), now_ns * 1e-9)
         return CameraOffset(
             stream=ahead,
             camera=behind,

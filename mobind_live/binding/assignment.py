@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +16,21 @@ UNTHINKABLE = -1e6  # nats
 _SURELY_WORN_P = 0.02  # of nobody
 
 
-def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:
-    """The posteriors of all IMUs of one camera, given that no two share a (track, part).
+# The odds that two sensors are on one limb though the rig does not say so.
+SHARED = 0.005
+
+
+def one_to_one(
+    posteriors: list[CameraPosterior], limbs: Sequence[object] | None = None
+) -> list[CameraPosterior]:
+    """The posteriors of all IMUs of one camera, given that no two share a (track, part), but for those of
+    equal ``limbs``, which the rig says to sit on one (None: on one of their own).
 
     Each IMU's belief in a place becomes the likelihood of the best joint assignment that puts it there
-    (max-marginals of the assignment problem), so that the rivals' second choices count too.
+    (max-marginals of the assignment problem), so that the rivals' second choices count too. As far as its own
+    evidence makes the place that is left to it improbable, it is rather a second sensor on another's limb.
     """
+    limbs = limbs or [None] * len(posteriors)
     if len(posteriors) < 2 or not posteriors[0].lags.size:
         return posteriors
     places = np.array([p.log_place.ravel() for p in posteriors])
@@ -29,22 +39,43 @@ def one_to_one(posteriors: list[CameraPosterior]) -> list[CameraPosterior]:
     none = np.array([p.log_none for p in posteriors])
     worn = none < np.log(_SURELY_WORN_P)
     np.fill_diagonal(scores[:, places.shape[1] :], np.where(worn, UNTHINKABLE / 2, none))
-    marginals = _max_marginals(scores, places.shape[1])
+    rivals = [_rivals(imu, limbs) for imu in range(len(limbs))]
+    marginals = _max_marginals(scores, places.shape[1], rivals)
     marginals[worn, -1] = none[worn] + log_sum(marginals[worn, :-1], 1)
     logs = marginals - log_sum(marginals, 1)[:, None]
+    logs = _doubted(np.column_stack([places, none]), logs)
     return [
         replace(given, log_place=own[:-1].reshape(given.log_place.shape), log_none=float(own[-1]))
         for given, own in zip(posteriors, logs, strict=True)
     ]
 
 
-def _max_marginals(scores: np.ndarray, places: int) -> np.ndarray:
-    """(I, places + 1): the best total of an assignment of all rows of ``scores`` (I, places + I) to different
-    columns, given that row i takes each place; the last column is given that it takes none."""
+def _doubted(alone: np.ndarray, together: np.ndarray) -> np.ndarray:
+    """Log-probabilities (I, places + 1) between those that each IMU has by itself and those with no limb
+    shared, by what its own evidence says of the place that these leave to it."""
+    left = alone[np.arange(len(alone)), together.argmax(axis=1)] - alone.max(axis=1)
+    shared = np.minimum(SHARED / (SHARED + np.exp(left)), 1 - 1e-12)[:, None]
+    return np.logaddexp(np.log1p(-shared) + together, np.log(shared) + alone)
+
+
+def _rivals(imu: int, limbs: Sequence[object]) -> list[int]:
+    """The other IMUs that cannot be where ``imu`` is, those of one limb counted once."""
+    seen = [limbs[imu]]
+    rivals = []
+    for other, limb in enumerate(limbs):
+        if other != imu and (limb is None or limb not in seen):
+            rivals.append(other)
+            seen.append(limb)
+    return rivals
+
+
+def _max_marginals(scores: np.ndarray, places: int, rivals: list[list[int]]) -> np.ndarray:
+    """(I, places + 1): the best total of an assignment of row i of ``scores`` (I, places + I) and its rivals'
+    to different columns, given that row i takes each place; the last column is given that it takes none."""
     count = len(scores)
     found = np.empty((count, places + 1))
     for row in range(count):
-        others = np.delete(scores, row, axis=0)
+        others = scores[rivals[row]]
         totals, taken = _best(others)
         found[row, :places] = scores[row, :places] + totals
         found[row, places] = scores[row, places + row] + totals

@@ -23,7 +23,7 @@ _HEARD_S = 8.0  # seconds of motion from which on evidence speaks for others, to
 @dataclass(slots=True)
 class Beliefs:
     """What outlives the evidence, for IMUs numbered as their ``names``, ``groups`` (of one clock each) and
-    ``subjects`` (who is said to wear them).
+    ``subjects`` (who is said to wear them) and ``limbs`` (on which part, if both are said).
 
     ``learned`` is what ended tracks have taught, ``wearers`` which IMUs were on one body; ``ties`` are the
     offsets between cameras, ``placing`` is what each IMU's own motion says of where it sits.
@@ -32,6 +32,7 @@ class Beliefs:
     names: tuple[str, ...]
     groups: tuple[str, ...]
     subjects: tuple[str | None, ...]
+    limbs: tuple[tuple[str, str] | None, ...]
     calibration: Calibration
     ties: Ties
     placing: Placing
@@ -83,7 +84,7 @@ class Beliefs:
         placed = [self._placed(imu, alone, told[imu], sums.motion_s[imu]) for imu in range(len(alone))]
         together = [
             replace(given, motion_s=binding.tested_s(given, motion_s))
-            for given, motion_s in zip(one_to_one(placed), sums.motion_s, strict=True)
+            for given, motion_s in zip(one_to_one(placed, self.limbs), sums.motion_s, strict=True)
         ]
         return CameraView(together, sums.sums, sums.motion_s, own[camera])
 

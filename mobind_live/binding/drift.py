@@ -100,8 +100,8 @@ class OffsetCourse:
         """Take the drift from all ``courses`` of one clock, this one among them."""
         self.line = line([np.array(course.points) for course in courses], self.prior_ppm)
 
-    def sure(self, now: Sure) -> None:
-        """Note an offset that is sure; one far from the last is a step."""
+    def sure(self, now: Sure, host_s: float) -> None:
+        """Note an offset that is sure, at host time ``host_s``; one far from the last is a step."""
         found = now.found
         before = self._carried_on(self._last.found, found.at_s) if self._last else None
         if before is None:
@@ -111,19 +111,21 @@ class OffsetCourse:
             self._alarm = (
                 f"stepped by {step_s:+.3f} s, from {before.offset_s:+.3f} s to {found.offset_s:+.3f} s"
             )
-            self._until_s = found.at_s + ALARM_S
+            self._until_s = host_s + ALARM_S
             self._since_s = found.at_s
             self.points.clear()
             self.line = Line(sigma_ppm=self.prior_ppm)
         self._last = now
 
-    def held(self, at_s: float, tracks: tuple[int, ...], life: int) -> Holdover | None:
-        """The last sure estimate carried on to ``at_s`` by its drift, once the track that showed it is none
-        of ``tracks``: a clock goes on when its wearer leaves. None where it was not sure for long, where it
-        is of another ``life``, or where its drift may have taken it anywhere by now."""
+    def held(self, newest_s: float, tracks: tuple[int, ...], life: int) -> Holdover | None:
+        """The last sure estimate carried on by its drift to when the IMU's stamp is ``newest_s``, once the
+        track that showed it is none of ``tracks``: a clock goes on when its wearer leaves. None where it was
+        not sure for long, where it is of another ``life``, or where its drift may have taken it anywhere by
+        now."""
         last = self._last
         if last is None or last.life != life or last.track in tracks:
             return None
+        at_s = newest_s - last.found.offset_s
         found = self._carried_on(last.found, at_s)
         if last.found.at_s - self._since_s < STEADY_S or found.sigma_s > HELD_SIGMA_S:
             return None
@@ -144,9 +146,9 @@ class OffsetCourse:
         course._last = self._last._replace(track=_NO_TRACK, life=0) if self._last else None
         return course
 
-    def alarm(self, at_s: float) -> str:
+    def alarm(self, host_s: float) -> str:
         """The sentence about the last step, for a while."""
-        return self._alarm if at_s < self._until_s else ""
+        return self._alarm if host_s < self._until_s else ""
 
     def _off_the_line(self) -> bool:
         points = np.array(self.points)

@@ -23,6 +23,8 @@ from mobind_live.schema import PARTS, Imu, Message, Pose
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
+AWAY_NS = 5_000_000_000  # a camera silent for so long may show other people under the same numbers
+JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
 RECENT_MOTION_S = 2.5  # with less, the last seconds alone say nothing
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
 
@@ -58,14 +60,16 @@ class Engine:
         )
         self.keep_tracks, self.block = keep_tracks, block
         self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
-        self.lives = [-1] * len(imus)  # how often each IMU's clock has begun anew; -1 before it begins
+        self.lives = [0] * len(imus)  # how often what was known of each IMU's clock was given up
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
+        self._camera_ns: dict[str, int] = {}  # the newest stamp of each
         self.simulated = False
         self.placing = Placing(len(imus), placement, memories_s[SLOW])
         clocks = tuple(_clock(spec) for spec in imus)
         subjects = tuple(spec.subject for spec in imus)
-        self.beliefs = Beliefs(self.names, clocks, subjects, self.calibration, Ties(), self.placing)
+        limbs = tuple((s.subject, s.wears) if s.subject and s.wears else None for s in imus)
+        self.beliefs = Beliefs(self.names, clocks, subjects, limbs, self.calibration, Ties(), self.placing)
         self._views: dict[str, CameraView] | None = None
         self._free: list[int] = []
         self._slots = 0
@@ -88,20 +92,32 @@ class Engine:
         row = self.imus.get(message.stream)
         if row is None:
             return
-        row.arrived_ns = now_ns
         self.simulated |= message.simulated
+        before_ns, anew = row.timeline.newest_ns, False
         acc, gyro = message.acc_m_s2.astype(np.float64), message.gyro_rad_s.astype(np.float64)
         for n in unbroken(message.t_ns):
             if row.timeline.push(message.t_ns[n], acc[n], gyro[n]) and row.timeline.next is not None:
+                anew = True
                 row.restart(row.timeline.next // Rolling.steps_per_token)
-                self.lives[row.slot] += 1
                 self.rolling.reset_imu(row.slot)
                 self.placing.reset(row.slot)
                 self.evidence.imu.clear(row.slot, row.start)
+        if row.timeline.newest_ns == before_ns:
+            return  # nothing of it was of use: a sensor that sends nothing else is as good as silent
+        received_ns = int(message.received_ns.max())
+        if anew and before_ns:
+            row.jumped_ns += (row.timeline.newest_ns - before_ns) - (received_ns - row.received_ns)
+        row.arrived_ns, row.received_ns = now_ns, received_ns
 
     def _take_pose(self, message: Pose, now_ns: int) -> None:
-        self.camera_arrived_ns[message.stream] = now_ns
         self.simulated |= message.simulated
+        before_ns = self._camera_ns.get(message.stream)
+        if message.t_ns == before_ns:
+            return  # a picture that was there before: a camera that sends nothing else is as good as silent
+        self.camera_arrived_ns[message.stream], self._camera_ns[message.stream] = now_ns, message.t_ns
+        if before_ns is not None and abs(message.t_ns - before_ns) > AWAY_NS and not self.keep_tracks:
+            # Whoever is in view now may have anybody's number, and the stamps another delay.
+            self._end([key for key in self.tracks if key[0] == message.stream])
         stamp = np.array([message.t_ns])
         present = {int(track): n for n, track in enumerate(message.track_ids)}
         for track in present:
@@ -121,7 +137,7 @@ class Engine:
             if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
                 row.restart(row.timeline.next // Rolling.steps_per_token)
                 self.rolling.reset_person(row.slot)
-                # After a pause of the camera it is still the same person.
+                # After a short pause, or in a recording, the same number is the same person.
                 begin = self.evidence.pose.clear if known else self.evidence.add_person
                 begin(row.slot, row.start)
             if abs(message.t_ns - row.seen_ns) > GONE_NS:
@@ -169,6 +185,8 @@ class Engine:
             self._views = None
 
     def _encode_imus(self, rows: list[ImuRow]) -> None:
+        for row in rows:
+            self._notice_jump(row)
         taken = [row.timeline.take(self.block) for row in rows]
         acc, gyro, valid = (np.stack(values) for values in zip(*taken, strict=True))
         slots = [row.slot for row in rows]
@@ -180,6 +198,15 @@ class Engine:
         placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
         moved = [row.motion * new for row, (_, new) in zip(rows, placed, strict=True)]
         self.evidence.see_imus(slots, [first for first, _ in placed], moved, people)
+
+    def _notice_jump(self, row: ImuRow) -> None:
+        """Forget what was known of a clock that has gone elsewhere. Not before it goes on there: one wild
+        stamp is back at once, and mere silence, however long, is none."""
+        if abs(row.jumped_ns) > JUMP_NS:
+            self.lives[row.slot] += 1
+            self.evidence.forget(row.slot)
+            self.beliefs.learned.forget_lag(row.slot)
+        row.jumped_ns = 0
 
     def _encode_people(self, rows: list[Track]) -> None:
         keypoints = np.stack([row.timeline.take(self.block) for row in rows])

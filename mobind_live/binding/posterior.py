@@ -179,10 +179,14 @@ def among_parts(log_place: np.ndarray, said: np.ndarray) -> np.ndarray:
 def tested_s(given: CameraPosterior, motion_s: np.ndarray) -> float:
     """The seconds of motion (P,) behind the answer that is most probable: those of the track it names, or, if
     it is nobody, those of whoever came last. Who has just come in has shown nothing yet, whatever an earlier
-    track leads to expect."""
+    track leads to expect; a glimpse of what the detector takes for somebody is nobody's, as long as somebody
+    else is there."""
     if not motion_s.size:
         return 0.0
-    return float(motion_s[given.wearer.argmax()] if given.p_none < 0.5 else motion_s.min())
+    if given.p_none < 0.5:
+        return float(motion_s[given.wearer.argmax()])
+    seen = motion_s[motion_s >= MIN_MOTION_S]
+    return float(seen.min() if seen.size else motion_s.min())
 
 
 def tilted(given: CameraPosterior, prior: np.ndarray) -> CameraPosterior:

@@ -46,10 +46,14 @@ class Row:
 
 @dataclass(slots=True)
 class ImuRow(Row):
-    """One IMU. ``motion`` is 0 at rest and 1 in full motion; its evidence counts in that proportion."""
+    """One IMU. ``motion`` is 0 at rest and 1 in full motion; its evidence counts in that proportion.
+    ``arrived_ns`` is when something usable came last, at this host's worker, ``received_ns`` at the driver;
+    ``jumped_ns`` by how much its stamps have gone ahead of the time since they were last compared."""
 
     timeline: ImuTimeline = field(default_factory=ImuTimeline)
     arrived_ns: int = 0
+    received_ns: int = 0
+    jumped_ns: int = 0
     motion: float = 0.0
     moved_s: float = 0.0  # seconds of full motion so far
     _turn: float = 0.0

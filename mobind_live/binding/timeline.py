@@ -76,6 +76,11 @@ class _Timeline:
         return back
 
     @property
+    def newest_ns(self) -> int:
+        """The stamp of the newest sample; 0 before there is one."""
+        return int(self.time[-1]) if len(self.time) else 0
+
+    @property
     def ready(self) -> int:
         """How many complete steps wait to be taken."""
         if self.next is None or not len(self.time):

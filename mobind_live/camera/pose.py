@@ -57,6 +57,10 @@ class Finder(Protocol):
 
     def __call__(self, images: Mapping[str, np.ndarray], /) -> dict[str, People]: ...
 
+    def forget(self, camera: str) -> None:
+        """Whoever it sees from now on is somebody else."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseOptions:
@@ -116,18 +120,18 @@ class YoloPose:
         results = self._model.predict(list(images.values()), **self._options)
         return {camera: self._track(camera, result) for camera, result in zip(images, results, strict=True)}
 
+    def forget(self, camera: str) -> None:
+        """Whoever it sees from now on is somebody else. A tracker counts pictures and knows no time: who is
+        where somebody stood before an outage would be that person. Its own ``reset`` would count from 1."""
+        tracker = self._trackers[camera]
+        tracker.tracked_stracks, tracker.lost_stracks, tracker.removed_stracks = [], [], []
+
     def _track(self, camera: str, result: Any) -> People:
         before_ns, self._seen_ns[camera] = self._seen_ns[camera], host_now_ns()
         if self._seen_ns[camera] - before_ns > OUTAGE_NS:
-            _forget(self._trackers[camera])
+            self.forget(camera)
         tracks = self._trackers[camera].update(result.boxes.cpu().numpy(), result.orig_img)
         return people(tracks, result.keypoints.data.cpu().numpy())
-
-
-def _forget(tracker: Any) -> None:
-    """A tracker counts pictures and knows no time: whoever stands where somebody stood before an outage would
-    be that person. Its own ``reset`` would give out the same numbers again."""
-    tracker.tracked_stracks, tracker.lost_stracks, tracker.removed_stracks = [], [], []
 
 
 def _must_be_coco(result: Any, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import torch
 
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import TOKEN_S, Engine
+from mobind_live.binding.posterior import OK_P
 from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.driver import StreamSpec
 from mobind_live.files.recordings import ImuFile
@@ -24,6 +25,7 @@ from mobind_live.sync.recording import CAMERA, Recording
 
 BLOCK = 24  # steps (0.48 s) encoded together
 CHUNK_NS = 960_000_000  # fed between two advances
+NEAR_S = 10.0  # lags up to which recordings lie over each other well enough
 STRETCHES = 24  # at most, for the drift
 STRETCH_S = 12.0  # at least
 _MEMORY_BYTES = 400_000_000  # for the evidence at the stretches' ends
@@ -53,6 +55,12 @@ class Found:
     points: drift.Points
     note: str = ""
 
+    def shifted(self, by_s: float) -> Found:
+        """The same, the IMU's time counted from ``by_s`` earlier on."""
+        points = replace(self.points, offset_s=self.points.offset_s + by_s)
+        offset_s = None if self.offset_s is None else self.offset_s + by_s
+        return replace(self, offset_s=offset_s, lags_s=self.lags_s + by_s, points=points)
+
     @property
     def answered(self) -> bool:
         return self.verdict is Verdict.OK or self.part_verdict is Verdict.OK
@@ -74,8 +82,43 @@ def solve(
     worn_by: Mapping[str, str] | None = None,
 ) -> dict[str, Found]:
     """The answers for ``imus`` against ``people``, everybody's time counted from its own first sample.
-    ``worn_by``: whose each of them is, as far as that is known. ``tick`` is told the share that is done."""
+    ``worn_by``: whose each of them is, as far as that is known. ``tick`` is told the share that is done.
+
+    A sensor that was on for long before the camera has moved for nobody all that time, which speaks against
+    everybody in view. So where only one lag can be meant and it is a long one, the recordings are laid over
+    each other by it, and solved again.
+    """
     told = worn_by or {}
+    passes = 2 if max_offset_s > NEAR_S else 1
+    found = _solved(people, imus, model, placement, max_offset_s, lambda share: tick(share / passes), told)
+    by_s = {name: one.offset_s or 0.0 for name, one in found.items() if _far(one)}
+    if by_s:
+        laid = {
+            name: replace(file, start_ns=file.start_ns + round(by_s.get(name, 0.0) * 1e9))
+            for name, file in imus.items()
+        }
+        near = _solved(people, laid, model, placement, NEAR_S, lambda share: tick((1 + share) / 2), told)
+        found |= {name: near[name].shifted(shift_s) for name, shift_s in by_s.items()}
+    tick(1.0)
+    return found
+
+
+def _far(found: Found) -> bool:
+    """Whether one long lag is all but certain, given that somebody wears the sensor."""
+    if found.offset_s is None or abs(found.offset_s) <= NEAR_S:
+        return False
+    return float(found.weights[np.abs(found.lags_s - found.offset_s) <= PEAK_TOKENS * TOKEN_S].sum()) >= OK_P
+
+
+def _solved(
+    people: Recording,
+    imus: dict[str, ImuFile],
+    model: Binder,
+    placement: PlacementNet | None,
+    max_offset_s: float,
+    tick: Tick,
+    told: Mapping[str, str],
+) -> dict[str, Found]:
     specs = tuple(StreamSpec(name=name, kind="imu", nominal_hz=50.0, subject=told.get(name)) for name in imus)
     engine = Engine(
         specs,

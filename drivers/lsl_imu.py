@@ -16,6 +16,7 @@ from pydantic import model_validator
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
+    MOST_HZ,
     Context,
     Counters,
     DeviceError,
@@ -164,11 +165,19 @@ class Driver:
                 f"stamp_jitter_ms{end}": round(opened.jitter_s * 1e3, 3),
                 f"bad_samples{end}": opened.bad,
             }
-            self._warn_of_jitter(stream, opened)
+            self._warn_of_stamps(stream, opened)
 
-    def _warn_of_jitter(self, stream: str, opened: Opened) -> None:
-        source = self._sources[stream]
-        if source.stamps == "lsl" and stream not in self._told and opened.jittery:
+    def _warn_of_stamps(self, stream: str, opened: Opened) -> None:
+        if self._sources[stream].stamps != "lsl" or stream in self._told:
+            return
+        if opened.repeating:
+            self._told.add(stream)
+            log.warning(
+                "%s: most of its samples have the stamp of the one before, and are left out; the sender must "
+                "stamp each, or offer the stream with a regular rate",
+                stream,
+            )
+        elif opened.jittery:
             self._told.add(stream)
             log.warning(
                 "%s: its stamps jitter by %.0f ms; if the sender stamps samples as they arrive, set "
@@ -194,6 +203,8 @@ def _found(name: str, advert: Advert, others: list[Advert]) -> Found:
         f"LSL stream {advert.name!r} of {advert.host}, {advert.type!r}, {rate}, {advert.channels} channels"
     )
     section = {"driver": "lsl_imu", **_apart(advert, others)}
+    if advert.rate_hz > MOST_HZ:
+        return Found(name, f"{about}: too fast for an IMU", {})
     if advert.rate_hz:
         section["nominal_hz"] = round(advert.rate_hz, 3)
     try:

@@ -25,13 +25,12 @@ from mobind_live.driver import (
     DriverConfig,
     EndOfStream,
     ImuReading,
-    Part,
     RigFolder,
     StreamSpec,
     SubjectName,
 )
 from mobind_live.files.recordings import ImuFile, KeypointFile, rate_hz, read_imu, read_keypoints
-from mobind_live.schema import Message, Pose
+from mobind_live.schema import Message, Part, Pose
 
 KEYPOINTS_FILE = "keypoints.csv"
 PACKET_NS = 80_000_000  # IMU samples come in packets this long, as from a real receiver

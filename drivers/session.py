@@ -20,11 +20,10 @@ from mobind_live.driver import (
     DeviceError,
     DriverConfig,
     EndOfStream,
-    Part,
     RigFile,
     StreamSpec,
 )
-from mobind_live.schema import Binding, Health, Imu, Message, Pose, SchemaError, StreamHealth
+from mobind_live.schema import Binding, Health, Imu, Message, Part, Pose, SchemaError, StreamHealth
 from mobind_live.session.file import Packed, entries, packed, topics
 
 READ_S = 0.2

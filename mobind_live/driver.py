@@ -10,7 +10,7 @@ where it cannot search at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,13 +20,11 @@ import numpy as np
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from mobind_live.samples.units import axes_matrix
-from mobind_live.schema import Message
+from mobind_live.schema import Message, Part
 from mobind_live.section import Section
 
-Part = Literal[
-    "head", "chest", "pelvis", "left_upper_arm", "right_upper_arm", "left_forearm", "right_forearm",
-    "left_thigh", "right_thigh", "left_shank", "right_shank",
-]  # fmt: skip
+MOST_HZ = 10_000.0  # of an IMU
+_MEASURED = re.compile(r"_(ms|s)(/|$)")
 Clock = Literal["device", "arrival", "host"]
 
 
@@ -136,7 +134,7 @@ class ImuSection(Section):
     axes: tuple[str, str, str] = Field(
         default=("x", "y", "z"), description="which of the device's axes is x, y and z, as [x, -z, y]"
     )
-    nominal_hz: float = Field(default=100.0, gt=0, le=10_000)
+    nominal_hz: float = Field(default=100.0, gt=0, le=MOST_HZ)
     wears: Part | None = Field(default=None, description="where it is expected, if that is known")
     clock_group: str | None = Field(default=None, description="IMUs of one group share one clock")
     subject: SubjectName | None = Field(default=None, description="who wears it, if that is known")
@@ -206,13 +204,20 @@ class Context:
 class Counters:
     """A driver's own counts, published with its health (bad lines, dropped frames, ...).
 
-    ``shed/<stream>`` is the one name with a meaning: what was dropped on purpose from that stream.
+    They add up over all times that the device was opened, but for measurements, whose names end in a unit
+    (``pose_ms``, ``behind_s``, also before ``/<stream>``). ``shed/<stream>`` is the one name with a meaning:
+    what was dropped on purpose from that stream.
     """
 
     values: dict[str, float] = field(default_factory=dict)
 
     def add(self, name: str, amount: float = 1) -> None:
         self.values[name] = self.values.get(name, 0) + amount
+
+    def after(self, before: Mapping[str, float]) -> dict[str, float]:
+        """These values, the counts among them going on from those of ``before``."""
+        counted = {name: value for name, value in before.items() if not _MEASURED.search(name)}
+        return counted | {name: value + counted.get(name, 0) for name, value in self.values.items()}
 
 
 class Driver(Protocol):

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 SCHEMA = "1.0"
 
-PARTS = (
+Part = Literal[
     "head",
     "chest",
     "pelvis",
@@ -33,7 +33,8 @@ PARTS = (
     "right_thigh",
     "left_shank",
     "right_shank",
-)
+]
+PARTS: tuple[Part, ...] = get_args(Part)
 TRUNK = PARTS[:3]
 
 KEYPOINTS = (

@@ -12,7 +12,16 @@ import numpy as np
 from mobind_live import clock
 from mobind_live.bus import Sender
 from mobind_live.clock import host_now_ns
-from mobind_live.driver import Context, DeviceError, Driver, DriverConfig, EndOfStream, ImuReading, StreamSpec
+from mobind_live.driver import (
+    Context,
+    Counters,
+    DeviceError,
+    Driver,
+    DriverConfig,
+    EndOfStream,
+    ImuReading,
+    StreamSpec,
+)
 from mobind_live.health import Heartbeat, State, StreamStats
 from mobind_live.schema import Imu, Message, Pose, StreamHealth
 
@@ -38,13 +47,11 @@ class Lane:
     def __init__(self, spec: StreamSpec) -> None:
         self.spec = spec
         self.stats = StreamStats(spec.name, spec.kind, spec.nominal_hz)
-        self.shed_before = 0  # the device was opened this time: each driver counts from 0
         self._device_clock = clock.DeviceClock(spec.nominal_hz) if spec.clock == "device" else None
         self._dejitter = clock.Dejitter(spec.nominal_hz) if spec.clock == "arrival" else None
 
     def opened(self) -> None:
         """The device was opened, perhaps not for the first time."""
-        self.shed_before = self.stats.shed
         if self._dejitter is not None:
             self._dejitter.restart()
 
@@ -96,7 +103,7 @@ class Service:
         self._stop = stop
         self._lanes = {spec.name: Lane(spec) for spec in config.streams(context.name)}
         self._heartbeat = Heartbeat(context.name, sender, context.restarts)
-        self._counters: dict[str, float] = {}
+        self._counters, self._counted = Counters(), dict[str, float]()  # this driver's, and of those before
         self._openings = 0
 
     def await_start(self, go: Go) -> None:
@@ -142,15 +149,15 @@ class Service:
     def beat(self, state: State, detail: str = "") -> None:
         now_ns = host_now_ns()
         streams = tuple(lane.health(now_ns) for lane in self._lanes.values())
-        counters = self._counters
+        counters = self._counters.after(self._counted)
         if self._openings > 1:
-            reopened = self._openings - 1 + counters.get("reopened", 0)
-            counters = {**counters, "reopened": reopened}
+            counters["reopened"] = self._openings - 1 + counters.get("reopened", 0)
         self._heartbeat.send(state, detail, streams, counters)
 
     def _play(self) -> None:
         with self._factory(self._config, self._context) as driver:
-            self._counters = driver.counters.values
+            self._counted = self._counters.after(self._counted)
+            self._counters = driver.counters
             self._openings += 1
             for lane in self._lanes.values():
                 lane.opened()
@@ -181,7 +188,7 @@ class Service:
         lane = self._lane(stream)
         stats = lane.stats
         stats.lost += lost
-        stats.shed = lane.shed_before + int(self._counters.get(f"shed/{stream}", 0))
+        stats.shed = int(self._counters.after(self._counted).get(f"shed/{stream}", 0))
         if samples:
             stats.add(samples, host_now_ns())
 

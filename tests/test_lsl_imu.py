@@ -159,6 +159,29 @@ def test_a_sender_that_stamps_on_arrival_is_told_and_evened_out_on_request() -> 
     outlet.close()
 
 
+def test_what_is_missing_between_even_stamps_is_lost() -> None:
+    name = unique()
+    outlet = Outlet(name)
+    with flowing(name, outlet=outlet) as opened:
+        start_s = outlet.now_s() - 3.0
+        kept = [n for n in range(300) if n % 10 not in (4, 5, 6)]
+        outlet.push([start_s + 0.01 * n for n in kept])
+        readings = samples(opened.poll, len(kept))
+    assert sum(reading.lost for reading in readings) == 90 - 3 * (kept[-1] < 296)
+    assert not opened.repeating
+
+
+def test_one_stamp_for_many_samples_is_told() -> None:
+    name = unique()
+    outlet = Outlet(name, rate_hz=0.0)
+    with flowing(name, outlet=outlet) as opened:
+        for burst in bursts(outlet, 240):
+            outlet.push(burst)
+        readings = samples(opened.poll, 1200)
+    assert opened.repeating
+    assert sum(reading.lost for reading in readings) == 0
+
+
 def test_a_clock_of_the_devices_own_is_left_to_the_loop() -> None:
     name = unique()
     outlet = Outlet(name)
@@ -356,11 +379,13 @@ def test_a_section_that_cannot_be_right_is_refused(keys: dict, says: str) -> Non
 
 def test_what_is_offered_is_found_ready_to_paste() -> None:
     imu, twin, text = unique("Wrist IMU"), unique("twin"), unique("markers")
+    microphone = unique("microphone")
     outlets = [
         Outlet(imu, rate_hz=128.0),
         Outlet(twin, source_id="one"),
         Outlet(twin, source_id="two"),
         Outlet(text, type="Markers", format="string", rate_hz=0.0),
+        Outlet(microphone, type="Audio", rate_hz=44100.0),
         Outlet(unique("ours"), source_id=f"{lsl.SOURCE_ID}x"),
     ]
     found = [item for item in lsl_imu.discover() if str(imu.split("-")[1]) in item.about]
@@ -373,6 +398,8 @@ def test_what_is_offered_is_found_ready_to_paste() -> None:
     (marker,) = (item for item in found if text in item.about)
     assert marker.yaml == {}
     assert "text, not an IMU" in marker.about
+    (audio,) = (item for item in found if microphone in item.about)
+    assert (audio.yaml, audio.about.endswith("too fast for an IMU")) == ({}, True)
     assert not [item for item in found if "ours" in item.about]
     assert len({item.name for item in found}) == len(found)
     for outlet in outlets:

@@ -290,7 +290,7 @@ def test_samples_losses_and_sheds_are_counted() -> None:
     assert last.counters["rss_mb"] > 1
 
 
-def test_what_was_shed_before_a_device_was_lost_still_counts() -> None:
+def test_what_was_counted_before_a_device_was_lost_still_counts() -> None:
     stop, bus = threading.Event(), MemoryBus()
 
     class Fresh(Script):
@@ -300,6 +300,7 @@ def test_what_was_shed_before_a_device_was_lost_still_counts() -> None:
 
         def read(self) -> Iterable[Message | ImuReading]:
             self.counters.add("shed/cam", 5)
+            self.counters.values |= {"bad_lines": 3, "pose_ms": 7.5, "clock_correction_ms/left": 2.0}
             return super().read()
 
     script = Fresh([lambda: [pose()], raises(DeviceError("unplugged")), lambda: [pose()]], stop)
@@ -309,7 +310,9 @@ def test_what_was_shed_before_a_device_was_lost_still_counts() -> None:
     service.beat("running")
     last = subscriber.poll(0)[-1].message
     assert isinstance(last, Health)
-    assert last.streams[1].shed == 10
+    assert last.streams[1].shed == 15, "what the read that failed had dropped, too"
+    measured = {"pose_ms": 7.5, "clock_correction_ms/left": 2.0}
+    assert last.counters.items() >= {"bad_lines": 6, "reopened": 1, **measured}.items()
 
 
 SECOND = 1_000_000_000

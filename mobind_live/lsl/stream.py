@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from mobind_live.clock import Dejitter, host_now_ns
+from mobind_live.clock.gaps import Gaps
 from mobind_live.driver import Clock, ImuReading, ImuSection
 from mobind_live.lsl import liblsl as lsl
 from mobind_live.lsl.channels import Layout, LayoutError, Wanted, channels_of, layout
@@ -78,11 +79,13 @@ class Opened:
         self._corrections = lsl.Corrections()
         self._layout: Layout | None = None
         self._dejitter = Dejitter(advert.rate_hz) if source.stamps == "arrival" else None
+        self._gaps = Gaps(1e9 / advert.rate_hz) if advert.rate_hz else None
         self._axes = axes_matrix(source.axes)
         self._heard_ns = host_now_ns()
         self._last_s: float | None = None
         self._lost = 0
-        self._seen = 0
+        self._counting = False
+        self._seen = self._repeated = 0
         self.bad = 0
         self.jitter_s = 0.0
 
@@ -94,6 +97,11 @@ class Opened:
     def jittery(self) -> bool:
         """Whether its stamps are far from even, though its rate is said to be regular."""
         return self._seen > 1000 and self.jitter_s * self._advert.rate_hz > MUCH_JITTER
+
+    @property
+    def repeating(self) -> bool:
+        """Whether most samples have the stamp of the one before, of which only one can be used."""
+        return self._seen > 1000 and self._repeated > self._seen / 2 and self._dejitter is None
 
     @property
     def correction(self) -> lsl.Correction:
@@ -147,10 +155,19 @@ class Opened:
             raise LslError(f"its stamps are {off_s:+.0f} s away from LSL's clock; set stamps: own")
         self._watch(stamps_s)
         if self._dejitter is None:
-            return stamps_ns, 0
+            return stamps_ns, self._missing(stamps_ns)
         evened_ns = self._dejitter.update(stamps_ns)
         before, self._lost = self._lost, self._dejitter.status().lost
         return evened_ns, self._lost - before
+
+    def _missing(self, stamps_ns: np.ndarray) -> int:
+        """How many samples are missing between stamps (N,), as far as these are even enough to tell."""
+        if self._gaps is None:
+            return 0
+        if not self._counting:
+            self._gaps.restart(int(stamps_ns[0]))
+        self._counting = self.jitter_s * self._advert.rate_hz < MUCH_JITTER
+        return sum(self._gaps.missing(stamp_ns) for stamp_ns in stamps_ns.tolist()) if self._counting else 0
 
     def _watch(self, stamps_s: np.ndarray) -> None:
         """Keep a running mean of how far apart neighbouring stamps are from where they should be."""
@@ -158,5 +175,6 @@ class Opened:
         if self._advert.rate_hz and len(known_s) > 1:
             jitter_s = float(np.abs(np.diff(known_s) - 1 / self._advert.rate_hz).mean())
             self.jitter_s += min(1.0, len(known_s) / 200) * (jitter_s - self.jitter_s)
+        self._repeated += int((np.diff(known_s) == 0).sum())
         self._last_s = float(stamps_s[-1])
         self._seen += len(stamps_s)

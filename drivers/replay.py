@@ -29,7 +29,7 @@ from mobind_live.driver import (
     StreamSpec,
     SubjectName,
 )
-from mobind_live.files.recordings import ImuFile, KeypointFile, rate_hz, read_imu, read_keypoints
+from mobind_live.files.recordings import ImuFile, KeypointFile, imu_rate_hz, rate_hz, read_imu, read_keypoints
 from mobind_live.schema import Message, Part, Pose
 
 KEYPOINTS_FILE = "keypoints.csv"
@@ -65,11 +65,10 @@ class Config(DriverConfig):
         keypoints = read_keypoints(self.folder / KEYPOINTS_FILE, limit=HEAD_ROWS)
         specs = [StreamSpec(name=self.camera, kind="cam", nominal_hz=round(rate_hz(keypoints.t_ns), 2))]
         for imu, path in self.imu_files().items():
-            rate = round(rate_hz(read_imu(path, limit=HEAD_ROWS).t_ns), 2)
             spec = StreamSpec(
                 name=imu,
                 kind="imu",
-                nominal_hz=rate,
+                nominal_hz=round(imu_rate_hz(path, HEAD_ROWS), 2),
                 wears=self.wears.get(imu),
                 clock_group=self.clock_group,
                 subject=self.subject,

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from mobind_live.bus import SUBSCRIBE_ENDPOINT, Subscriber
 from mobind_live.schema import Offset, Received
 
-__all__ = ["OffsetMap", "subscribe"]
+__all__ = ["Offset", "OffsetMap", "subscribe"]
 
 
 def subscribe(*topics: str, endpoint: str = SUBSCRIBE_ENDPOINT) -> Iterator[Received]:
     """Every message under ``topics`` (prefixes; all of them if none is given), for ever, as it comes::
 
         for received in subscribe("v1/out/offset/"):
-            print(received.message.stream, received.message.offset_s)
+            if isinstance(received.message, Offset):
+                print(received.message.stream, received.message.offset_s)
 
     A rig that is not running yet is waited for, one that stops is waited for again. Raises BusError if
     ``endpoint`` is not an address.

@@ -95,9 +95,9 @@ def run(rig: Rig, title: str, *, table: bool | None = None, log: Path | None = N
     return _supervise(rig, title, run_worker, table=table, log=log)
 
 
-def drive(rig: Rig, name: str, title: str, *, table: bool | None = None, log: Path | None = None) -> int:
+def drive(rig: Rig, name: str, title: str) -> int:
     """Run one device alone, without the worker. Raises BusError, KeyError."""
-    return _supervise(rig.only(name), title, None, table=table, log=log)
+    return _supervise(rig.only(name), title, None)
 
 
 def preflight(rig: Rig, limit_s: float) -> int:
@@ -115,7 +115,12 @@ def preflight(rig: Rig, limit_s: float) -> int:
 
 
 def _supervise(
-    rig: Rig, title: str, worker_target: Target | None, *, table: bool | None, log: Path | None
+    rig: Rig,
+    title: str,
+    worker_target: Target | None,
+    *,
+    table: bool | None = None,
+    log: Path | None = None,
 ) -> int:
     wants_table = sys.stdout.isatty() if table is None else table
     with stop_signals() as stop, Proxy(rig.bus.publish, rig.bus.subscribe) as proxy:

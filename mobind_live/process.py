@@ -48,7 +48,6 @@ class LogLine:
     """A child's log line on its way to the supervisor."""
 
     level: int
-    logger: str
     text: str
 
 
@@ -151,7 +150,7 @@ class PipeHandler(logging.Handler):
         if record.exc_info and self._traces is not None:
             traceback.print_exception(record.exc_info[1], file=self._traces)
         text = " ".join(record.getMessage().split())
-        self._send(LogLine(record.levelno, record.name, text))
+        self._send(LogLine(record.levelno, text))
 
 
 def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[Any, ...]) -> None:

@@ -47,7 +47,6 @@ class Supervisor:
             for spec in specs
         }
         self.epoch_ns: int | None = None
-        self._sender = sender
         self._receiver = receiver
         self._heartbeat = Heartbeat("supervisor", sender)
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from tokenize import TokenError
+from zipfile import BadZipFile
+from zlib import error as ZlibError
+
+# What reading an .npz raises whatever byte of it is broken.
+BROKEN_NPZ = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, SyntaxError, TokenError, BadZipFile,
+    ZlibError,
+)  # fmt: skip
+
 
 class ModelError(Exception):
     """One line for the user: what, where, what to do."""

@@ -18,7 +18,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from mobind_live.bench import cost, run, scenes, table
-from mobind_live.bench.errors import BenchError
 from mobind_live.bench.judge import Judge
 from mobind_live.bench.play import EPOCH_NS, Moment, Player
 from mobind_live.bench.pool import in_parallel
@@ -26,6 +25,7 @@ from mobind_live.bench.scenes import Case, Plan
 from mobind_live.bench.score import KINDS, Scorer, Tally, figures
 from mobind_live.cli import app
 from mobind_live.models import checkpoint
+from mobind_live.models.errors import ModelError
 from mobind_live.schema import Action, Binding, Candidate, Message, Offset, Truth, Verdict, WornTruth
 
 OK, AMBIGUOUS = Verdict.OK, Verdict.AMBIGUOUS
@@ -390,7 +390,7 @@ def test_stages_are_told_by_whose_code_runs() -> None:
 def test_work_is_spread_and_comes_back_in_order() -> None:
     console = Console(quiet=True)
     assert in_parallel(operator.mul, [(n, 2) for n in range(5)], 2, "numbers", console) == [0, 2, 4, 6, 8]
-    with pytest.raises(BenchError, match="died"):
+    with pytest.raises(ModelError, match="died"):
         in_parallel(os._exit, [(3,)], 1, "numbers", console)
 
 

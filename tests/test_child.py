@@ -49,7 +49,7 @@ def test_a_device_is_named_once_in_its_log_lines(caplog: pytest.LogCaptureFixtur
     child = immortal()
     child._connection, theirs = multiprocessing.Pipe()
     for text in ("a: 2 bad lines", "opened"):
-        theirs.send(LogLine(logging.WARNING, "mobind_live.x", text))
+        theirs.send(LogLine(logging.WARNING, text))
     child.watch(SECOND)
     assert caplog.messages == ["a: 2 bad lines", "a: opened"]
 

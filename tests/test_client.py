@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_wire import offset
 
+from mobind_live import client
 from mobind_live.bus import Proxy, Publisher
 from mobind_live.client import OffsetMap, subscribe
-from mobind_live.schema import Offset
+from mobind_live.schema import Offset, Received, Verdict
 
 STAMPS = st.integers(0, 10**17)
 MAPS = st.builds(
@@ -61,3 +66,35 @@ def test_messages_come_typed_in_one_line() -> None:
         assert isinstance(received.message, Offset)
         assert received.message.offset_s == offset().offset_s
         messages.close()  # type: ignore[attr-defined]
+
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PLAIN, TYPED = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_readmes_subscriber_prints_offsets() -> None:
+    with Proxy("tcp://127.0.0.1:*", "tcp://127.0.0.1:*") as proxy:
+        code = PLAIN.replace("tcp://127.0.0.1:5572", proxy.subscribe_endpoint)
+        with subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, text=True) as reader:
+            with Publisher(proxy.publish_endpoint, wait_for_reader_ms=30_000) as publisher:
+                publisher.send(offset())
+                assert reader.stdout is not None
+                line = reader.stdout.readline()
+            reader.kill()
+    said = offset()
+    assert (
+        line == f"{said.stream} {said.camera} {said.offset_s:+.3f} +- {said.sigma_s:.3f} s {said.verdict}\n"
+    )
+
+
+@pytest.mark.parametrize("verdict", [Verdict.AMBIGUOUS, Verdict.OK])
+def test_the_readmes_typed_client_maps_stamps_only_while_the_offset_is_ok(
+    verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = replace(offset(), verdict=verdict)
+    heard = [Received(topic=message.topic, seq=0, boot_ns=0, sent_ns=0, message=message)]
+    monkeypatch.setattr(client, "subscribe", lambda *_: heard)
+    names: dict[str, object] = {}
+    exec(TYPED, names)
+    mapped = OffsetMap(message).to_camera(123_456_789) if verdict is Verdict.OK else None
+    assert names.get("t_camera_ns") == mapped

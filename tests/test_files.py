@@ -211,3 +211,19 @@ def test_scores_in_percent_are_refused(tmp_path: Path):
     text = EYES + "0,10,20,90,50,60,90\n0.02,10,20,90,50,60,90\n"
     with pytest.raises(FileError, match="scores go from 0 to 1"):
         read_keypoints(write(tmp_path / "k.csv", text))
+
+
+def test_quoted_cells_may_hold_the_delimiter(tmp_path: Path):
+    head = ",".join(['"time, ms"', *(f'"acc {a}, g"' for a in "xyz"), *(f'"gyro {a}, deg/s"' for a in "xyz")])
+    rows = "\n".join(",".join(f'"{value}"' for value in row) for row in turning(10))
+    found = read_imu(write(tmp_path / "imu.csv", f"{head}\n{rows}\n"))
+    assert (found.units, len(found.t_ns)) == ("g, deg/s", 500)
+
+
+@pytest.mark.parametrize(("written", "means"), [("rad/sec", "rad/s"), ("°/s", "deg/s"), ("mdps", "mdeg/s")])
+def test_units_are_read_however_they_are_spelt_even_where_the_motion_cannot_tell(
+    tmp_path: Path, written: str, means: str
+):
+    names = [*(f"acc {a} (g)" for a in "xyz"), *(f"Gyro {a} [{written}]" for a in "XYZ")]
+    path = write(tmp_path / "imu.csv", imu_text(";".join(["Millis", *names]), turning(3), ";"))
+    assert read_imu(path).units == f"g, {means}"

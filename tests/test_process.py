@@ -69,8 +69,8 @@ def test_log_lines_travel_as_single_lines_without_other_peoples_chatter() -> Non
     ):
         handler.handle(logging.LogRecord(name, level, "", 0, text, None, None))
     assert [ours.recv() for _ in range(2)] == [
-        LogLine(logging.INFO, "mobind_live.x", "opened the port"),
-        LogLine(logging.WARNING, "chatty", "careful"),
+        LogLine(logging.INFO, "opened the port"),
+        LogLine(logging.WARNING, "careful"),
     ]
     assert not ours.poll()
     assert traces.getvalue() == ""

@@ -71,7 +71,6 @@ class Judge:
     """Knows the case, and which track was last whose, because an answer may name one that has just gone."""
 
     def __init__(self, case: Case) -> None:
-        self.case = case
         self._drift = {imu.name: imu.clock_drift_ppm if case.stamped else 0.0 for imu in case.config.imus}
         self._people: dict[tuple[str, int], str] = {}
         self._doing: dict[str, tuple[str, float]] = {}

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from mobind_live.bench.errors import BenchError
+from mobind_live.models.errors import ModelError
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ def in_parallel(
     """``work(*arguments)`` for each of ``given``, ``jobs`` at a time; the results in order.
 
     A fresh process for each, so that its memory is its own; where the system can fork, from one that has
-    imported everything. Raises BenchError if a process dies.
+    imported everything. Raises ModelError if a process dies.
     """
     arguments = list(given)
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -42,7 +42,7 @@ def in_parallel(
                 progress.advance(task)
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
-            raise BenchError(f"a process of the {what} died; is there enough memory?") from error
+            raise ModelError(f"a process of the {what} died; is there enough memory?") from error
         except BaseException:
             # Not after success: the pool may still be replacing its last process, and would lose it.
             pool.shutdown(wait=False, cancel_futures=True)

@@ -60,11 +60,9 @@ class Publisher(_Socket):
     it waits a moment for them.
     """
 
-    def __init__(
-        self, endpoint: str = PUBLISH_ENDPOINT, hwm: int = _PROXY_QUEUE, wait_for_reader_ms: int = 500
-    ) -> None:
+    def __init__(self, endpoint: str = PUBLISH_ENDPOINT, wait_for_reader_ms: int = 500) -> None:
         super().__init__(zmq.XPUB, endpoint)
-        self._socket.setsockopt(zmq.SNDHWM, hwm)
+        self._socket.setsockopt(zmq.SNDHWM, _PROXY_QUEUE)
         self._connect()
         self._socket.poll(wait_for_reader_ms)
         self._numbering = Numbering()

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mobind_live.bench import captured, scenes
-from mobind_live.bench.errors import BenchError
 from mobind_live.bench.pool import in_parallel
 from mobind_live.bench.scenes import Case
 from mobind_live.binding import engine
@@ -102,7 +101,7 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
         for sample in presence.samples(snapshot, in_step=case.config.in_step)
     ]
     if not told or not any(evaluate(before).nats.values()):
-        raise BenchError("no sensor moved for long enough: give more --seconds or --scenes")
+        raise RequestError("no sensor moved for long enough: give more --seconds or --scenes")
     at_truth = [sample for scene in gotten for snapshot in scene for sample in parts.samples(snapshot)]
     fresh = replace(before, presence=presence.fitted(told), part_bias=parts.fitted(at_truth))
     start = min((before, fresh), key=lambda constants: fit.loss(evaluate(constants)))

@@ -26,6 +26,7 @@ MODEL_NAME = re.compile(r"yolo[\w.]*-pose\.pt")  # what ultralytics can fetch
 TRACKERS = ("bytetrack", "botsort")  # or a file in their form
 CACHE = Path("~/.cache/mobind-live")
 OUTAGE_NS = 5_000_000_000  # a camera that was away for longer shows somebody else, for all that is known
+JPEG_QUALITY = 70
 SEEN = 0.3  # keypoints with a lower score are not drawn
 COLOURS = ((80, 200, 120), (240, 160, 60), (90, 120, 240), (60, 200, 230), (200, 100, 220), (180, 190, 90))
 
@@ -240,9 +241,7 @@ def people(tracks: np.ndarray, keypoints: np.ndarray) -> People:
     )
 
 
-def draw(
-    image: np.ndarray, found: People, *, width: int, quality: int = 70
-) -> tuple[np.ndarray, tuple[int, int]]:
+def draw(image: np.ndarray, found: People, *, width: int) -> tuple[np.ndarray, tuple[int, int]]:
     """A JPEG (N,) uint8 of ``image`` (H, W, 3), at most ``width`` wide, with the skeletons; and its size."""
     import cv2
 
@@ -261,6 +260,6 @@ def draw(
             cv2.putText(
                 small, str(track), (x + 4, y - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA
             )
-    ok, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    ok, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     assert ok  # an 8-bit BGR picture can always be encoded
     return jpeg.reshape(-1), size

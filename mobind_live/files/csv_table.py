@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import math
 import re
 from collections.abc import Callable
@@ -41,7 +42,7 @@ def read_table(path: Path, limit: int | None, is_header: Callable[[list[str]], b
     if header is None:
         raise FileError(f"{path}: no header found; expected columns {want}")
     delimiter = _delimiter(lines[header])
-    titles = tuple(cell.strip().strip('"') for cell in lines[header].split(delimiter))
+    titles = tuple(_split(lines[header], delimiter))
     body = lines[header + 1 :][:limit]
     rows = [row for line in body if (row := _numbers(line, delimiter, len(titles))) is not None]
     if len(rows) < 2:
@@ -52,7 +53,7 @@ def read_table(path: Path, limit: int | None, is_header: Callable[[list[str]], b
 
 def normal(cell: str) -> str:
     """``"AccelX"`` to ``accel x``, ``"Timestamp (us)"`` to ``timestamp us``, ``"gyro_x_deg/s"`` likewise."""
-    cell = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cell.strip().strip('"'))
+    cell = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cell)
     return re.sub(r"[^a-z0-9]+", " ", cell.lower().replace("^", "")).strip()
 
 
@@ -83,11 +84,17 @@ def _text(data: bytes) -> str:
 
 
 def _delimiter(line: str) -> str:
-    return max("\t,;", key=line.count)
+    return max("\t,;", key=re.sub(r'"[^"]*"', "", line).count)
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    """The cells of ``line``, which may be quoted."""
+    cells = next(csv.reader([line], delimiter=delimiter)) if '"' in line else line.split(delimiter)
+    return [cell.strip() for cell in cells]
 
 
 def _cells(line: str) -> list[str]:
-    return line.split(_delimiter(line))
+    return _split(line, _delimiter(line))
 
 
 def _names(cells: list[str]) -> list[str]:
@@ -96,8 +103,8 @@ def _names(cells: list[str]) -> list[str]:
 
 def _numbers(line: str, delimiter: str, columns: int) -> list[float] | None:
     """One row, empty or odd cells as NaN; None if it has not as many cells as the header."""
-    cells = line.split(delimiter)
-    if len(cells) == columns + 1 and not cells[-1].strip():
+    cells = _split(line, delimiter)
+    if len(cells) == columns + 1 and not cells[-1]:
         del cells[-1]  # a delimiter at the end of each row
     decimal = "." if delimiter == "," else ","
     return [_number(cell.replace(decimal, ".")) for cell in cells] if len(cells) == columns else None
@@ -105,6 +112,6 @@ def _numbers(line: str, delimiter: str, columns: int) -> list[float] | None:
 
 def _number(cell: str) -> float:
     try:
-        return float(cell.strip().strip('"'))
+        return float(cell)
     except ValueError:
         return math.nan

@@ -18,13 +18,14 @@ from mobind_live.files.csv_table import FileError, Table, read_table
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
 from mobind_live.schema import KEYPOINTS
 
-__all__ = ["FileError", "ImuFile", "KeypointFile", "rate_hz", "read_imu", "read_keypoints"]
+__all__ = ["FileError", "ImuFile", "KeypointFile", "imu_rate_hz", "rate_hz", "read_imu", "read_keypoints"]
 
 _BACK_S = 1.0  # stamps that fall by more are a clock that began anew, not packets out of order
 _SPIKE_STEPS = 10
 _UNSET_STEPS, _EARLIEST_S = 1000, 60.0  # a first stamp so far before the next is of a clock not set yet
 _MOST_SCORE = 1.5
 _NO_HINTS = Hints()
+_IMU_COLUMNS = "a time, AccelX .. AccelZ and GyroX .. GyroZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) 
     gyroscope turns it. One that is named must fit them.
     """
     is_header = columns.is_any_header if hints.acc and hints.gyro else columns.is_imu_header
-    table = read_table(path, limit, is_header, "a time, AccelX .. AccelZ and GyroX .. GyroZ")
+    table = read_table(path, limit, is_header, _IMU_COLUMNS)
     acc, gyro = columns.acc_columns(table, hints), columns.gyro_columns(table, hints)
     time = columns.time_column(table, hints)
     whole = np.isfinite(acc.values.sum(axis=1) + gyro.values.sum(axis=1))
@@ -122,6 +123,14 @@ def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) 
         found=f"time {time.titles[0]} ({stamps.unit}), acc {' '.join(acc.titles)} ({acc_unit}), "
         f"gyro {' '.join(gyro.titles)} ({gyro_unit})",
     )
+
+
+def imu_rate_hz(path: Path, limit: int) -> float:
+    """Samples per second in the first ``limit`` rows of an IMU's file, whatever they measure: a sensor that
+    rests at first looks switched off. Raises FileError."""
+    table = read_table(path, limit, columns.is_imu_header, _IMU_COLUMNS)
+    every = np.ones(len(table.values), dtype=bool)
+    return rate_hz(_stamps(table, columns.time_column(table, _NO_HINTS), every, "", strictly=False).t_ns)
 
 
 def rate_hz(t_ns: np.ndarray) -> float:

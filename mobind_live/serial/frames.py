@@ -51,10 +51,9 @@ class Delimited:
         separator: re.Pattern[bytes],
         unpack: Callable[[bytes], bytes],
         seal: Seal | None = None,
-        most: int = LINE_BYTES,
     ) -> None:
         """``unpack`` undoes the escapes of a frame, raising BadLine if there is no such frame."""
-        self._separator, self._unpack, self._seal, self._most = separator, unpack, seal or Seal(), most
+        self._separator, self._unpack, self._seal = separator, unpack, seal or Seal()
         self._rest = b""
         self._skipping = False  # inside a frame that is too long
         self._first = True
@@ -66,12 +65,12 @@ class Delimited:
             if self._skipping:
                 self._skipping = False
                 self.bad_bytes += len(piece)
-            elif len(piece) > self._most:
+            elif len(piece) > LINE_BYTES:
                 yield self._too_long(piece)
             elif piece or self._first:
                 yield from self._frame(piece, received_ns)
             self._first = False
-        if len(self._rest) > self._most:
+        if len(self._rest) > LINE_BYTES:
             bad = self._too_long(self._rest)
             if not self._skipping:
                 yield bad
@@ -89,7 +88,7 @@ class Delimited:
 
     def _too_long(self, piece: bytes) -> BadLine:
         self.bad_bytes += len(piece)
-        return BadLine(f"longer than {self._most} bytes without an end; is the baud rate right?")
+        return BadLine(f"longer than {LINE_BYTES} bytes without an end; is the baud rate right?")
 
 
 def lines() -> Delimited:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -29,7 +30,11 @@ _PERSON = ["track", "wearer", *(f"{name}_{what}" for name in KEYPOINTS for what 
 _SAID = ["offset_s", "sigma_s", "p", "verdict"]
 # Of each kind of answer the table, and the columns of its stream and its other fields.
 _ANSWERS = {
-    Offset: ("offsets", {"imu": "stream", "camera": "camera"}, [*_SAID, "rate_ppm", "held_s", "alarm"]),
+    Offset: (
+        "offsets",
+        {"imu": "stream", "camera": "camera"},
+        [*_SAID, "reference_ns", "rate_ppm", "held_s", "alarm"],
+    ),
     CameraOffset: ("camera_offsets", {"camera": "stream", "from_camera": "camera"}, [*_SAID, "alarm"]),
     Binding: (
         "bindings",
@@ -88,8 +93,10 @@ def _answers(every: Iterator[Entry], tables: _Tables) -> Answers:
         m = received.message
         if isinstance(m, tuple(_ANSWERS)):
             name, of, fields = _ANSWERS[type(m)]
-            values = (_short(getattr(m, each)) for each in (*of.values(), *fields))
-            tables.add(name, ["t_s", *of, *fields], [(tables.seconds(at_ns), *values)])
+            titles = [re.sub("_ns$", "_s", title) for title in ("t_ns", *of, *fields)]
+            values = ((each, getattr(m, each)) for each in (*of.values(), *fields))
+            row = [tables.seconds(v) if each.endswith("_ns") else _short(v) for each, v in values]
+            tables.add(name, titles, [(tables.seconds(at_ns), *row)])
         if isinstance(m, Pose):
             found.saw(m.stream, received.boot_ns)
         elif isinstance(m, Offset) and m.verdict is Verdict.OK:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from mobind_live.camera import video
 from mobind_live.camera.playback import Playback, Player
 from mobind_live.camera.pose import Finder, PoseOptions, YoloPose
 from mobind_live.files.recordings import FileError
+from mobind_live.models.errors import BROKEN_NPZ
 from mobind_live.schema import KEYPOINTS
 from mobind_live.sync.recording import CAMERA, Recording
 
@@ -68,7 +67,7 @@ def load(path: Path, key: str) -> Recording | None:
                 return None
             width, height = (int(side) for side in file["image_size"])
             return Recording(image_size=(width, height), **{name: file[name] for name in _ARRAYS})
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except BROKEN_NPZ:
         return None
 
 
@@ -105,7 +104,8 @@ def _watch(
     rows: list[tuple[int, np.ndarray, np.ndarray]] = []
     size = (0, 0)
     whole = True
-    for frame in _frames(path):
+    damaged: list[int] = []
+    for frame in _frames(path, damaged.append):
         if seconds is not None and stamps and frame.t_ns - stamps[0] > seconds * 1e9:
             whole = False
             break
@@ -116,6 +116,8 @@ def _watch(
         progress.advance(task)
     if not stamps:
         raise FileError(f"{path}: not one frame can be read; is it a video?")
+    if damaged:
+        _log.warning("%s: %d pictures are damaged and were left out", path, sum(damaged))
     empty = np.empty((0, len(KEYPOINTS), 3), np.float32)
     found = Recording(
         t_ns=np.array(stamps, np.int64) - stamps[0],
@@ -127,7 +129,7 @@ def _watch(
     return found, whole
 
 
-def _frames(path: Path) -> Iterator[video.Frame]:
+def _frames(path: Path, skipped: Callable[[int], None]) -> Iterator[video.Frame]:
     playback = Playback(epoch_ns=0, rate=None, loop=False)
-    player = Player(lambda: video.open_file(str(path)), playback, threading.Event(), lambda _: None)
+    player = Player(lambda: video.open_file(str(path)), playback, threading.Event(), skipped)
     return player.frames()

@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import BodyMotion, forward, limb_mounts
-from mobind_live.models.errors import DatasetError
+from mobind_live.models.errors import BROKEN_NPZ, DatasetError
 from mobind_live.schema import KEYPOINTS, PARTS
 
 JOINTS = (
@@ -143,7 +142,7 @@ def load(path: Path) -> list[Take]:
             rotation = data["rotation"].astype(np.float32) * _RADIANS
             root = data["root"].astype(np.float32) * _METRES
             start, names, offsets = data["start"], data["name"], data["offset_m"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except BROKEN_NPZ as error:
         raise DatasetError(f"{path}: not a packed motion file; make one with `mobind-live pack`") from error
     if not len(names):
         raise DatasetError(f"{path}: holds no takes")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as as_bytes
 
 from mobind_live.models.errors import ModelError
 from mobind_live.models.examples import MODALITIES, Example
@@ -52,7 +52,7 @@ def save(path: Path, example: Example) -> None:
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, part, header)
+        part.write_bytes(as_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
         part.replace(path)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -63,7 +63,7 @@ def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Tak
         task = progress.add_task(f"reading {root}")
         for count, (name, text) in enumerate(bvh.texts(root), start=1):
             progress.update(task, description=f"take {count}: {name}")
-            group = name.rpartition("_")[0]
+            group = bvh.group_of(name)
             seen[group] += 1
             if seen[group] <= most_repeats:
                 yield bvh.parse(name, text)

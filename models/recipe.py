@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from mobind_live.models.errors import RecipeError
 from mobind_live.models.losses import Without
+from mobind_live.schema import PARTS
+
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=600)]
+Windows = Annotated[tuple[tuple[Seconds, Seconds], ...], Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0)]
+People = Annotated[int, Field(ge=2)]
+_FASTER = 1.25  # a window takes so much more of a reel than it lasts, played at the highest speed
 
 
 class Recipe(BaseModel):
-    """Base of all recipes: frozen, unknown keys refused."""
+    """Base of all recipes: frozen; unknown keys and numbers that are none are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    output: Path
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -32,6 +44,15 @@ class Recipe(BaseModel):
         except ValidationError as error:
             raise RecipeError(f"{path}: {cls._first(error)}") from error
 
+    def make_room(self) -> None:
+        """Make the folder of ``output``, before the work. Raises RecipeError."""
+        try:
+            self.output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError(f"output: {self.output.parent}: {error.strerror or error}") from error
+        if self.output.is_dir():
+            raise RecipeError(f"output: {self.output} is a folder; name a file")
+
     @classmethod
     def _first(cls, error: ValidationError) -> str:
         """One line: the first key that is wrong, and what is allowed."""
@@ -41,7 +62,8 @@ class Recipe(BaseModel):
             return f"{key}: unknown key; allowed: {', '.join(cls.model_fields)}"
         if first["type"] == "missing":
             return f"{key}: must be given"
-        return f"{key}: {first['msg']}"
+        text = first["msg"].removeprefix("Value error, ")
+        return f"{key}: {text}" if key else text
 
     def published(self) -> str:
         """The recipe for the weights' header: its files by name, without the folders of this machine."""
@@ -68,35 +90,41 @@ class TrainConfig(Recipe):
     """What ``mobind-live train`` reads."""
 
     motion: Path
-    output: Path
-    steps: int = 4000
-    people: int = 40
-    worn: int = 3
-    windows_s: tuple[tuple[float, float], ...] = ((4.0, 6.0), (8.0, 12.0))  # of IMU and pose, in turn
-    rate: float = 2e-3
-    seed: int = 0
-    reels: int = 240
-    reel_s: float = 40.0
-    workouts: float = Field(0.0, ge=0, le=1)  # share of the reels that show exercises drawn at random
-    sticks: float = Field(0.25, ge=0, le=1)  # share of the skeletons that are rebuilt from angles alone
+    steps: Count = 4000
+    people: People = 40
+    worn: Annotated[int, Field(ge=1, le=len(PARTS))] = 3
+    windows_s: Windows = ((4.0, 6.0), (8.0, 12.0))  # of IMU and pose, in turn
+    rate: Rate = 2e-3
+    seed: Seed = 0
+    reels: Count = 240
+    reel_s: Seconds = 40.0
+    workouts: Share = 0.0  # of the reels: exercises drawn at random
+    sticks: Share = 0.25  # of the skeletons: rebuilt from angles alone
     utd_mhad: Path | None = None
     utd_subjects: tuple[int, ...] = (1, 3, 5, 7)
-    real_every: int = 0
-    real_windows_s: tuple[tuple[float, float], ...] = ((2.0, 4.0),)
+    real_every: Annotated[int, Field(ge=0)] = 0
+    real_windows_s: Windows = ((2.0, 4.0),)
     start_from: Path | None = None
     # Candidates or terms that the loss leaves out, to see what each is worth.
     without: tuple[Without, ...] = ()
     # Where both streams last as long as this, the loss sees tokens less their running mean, as they are used.
     centred_from_s: float | None = None
-    blend: float = Field(
-        1.0, gt=0, le=1
-    )  # of what was learned, the share that goes into what it started from
+    blend: Rate = 1.0  # of what was learned, the share that goes into what it started from
     device: str = "auto"
-    threads: int = 2
-    loaders: int = 1
-    save_every: int = 200
-    width: int = 96
-    embedding: int = 64
+    threads: Count = 2
+    loaders: Annotated[int, Field(ge=0)] = 1
+    save_every: Count = 200
+    width: Count = 96
+    embedding: Count = 64
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        longest = max(map(max, self.windows_s))
+        if self.reel_s < _FASTER * longest + 1:
+            raise ValueError(f"reel_s: windows of {longest:g} s need reels of {_FASTER * longest + 1:g} s")
+        if self.real_every and self.utd_mhad is None:
+            raise ValueError("real_every: there are no real pairs without utd_mhad")
+        return self
 
     def fixed(self) -> str:
         """What must not change between a run and its resumption."""

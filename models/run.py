@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mobind_live.models import checkpoint
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.models.errors import CheckpointError
+from mobind_live.models.errors import CheckpointError, ModelError
 from mobind_live.models.losses import Batch, Losses, binding_loss
 from mobind_live.models.recipe import TrainConfig
 from mobind_live.models.soup import mean_state
@@ -65,7 +65,9 @@ def update(run: Run, batch: Batch, config: TrainConfig, device: torch.device) ->
             if parameter.grad is not None:
                 distributed.all_reduce(parameter.grad)
                 parameter.grad /= distributed.get_world_size()
-    torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+    if not bool(norm.isfinite() & losses.total.isfinite()):
+        raise ModelError(f"step {run.step}: the loss is no number; lower the rate (the last state stays)")
     run.optimizer.step()
     run.schedule.step()
     run.average.update_parameters(run.model)
@@ -98,6 +100,7 @@ def save(run: Run, config: TrainConfig, state: Path) -> None:
             "step": run.step,
             "seconds": run.seconds,
             "recent": run.recent,
+            "start": run.start,
         },
         temporary,
     )
@@ -127,6 +130,7 @@ def restore(run: Run, state: Path, recipe: str, device: torch.device) -> None:
         run.optimizer.load_state_dict(saved["optimizer"])
         run.schedule.load_state_dict(saved["schedule"])
         run.step, run.seconds, run.recent = saved["step"], saved["seconds"], saved["recent"]
+        run.start = saved["start"]
     except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
         raise CheckpointError(
             f"{state}: not the state of this recipe ({str(error).splitlines()[0]}); "

@@ -29,7 +29,7 @@ from mobind_live.models import run as runs
 from mobind_live.models.batches import real_batch, virtual_batch
 from mobind_live.models.datasets import bvh, reels, utd_mhad, workouts
 from mobind_live.models.datasets.virtual import Conditions
-from mobind_live.models.errors import RecipeError
+from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.losses import Batch
 from mobind_live.models.recipe import TrainConfig
 from mobind_live.models.run import Run
@@ -79,10 +79,7 @@ def train(config: TrainConfig) -> Path:
     """Train and write the averaged weights to ``config.output``; a state file beside it makes the run
     resumable. Returns the path written. Raises DatasetError if the motion is missing, CheckpointError if
     ``start_from`` or the state cannot be used, Interrupted after Ctrl-C or SIGTERM."""
-    try:
-        config.output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecipeError(f"output: {config.output.parent}: {error.strerror or error}") from error
+    config.make_room()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     with _fleet(config.device) as fleet:
@@ -90,6 +87,8 @@ def train(config: TrainConfig) -> Path:
         state = config.output.with_suffix(".state")
         if state.is_file():
             runs.restore(run, state, config.fixed(), fleet.device)
+        if not _alike(run.step, fleet):
+            raise CheckpointError(f"{state}: not the same to all processes; it must lie on a disk they share")
         _go_on(run, config, fleet, state)
     return config.output
 
@@ -138,6 +137,15 @@ def _fleet(device: str) -> Iterator[Fleet]:
         distributed.destroy_process_group()
 
 
+def _alike(step: int, fleet: Fleet) -> bool:
+    """Whether all processes of the fleet are at the same step."""
+    if fleet.size == 1:
+        return True
+    ends = torch.tensor([step, -step], device=fleet.device)
+    distributed.all_reduce(ends, distributed.ReduceOp.MAX)
+    return int(ends.sum()) == 0
+
+
 def _agreed(stop: bool, fleet: Fleet) -> bool:
     """True in all processes of the fleet if it is true in one: they must stop at the same step."""
     if fleet.size == 1:
@@ -172,7 +180,7 @@ def _leave_signals(worker: int) -> None:
 
 
 def _motion(config: TrainConfig) -> list[BodyMotion]:
-    takes = [take for take in bvh.load(config.motion) if not reels.held_out(take.name)]
+    takes = reels.for_training(bvh.load(config.motion), config.motion)
     rngs = np.random.default_rng((config.seed, 0)).spawn(config.reels)
     drawn = round(config.workouts * config.reels)
     return [

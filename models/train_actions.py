@@ -23,7 +23,7 @@ from mobind_live.models.chains import POINT_CHANNELS, VELOCITY
 from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
 from mobind_live.models.datasets.acts import Pool
 from mobind_live.models.descent import descend
-from mobind_live.models.recipe import Recipe
+from mobind_live.models.recipe import Count, Rate, Recipe, Seed
 
 _CLIP_STEPS = 288
 _MOST_ACTIVE, _LEAST_ACTIVE = 0.35, 0.03
@@ -38,19 +38,18 @@ class ActionRecipe(Recipe):
 
     motion: Path
     utd_mhad: Path
-    output: Path
     subjects: tuple[int, ...] = (1, 3, 5, 7)
-    steps: int = 1000
-    rows: int = 48
-    rate: float = 3e-3
-    copies: int = 12
+    steps: Count = 1000
+    rows: Count = 48
+    rate: Rate = 3e-3
+    copies: Count = 12
     strange: int = 600
     still: int = 300
     motion_samples: dict[str, int] = Field(default_factory=dict)
     held_samples: dict[str, int] = Field(default_factory=dict)
     folds: bool = True
-    seed: int = 0
-    threads: int = 1
+    seed: Seed = 0
+    threads: Count = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,8 @@ class Said:
 
 
 def train(recipe: ActionRecipe, console: Console) -> Path:
-    """Train, calibrate and write ``recipe.output``. Returns its path."""
+    """Train, calibrate and write ``recipe.output``. Returns its path. Raises DatasetError, RecipeError."""
+    recipe.make_room()
     torch.set_num_threads(recipe.threads)
     rng = np.random.default_rng(recipe.seed)
     clips = utd_mhad.load(recipe.utd_mhad, recipe.subjects)
@@ -102,7 +102,6 @@ def train(recipe: ActionRecipe, console: Console) -> Path:
         notes["left_out_daily"] = _accuracies(daily)
         console.print(f"left out, clips: {notes['left_out_clip']}; windows: {notes['left_out_daily']}")
         console.print(f"temperatures {net.temperature.tolist()}, thresholds {net.threshold.tolist()}")
-    recipe.output.parent.mkdir(parents=True, exist_ok=True)
     actions.save(recipe.output, net, notes)
     return recipe.output
 

@@ -23,7 +23,7 @@ from mobind_live.models.datasets import bvh, reels, utd_mhad
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.mobind import Peer
-from mobind_live.models.recipe import Recipe
+from mobind_live.models.recipe import Count, People, Rate, Recipe, Seconds, Seed
 from mobind_live.schema import PARTS
 
 _FIVE = tuple(PARTS.index(p) for p in ("left_forearm", "right_forearm", "left_shank", "right_shank", "head"))
@@ -36,24 +36,24 @@ class PeerRecipe(Recipe):
 
     form: mobind.Form
     motion: Path
-    output: Path
     utd_mhad: Path | None = None
     utd_subjects: tuple[int, ...] = (1, 3, 5, 7)
-    real_every: int = 3
-    steps: int = 600
-    people: int = 24
-    rate: float = 3e-4
-    reels: int = 200
-    reel_s: float = 40.0
-    seed: int = 0
-    threads: int = 2
+    real_every: Count = 3
+    steps: Count = 600
+    people: People = 24
+    rate: Rate = 3e-4
+    reels: Count = 200
+    reel_s: Seconds = 40.0
+    seed: Seed = 0
+    threads: Count = 2
 
 
 def train(recipe: PeerRecipe, console: Console) -> Path:
-    """Train and write ``recipe.output``. Returns its path. Raises DatasetError."""
+    """Train and write ``recipe.output``. Returns its path. Raises DatasetError, RecipeError."""
+    recipe.make_room()
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    takes = [take for take in bvh.load(recipe.motion) if not reels.held_out(take.name)]
+    takes = reels.for_training(bvh.load(recipe.motion), recipe.motion)
     rngs = np.random.default_rng((recipe.seed, 0)).spawn(recipe.reels)
     motion = [reels.make_reel(rng, takes, recipe.reel_s, reels.Variation()) for rng in rngs]
     clips = utd_mhad.load(recipe.utd_mhad, recipe.utd_subjects) if recipe.utd_mhad else []
@@ -70,7 +70,6 @@ def train(recipe: PeerRecipe, console: Console) -> Path:
             optimizer.step()
             recent += (0.05 if step else 1.0) * (loss.item() - recent)
             progress.update(bar, completed=step + 1, description=f"{recipe.form} loss {recent:.3f}")
-    recipe.output.parent.mkdir(parents=True, exist_ok=True)
     notes = {"form": json.dumps(recipe.form), "config": recipe.published()}
     checkpoint.write(recipe.output, mobind.KIND, peer, notes)
     return recipe.output

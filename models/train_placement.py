@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import Field
 from rich.console import Console
 from rich.progress import track
 from scipy.signal import butter, sosfiltfilt
@@ -22,10 +23,10 @@ from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import placement
 from mobind_live.models.datasets import bvh, reels, virtual
 from mobind_live.models.descent import descend
-from mobind_live.models.errors import DatasetError, ModelError, RecipeError
+from mobind_live.models.errors import ModelError
 from mobind_live.models.features import STEP_HZ, ImuFeatures
 from mobind_live.models.placement import KIND_OF, KINDS, WINDOW, PlacementNet
-from mobind_live.models.recipe import Recipe
+from mobind_live.models.recipe import Count, Rate, Recipe, Seed
 from mobind_live.schema import PARTS
 
 PEOPLE = 4  # of a group, which share one kind of sensor
@@ -53,16 +54,15 @@ class PlacementRecipe(Recipe):
     asks for: people, exercises and sensors unlike those of training are less alike than it tells."""
 
     motion: Path
-    output: Path
-    groups: int = 600
-    held_groups: int = 60
-    reels: int = 480
-    steps: int = 1800
-    rows: int = 64
-    rate: float = 3e-3
-    caution: float = 2.0
-    seed: int = 7
-    threads: int = 1
+    groups: Count = 600
+    held_groups: Count = 60
+    reels: Count = 480
+    steps: Count = 1800
+    rows: Count = 64
+    rate: Rate = 3e-3
+    caution: float = Field(2.0, gt=0)
+    seed: Seed = 7
+    threads: Count = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,7 @@ class Pool:
 
 def train(recipe: PlacementRecipe, console: Console) -> Path:
     """Train, temper and write ``recipe.output``. Returns its path. Raises DatasetError, RecipeError."""
-    try:
-        recipe.output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecipeError(f"output: {recipe.output.parent}: {error.strerror or error}") from error
+    recipe.make_room()
     torch.set_num_threads(recipe.threads)
     takes = bvh.load(recipe.motion)
     net = fit(recipe, _pool(recipe, takes, console, held=False), console)
@@ -93,9 +90,7 @@ def train(recipe: PlacementRecipe, console: Console) -> Path:
 
 
 def _pool(recipe: PlacementRecipe, takes: list[bvh.Take], console: Console, *, held: bool) -> Pool:
-    own = [take for take in takes if reels.held_out(take.name) == held]
-    if not own:
-        raise DatasetError(f"{recipe.motion}: no takes {'' if held else 'but those '}that are held out")
+    own = (reels.left_out if held else reels.for_training)(takes, recipe.motion)
     rngs = np.random.default_rng((recipe.seed, 0, held)).spawn(max(1, recipe.reels // (8 if held else 1)))
     variations = (reels.PLAIN,) if held else _VARIATIONS
     motion = [

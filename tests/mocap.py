@@ -19,6 +19,9 @@ _OFFSETS = (
 )  # fmt: skip
 
 
+CHANNELS = "CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation"
+
+
 def bvh_text(arm_swing: float, seed: int = 0) -> str:
     """One take of 3 s: ``arm_swing`` degrees either way, the legs half of it, at 1 Hz."""
     names = (*bvh.JOINTS, *bvh.ENDS)
@@ -33,13 +36,32 @@ def bvh_text(arm_swing: float, seed: int = 0) -> str:
             share = 1.0 if joint == "UpperArm" else rng.uniform(0.2, 0.6)
             swing = share * arm_swing * np.sin(2 * np.pi * time * (1 if seed == 0 else rng.uniform(0.7, 1.4)))
             channels[:, names.index(f"{joint}_{side}"), 3] = sign * swing
-    rows = "\n".join(" ".join(f"{value:.3f}" for value in row.ravel()) for row in channels)
+    rows = "\n".join(" ".join(f"{value:.3f}" for value in row.ravel()) for row in channels[:, _tree()])
     return f"HIERARCHY\n{_hierarchy(names)}\nMOTION\nFrames: {FRAMES}\nFrame Time: 0.033333\n{rows}\n"
 
 
+def _tree() -> list[int]:
+    """The joints with every one before those that hang from it, as a file has them."""
+
+    def below(joint: int) -> list[int]:
+        children = [n for n, parent in enumerate(bvh.PARENTS) if parent == joint]
+        return [joint, *(n for child in children for n in below(child))]
+
+    return below(0)
+
+
 def _hierarchy(names: tuple[str, ...]) -> str:
-    """As much of the tree as is read: names in the order of the channels."""
-    return "\n".join(f"{'JOINT' if index else 'ROOT'} {name}" for index, name in enumerate(names))
+    def lines(joint: int) -> list[str]:
+        children = [n for n, parent in enumerate(bvh.PARENTS) if parent == joint]
+        head = [
+            f"{'JOINT' if joint else 'ROOT'} {names[joint]}",
+            "{",
+            "OFFSET 0 0 0",
+            CHANNELS,
+        ]
+        return [*head, *(line for child in children for line in lines(child)), "}"]
+
+    return "\n".join(lines(0))
 
 
 def write_takes(folder: Path, names: list[str]) -> Path:

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mocap import FRAMES, bvh_text, quiet, write_takes
+from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import limb_joints
 from mobind_live.models import pack as packing
 from mobind_live.models.datasets import bvh, reels
+from mobind_live.models.datasets import bvh_text as bvh_text_
 from mobind_live.models.errors import DatasetError
 from mobind_live.schema import KEYPOINTS, PARTS
 
@@ -26,6 +28,54 @@ def test_parse_turns_the_world_and_the_units() -> None:
     assert np.abs(take.rotation[:, bvh.JOINTS.index("UpperArm_L")]).max() == pytest.approx(
         np.radians(30), rel=0.02
     )
+
+
+def turns(take: bvh.Take) -> np.ndarray:
+    return Rotation.from_rotvec(take.rotation.reshape(-1, 3)).as_matrix().reshape(*take.rotation.shape, 3)
+
+
+@pytest.mark.filterwarnings("ignore:Gimbal lock")  # other angles for the same turn
+def test_angles_in_another_order_and_frames_at_another_rate_are_the_same_motion() -> None:
+    text = bvh_text(arm_swing=30.0, seed=3)
+    known = bvh.parse("a", text)
+    head, motion = text.split("MOTION")
+    values = np.array(motion.split()[5:], dtype=float).reshape(FRAMES, -1, 6)
+    turned = Rotation.from_euler("ZXY", values[..., 3:].reshape(-1, 3), degrees=True)
+    xyz = np.concatenate([values[..., :3].reshape(-1, 3), turned.as_euler("XYZ", degrees=True)], axis=1)
+    rows = "\n".join(" ".join(f"{v:.6f}" for v in row) for row in xyz.reshape(FRAMES, -1))
+    other = head.replace("Zrotation Xrotation Yrotation", "Xrotation Yrotation Zrotation")
+    same = bvh.parse("b", f"{other}MOTION\nFrames: {FRAMES}\nFrame Time: 0.033333\n{rows}\n")
+    np.testing.assert_allclose(turns(same), turns(known), atol=1e-4)
+
+    slow = bvh.parse("c", text.replace("Frame Time: 0.033333", "Frame Time: 0.066667"))
+    assert len(slow.root_m) == pytest.approx(2 * FRAMES, abs=2)
+    np.testing.assert_allclose(turns(slow)[: 2 * FRAMES - 2 : 2], turns(known)[: FRAMES - 1], atol=1e-3)
+    np.testing.assert_allclose(slow.root_m[: 2 * FRAMES - 2 : 2], known.root_m[: FRAMES - 1], atol=1e-3)
+
+
+def test_joints_without_positions_have_their_offsets_and_hips_hang_from_what_is_above_them() -> None:
+    text = (
+        "HIERARCHY\nROOT World\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n"
+        "JOINT Hips\n{\nOFFSET 0 90 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n"
+        "End Site\n{\nOFFSET 0 1 0\n}\n}\n}\nMOTION\nFrames: 1\nFrame Time: 0.01\n10 0 5 90 0 0\n"
+    )
+    file = bvh_text_.read("a", text)
+    where, turned = file.in_the_world("Hips")
+    np.testing.assert_allclose(where, [[10, 90, 5]])
+    np.testing.assert_allclose(turned[0] @ [1, 0, 0], [0, 1, 0], atol=1e-12)
+
+
+def test_a_long_way_is_packed_whole(tmp_path: Path) -> None:
+    folder = write_takes(tmp_path / "bvh", ["d_walk_plain_001"])
+    path = folder / "d_walk_plain_001.bvh"
+    head, motion = path.read_text().split("MOTION")
+    values = np.array(motion.split()[5:], dtype=float).reshape(FRAMES, -1)
+    values[:, 2] *= 40
+    rows = "\n".join(" ".join(f"{v:.3f}" for v in row) for row in values)
+    path.write_text(f"{head}MOTION\nFrames: {FRAMES}\nFrame Time: 0.033333\n{rows}\n")
+    (take,) = bvh.load(packing.pack(folder, tmp_path / "m.npz", 1, quiet()).path)
+    assert np.ptp(take.root_m[:, 1]) > 20
+    assert np.abs(np.diff(take.root_m, axis=0)).max() < 0.5
 
 
 def test_a_standing_body_is_one() -> None:
@@ -114,9 +164,25 @@ def test_what_cannot_be_packed_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     assert not list(tmp_path.glob("*.npz"))
 
 
-@pytest.mark.parametrize("text", ["", "HIERARCHY\nROOT Hips\nMOTION\nFrames: 1\nFrame Time: 0.03\n1 2 x\n"])
-def test_other_text_is_refused_by_name(text: str) -> None:
-    with pytest.raises(DatasetError, match="d_a_b_001"):
+HIPS = (
+    "HIERARCHY\nROOT Hips\n{\nOFFSET 0 0 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n}\nMOTION\nFrames: 1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not a BVH file"),
+        (HIPS + "Frame Time: 0.03\n1 2 x\n", "not a BVH file"),
+        (HIPS + "Frame Time: 0.03\n1 2\n", "1 frames of 3 channels are said, 2 numbers there"),
+        (HIPS + "Frame Time: 0.03\n1 2 nan\n", "a number is not finite"),
+        (HIPS + "Frame Time: 3\n1 2 3\n", "3 s from frame to frame"),
+        (HIPS + "Frame Time: 0.03\n1 2 3\n", "not the expected skeleton; it lacks Spine, Chest"),
+        ("HIERARCHY\n}\nMOTION\n", "its hierarchy cannot be read at `}`"),
+    ],
+)
+def test_other_text_is_refused_by_name(text: str, says: str) -> None:
+    with pytest.raises(DatasetError, match=f"d_a_b_001: {says}"):
         bvh.parse("d_a_b_001", text)
 
 

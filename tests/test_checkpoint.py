@@ -53,6 +53,21 @@ def test_the_weights_that_ship_are_small_and_load() -> None:
     assert sum(p.numel() for p in checkpoint.load().parameters()) > 100_000
 
 
+def test_others_may_read_what_is_saved(saved: Path) -> None:
+    plain = saved.with_name("plain")
+    plain.touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    model = Binder(SMALL)
+    with torch.no_grad():
+        next(iter(model.parameters())).fill_(float("nan"))
+    path = tmp_path / "nan.safetensors"
+    checkpoint.save(path, model, {})
+    assert "holds weights that are not finite" in refused(path)
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     assert "no such weights file" in refused(tmp_path / "absent.safetensors")
 

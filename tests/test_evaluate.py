@@ -18,6 +18,7 @@ from mobind_live.models import actions, checkpoint, pack
 from mobind_live.models.datasets import bench5 as bench5_data
 from mobind_live.models.datasets import utd_mhad as utd_data
 from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import bench5, bvh, card, readout, table, utd_mhad, worn_walk
 from mobind_live.models.evaluate.peers.correlation import Correlation
 from mobind_live.schema import KEYPOINTS, PARTS
@@ -122,6 +123,67 @@ def test_utd_mhad_metrics_of_motion_that_is_plain_to_see(utd: Path, monkeypatch:
     assert "wearer4_same_acc" in first
     assert first["retrieval_r1"] > 0.9
     assert first["retrieval_r5"] >= first["retrieval_r1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "Inertial/a1_s2_t1_inertial.mat",
+            b"no mat file",
+            "a1_s2_t1_inertial.mat: not one of UTD-MHAD's files",
+        ),
+        ("Inertial/a1_s2_t1_inertial.mat", {"other": np.ones((9, 6))}, "d_iner cannot be read"),
+        ("Inertial/a1_s2_t1_inertial.mat", {"d_iner": np.ones((9, 5))}, r"d_iner has the shape \(9, 5\)"),
+        (
+            "Inertial/a1_s2_t1_inertial.mat",
+            {"d_iner": np.full((9, 6), np.nan)},
+            "a number that is not finite",
+        ),
+        (
+            "Skeleton/a1_s2_t1_skeleton.mat",
+            {"d_skel": np.ones((20, 3, 1))},
+            r"d_skel has the shape \(20, 3, 1\)",
+        ),
+    ],
+)
+def test_a_damaged_clip_is_named(tmp_path: Path, name: str, content: object, says: str) -> None:
+    for folder in ("Inertial", "Skeleton"):
+        (tmp_path / folder).mkdir()
+    for trial in (1, 2):
+        write_clip(tmp_path, 1, 2, trial)
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    else:
+        savemat(tmp_path / name, content)
+    with pytest.raises(DatasetError, match=says):
+        utd_data.load(tmp_path, (2,))
+
+
+def test_a_clip_without_a_skeleton_is_left_out_aloud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder in ("Inertial", "Skeleton"):
+        (tmp_path / folder).mkdir()
+    for trial in (1, 2):
+        write_clip(tmp_path, 1, 2, trial)
+    (tmp_path / "Inertial" / "ax_s2_t1_inertial.mat").touch()
+    (tmp_path / "Skeleton" / "a1_s2_t1_skeleton.mat").unlink()
+    assert [clip.trial for clip in utd_data.load(tmp_path, (2,))] == [2]
+    assert "a1_s2_t1_inertial.mat: left out, since it has no skeleton" in caplog.text
+    with pytest.raises(DatasetError, match="no UTD-MHAD clips of subjects 4"):
+        utd_data.load(tmp_path, (2, 4))
+    assert len(utd_data.load(tmp_path, (2, 4), some=True)) == 1
+
+
+class Deaf(Correlation):
+    def score(self, imu: np.ndarray, pose: np.ndarray, low: int, high: int) -> np.ndarray:
+        return np.full((*pose.shape[:-2], high - low + 1), np.nan)
+
+
+def test_who_can_tell_nothing_finds_nobody(utd: Path) -> None:
+    metrics = utd_mhad.measure([Deaf()], utd, (2, 4), 0, no_tick)[0]
+    assert (metrics["retrieval_r1"], metrics["retrieval_r5"]) == (0.0, 0.0)
 
 
 def test_utd_mhad_is_repeatable_and_seeded(utd: Path) -> None:
@@ -248,7 +310,7 @@ def test_held_out_motion(tmp_path: Path, small: Path, monkeypatch: pytest.Monkey
     ("words", "said"),
     [
         (["utd"], "utd: no such data set; one of utd-mhad, bench5, bvh"),
-        (["utd-mhad"], "no UTD-MHAD clips of subjects (2, 4)"),
+        (["utd-mhad"], "no UTD-MHAD clips of subjects 2, 4 in"),
         (["utd-mhad", "--subjects", "two"], "--subjects two: give numbers"),
         (["bench5"], "none of the folders take_1"),
         (["bvh"], "no takes of the contents and styles that training leaves out"),

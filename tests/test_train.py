@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,12 @@ from typer.testing import CliRunner
 
 from mobind_live.cli import app
 from mobind_live.models import checkpoint, pack, run, train
-from mobind_live.models.errors import CheckpointError, DatasetError, RecipeError
+from mobind_live.models.errors import CheckpointError, DatasetError, ModelError, RecipeError
 from mobind_live.models.recipe import TrainConfig
 from mobind_live.models.train import Interrupted
 from mobind_live.models.train_actions import ActionRecipe
+from mobind_live.models.train_peer import PeerRecipe
+from mobind_live.models.train_placement import PlacementRecipe
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def motion(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recipe(motion: Path, output: Path, **changes: object) -> TrainConfig:
     plain: dict[str, object] = {
-        "motion": motion, "output": output, "steps": 3, "people": 2, "worn": 2, "reels": 1, "reel_s": 9.0,
+        "motion": motion, "output": output, "steps": 3, "people": 2, "worn": 2, "reels": 1, "reel_s": 16.0,
         "device": "cpu", "threads": 1, "loaders": 0, "save_every": 100, "width": 8, "embedding": 4,
     }  # fmt: skip
     return TrainConfig.model_validate(plain | changes)
@@ -126,7 +129,7 @@ def test_a_blend_goes_part_of_the_way(motion: Path, uninterrupted: Path, tmp_pat
 
 
 def test_two_processes_train_one_network(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    text = "motion: {motion}\noutput: two.safetensors\nsteps: 3\npeople: 2\nworn: 2\nreels: 1\nreel_s: 9.0\n"
+    text = "motion: {motion}\noutput: two.safetensors\nsteps: 3\npeople: 2\nworn: 2\nreels: 1\nreel_s: 16.0\n"
     small = "device: cpu\nthreads: 1\nloaders: 0\nwidth: 8\nembedding: 4\n"
     (tmp_path / "two.yaml").write_text(text.format(motion=motion) + small)
     # A thread of the group that is left when the interpreter ends aborts the process now and then.
@@ -161,9 +164,15 @@ def test_missing_data_are_named(motion: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("motion: a.npz\noutput: b\nsteeps: 3\n", "steeps: unknown key; allowed: motion, output, steps"),
+        ("motion: a.npz\noutput: b\nsteeps: 3\n", "steeps: unknown key; allowed: output, motion, steps"),
         ("output: b\n", "motion: must be given"),
         ("motion: a.npz\noutput: b\nsteps: many\n", "steps: "),
+        ("motion: a.npz\noutput: b\nsteps: 0\n", "steps: Input should be greater than or equal to 1"),
+        ("motion: a.npz\noutput: b\nrate: .inf\n", "rate: Input should be a finite number"),
+        ("motion: a.npz\noutput: b\nwindows_s: []\n", "windows_s: "),
+        ("motion: a.npz\noutput: b\nwindows_s: [[30, 45]]\n", "reel_s: windows of 45 s need reels of"),
+        ("motion: a.npz\noutput: b\nreal_every: 2\n", "real_every: there are no real pairs without utd_mhad"),
+        ("motion: a.npz\noutput: .\n", "is a folder; name a file"),
         ("motion: [a\n", "not YAML"),
         ("- 1\n", "must be keys and values"),
         ("motion: a.npz\noutput: b.safetensors\n", "not a packed motion file"),
@@ -198,11 +207,59 @@ def test_a_device_that_is_not_there(motion: Path, tmp_path: Path, device: str) -
         train.train(recipe(motion, tmp_path / "e.safetensors", device=device))
 
 
+OTHERS = {"actions": ActionRecipe, "placement": PlacementRecipe, "mobind": PeerRecipe, "imu2clip": PeerRecipe}
+
+
 def test_the_recipes_that_ship_can_be_read(root: Path) -> None:
-    recipes = root / "models" / "recipes"
-    for name in ("virtual", "mixed", "polish", "centred", "either", "plain", "equal"):
-        TrainConfig.read(recipes / f"{name}.yaml")
-    ActionRecipe.read(recipes / "actions.yaml")
+    recipes = {path.stem: path for path in (root / "models" / "recipes").glob("*.yaml")}
+    assert recipes.keys() > OTHERS.keys()
+    for name, path in recipes.items():
+        OTHERS.get(name, TrainConfig).read(path)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_leaves_the_last_state(
+    motion: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = run.binding_loss
+    steps: list[int] = []
+
+    def exploding(*given: object, **options: object) -> object:
+        steps.append(1)
+        found = loss(*given, **options)  # pyright: ignore[reportArgumentType]
+        return replace(found, total=found.total * (float("nan") if len(steps) == 3 else 1.0))
+
+    monkeypatch.setattr(run, "binding_loss", exploding)
+    config = recipe(motion, tmp_path / "x.safetensors", save_every=1)
+    with pytest.raises(ModelError, match="step 2: the loss is no number; lower the rate"):
+        train.train(config)
+    assert all(bool(value.isfinite().all()) for value in weights(config.output).values())
+
+
+def test_a_blend_goes_on_from_what_it_started_from_even_where_that_is_written_over(
+    motion: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"seed": 1, "blend": 0.5, "save_every": 1}
+    for name in ("whole", "parts"):
+        (tmp_path / f"{name}.safetensors").write_bytes(uninterrupted.read_bytes())
+    whole, parts = (
+        recipe(motion, tmp_path / f"{n}.safetensors", start_from=tmp_path / f"{n}.safetensors", **given)
+        for n in ("whole", "parts")
+    )
+    train.train(whole)
+    save = run.save
+
+    def stopped(*given: object) -> None:
+        save(*given)  # pyright: ignore[reportArgumentType]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "save", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(parts)
+    train.train(parts)
+    assert all(
+        torch.equal(a, b) for a, b in zip(*(weights(c.output).values() for c in (whole, parts)), strict=True)
+    )
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

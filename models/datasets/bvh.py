@@ -2,7 +2,8 @@
 
 The joint names are those of the Bandai-Namco Research Motion Dataset. A packed file is an ``.npz`` with all
 takes end to end: ``rotation`` (F, 15, 3) int16, local rotation vectors in 1e-4 rad; ``root`` (F, 3) int16,
-in 0.2 mm, from each take's first frame; ``start`` (N + 1,) int64; ``name`` (N,); ``offset_m`` (15 + 4, 3).
+int32 for long ways, in 0.2 mm, from the middle of each take's way; ``start`` (N + 1,) int64; ``name`` (N,);
+``offset_m`` (15 + 4, 3).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import BodyMotion, forward, limb_mounts
+from mobind_live.models.datasets import bvh_text
 from mobind_live.models.errors import BROKEN_NPZ, DatasetError
 from mobind_live.schema import KEYPOINTS, PARTS
 
@@ -57,37 +59,31 @@ class Take:
 
 
 def parse(name: str, text: str) -> Take:
-    """A take from the text of one BVH file. Raises DatasetError where joints are missing."""
-    head, _, motion = text.partition("MOTION")
-    order: list[str] = []
-    for line in head.splitlines():
-        words = line.split()
-        if words and words[0] in ("ROOT", "JOINT"):
-            order.append(words[1])
-    rows = motion.strip().splitlines()[2:]
-    try:
-        values = np.array([row.split() for row in rows if row.strip()], dtype=np.float64)
-    except ValueError as error:
-        raise DatasetError(f"{name}: its frames are not rows of equally many numbers") from error
-    missing = [joint for joint in (*JOINTS, *ENDS) if joint not in order]
-    if missing or values.ndim != 2 or values.shape[1] != 6 * len(order):
-        raise DatasetError(f"{name}: not a BVH take of the expected skeleton; missing {missing or 'frames'}")
-    channels = values.reshape(len(values), len(order), 6)
-    index = [order.index(joint) for joint in JOINTS]
-    angles = np.radians(channels[:, index, 3:])
-    local = Rotation.from_euler("ZXY", angles.reshape(-1, 3)).as_matrix().reshape(len(values), -1, 3, 3)
+    """A take from the text of one BVH file in centimetres, y up, at any rate. Raises DatasetError where it
+    is none, or its joints have other names."""
+    file = bvh_text.read(name, text)
+    if missing := [joint for joint in (*JOINTS, *ENDS) if joint not in file.joints]:
+        raise DatasetError(f"{name}: not the expected skeleton; it lacks {', '.join(missing)}")
+    where, turned = file.in_the_world("Hips")
+    local = np.stack([turned, *map(file.rotation, JOINTS[1:])], axis=1)
     local[:, 0] = _Z_UP @ local[:, 0]
-    rotvec = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(len(values), -1, 3)
-    root = channels[:, order.index("Hips"), :3] @ _Z_UP.T / 100
-    offsets = channels[0, [order.index(joint) for joint in (*JOINTS, *ENDS)], :3] / 100
+    root = where @ _Z_UP.T / 100
+    offsets = np.array([file.position(joint)[0] for joint in (*JOINTS, *ENDS)]) / 100
+    rotvec = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(len(root), -1, 3)
+    take = Take(name, rotvec, root, offsets)
+    speed = 1 / (RATE_HZ * file.step_s)
+    if abs(speed - 1) < 0.01 or len(root) < 2:
+        return take
+    local, root = resampled(take, RATE_HZ, speed)
+    rotvec = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(len(root), -1, 3)
     return Take(name, rotvec, root, offsets)
 
 
 def texts(root: Path) -> Iterator[tuple[str, str]]:
-    """(name, text) of every BVH file below a folder or in a tar archive, in name order."""
+    """(name, text) of every BVH file below a folder, in name order, or in a tar archive, in its own order."""
     if root.is_dir():
         for path in sorted(root.rglob("*.bvh")):
-            yield path.stem, path.read_text()
+            yield path.stem, _text(path)
         return
     try:
         with tarfile.open(root) as archive:
@@ -100,10 +96,22 @@ def texts(root: Path) -> Iterator[tuple[str, str]]:
         raise DatasetError(f"{root}: neither a folder of .bvh files nor an archive of them") from error
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read as text") from error
+
+
 def content_of(name: str) -> str:
     """What is done in a take, left and right forms folded together: the unit that splits hold out."""
     content = [*name.split("_"), ""][1]
     return content.replace("-left", "").replace("-right", "").replace("both-hands", "hand")
+
+
+def group_of(name: str) -> str:
+    """The data set, content and style of which a take is one repetition; any other name is its own."""
+    return name.rpartition("_")[0] or name
 
 
 def style_of(name: str) -> str:
@@ -116,15 +124,16 @@ def pack(takes: Iterator[Take], most_repeats: int) -> dict[str, np.ndarray]:
     kept: list[Take] = []
     seen: dict[str, int] = {}
     for take in takes:
-        group = take.name.rpartition("_")[0]
+        group = group_of(take.name)
         seen[group] = seen.get(group, 0) + 1
         if seen[group] <= most_repeats:
             kept.append(take)
     if not kept:
         raise DatasetError("no takes to pack")
+    root = np.concatenate([np.round((t.root_m - _anchor(t)) / _METRES) for t in kept])
     return {
         "rotation": np.concatenate([np.round(t.rotation / _RADIANS) for t in kept]).astype(np.int16),
-        "root": np.concatenate([np.round((t.root_m - _anchor(t)) / _METRES) for t in kept]).astype(np.int16),
+        "root": root.astype(np.int16 if np.abs(root).max() < np.iinfo(np.int16).max else np.int32),
         "start": np.cumsum([0] + [len(t.root_m) for t in kept]),
         "name": np.array([t.name for t in kept]),
         "offset_m": kept[0].offset_m.astype(np.float32),

@@ -15,9 +15,10 @@ from mobind_live.models.datasets.acts import (
     joined,
     pose_channels,
 )
-from mobind_live.models.datasets.bvh import Take
+from mobind_live.models.datasets.bvh import Take, content_of
 from mobind_live.models.datasets.reels import Variation, held_out, make_reel
 from mobind_live.models.datasets.virtual import Conditions, draw_parts, keypoints, sensors, windows
+from mobind_live.models.errors import DatasetError
 from mobind_live.models.features import STEP_HZ, ImuFeatures
 
 _MILD = Variation(speed=(0.85, 1.2), splice=0.0, turn=0.3, turn_rad=0.12)
@@ -32,9 +33,11 @@ def motion_pool(
     never sees instead, and OTHER as it was performed."""
     by_label: dict[str, list[Take]] = {}
     for take in takes:
-        label = DAILY_OF_CONTENT.get(take.name.split("_")[1])
+        label = DAILY_OF_CONTENT.get(content_of(take.name))
         if label is not None and held_out(take.name) == held:
             by_label.setdefault(label, []).append(take)
+    if missing := [label for label in counts if label not in by_label and (label != OTHER or held)]:
+        raise DatasetError(f"the motion capture has nothing of {', '.join(missing)}")
     every = [take for label in by_label.values() for take in label]
     pools = []
     for label, count in counts.items():

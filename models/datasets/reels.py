@@ -49,6 +49,14 @@ def left_out(takes: list[Take], source: Path) -> list[Take]:
     return kept
 
 
+def for_training(takes: list[Take], source: Path) -> list[Take]:
+    """The others. Raises DatasetError if there are none."""
+    kept = [take for take in takes if not held_out(take.name)]
+    if not kept:
+        raise DatasetError(f"{source}: all of its takes are of contents and styles that are held out")
+    return kept
+
+
 @dataclass(frozen=True, slots=True)
 class Variation:
     """How far reels stray from the takes. Shares are probabilities for each take in a reel."""

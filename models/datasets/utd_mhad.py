@@ -6,11 +6,15 @@ true rate is not 30 fps: it is stretched over its inertial file's duration.
 
 from __future__ import annotations
 
+import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import error as ZlibError
 
 import numpy as np
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from mobind_live.models.errors import DatasetError
 from mobind_live.schema import KEYPOINTS, PARTS
@@ -22,6 +26,9 @@ ACTIONS = (
     "catching", "picking up and throwing", "jogging", "walking", "sit to stand", "stand to sit",
     "lunging", "squatting",
 )  # fmt: skip
+
+_log = logging.getLogger(__name__)
+_NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat")
 
 # Kinect v1 rows for the keypoints that it has; the head stands for the nose.
 _ROWS = {"nose": 0} | {
@@ -54,28 +61,45 @@ class Clip:
         return PARTS.index(self.part)
 
 
-def load(root: Path, subjects: tuple[int, ...]) -> list[Clip]:
-    """The clips of ``subjects``, in file-name order. Raises DatasetError if there are none."""
-    clips: list[Clip] = []
+def load(root: Path, subjects: tuple[int, ...], *, some: bool = False) -> list[Clip]:
+    """The clips of ``subjects``, in file-name order, that have both an inertial file and a skeleton. Raises
+    DatasetError if a subject has none, or with ``some`` all of them, and for a file that is damaged."""
+    clips = []
     for path in sorted((root / "Inertial").glob("a*_s*_t*_inertial.mat")):
-        action, subject, trial = (int(word[1:]) for word in path.stem.split("_")[:3])
+        numbers = _NAME.fullmatch(path.name)
         skeleton = root / "Skeleton" / path.name.replace("inertial", "skeleton")
-        if subject in subjects and skeleton.exists():
-            inertial = loadmat(path)["d_iner"].astype(np.float64)
-            joints = np.moveaxis(loadmat(skeleton)["d_skel"].astype(np.float64), 2, 0)
-            clips.append(
-                Clip(
-                    action,
-                    subject,
-                    trial,
-                    inertial[:, :3],
-                    np.radians(inertial[:, 3:]),
-                    _stretched(joints, len(inertial))[:, _ROW_OF],
-                )
+        if numbers is None or int(numbers[2]) not in subjects:
+            continue
+        if not skeleton.exists():
+            _log.warning("%s: left out, since it has no skeleton", path)
+            continue
+        inertial, joints = _numbers(path, "d_iner", 6), np.moveaxis(_numbers(skeleton, "d_skel", 3), 2, 0)
+        clips.append(
+            Clip(
+                *(int(number) for number in numbers.groups()),
+                acc_g=inertial[:, :3],
+                gyro_rad_s=np.radians(inertial[:, 3:]),
+                joints_m=_stretched(joints, len(inertial))[:, _ROW_OF],
             )
-    if not clips:
-        raise DatasetError(f"{root}: no UTD-MHAD clips of subjects {subjects} in Inertial/ and Skeleton/")
+        )
+    absent = sorted(set(subjects) - {clip.subject for clip in clips})
+    if not clips or (absent and not some):
+        said = ", ".join(map(str, absent))
+        raise DatasetError(f"{root}: no UTD-MHAD clips of subjects {said} in Inertial/ and Skeleton/")
     return clips
+
+
+def _numbers(path: Path, key: str, width: int) -> np.ndarray:
+    """The array ``key`` of a .mat file as float64, its second axis of ``width``. Raises DatasetError."""
+    try:
+        values = loadmat(path)[key].astype(np.float64)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, MatReadError, ZlibError) as error:
+        raise DatasetError(f"{path}: not one of UTD-MHAD's files ({key} cannot be read)") from error
+    if values.ndim < 2 or values.shape[1] != width or values.shape[-1 if values.ndim > 2 else 0] < 2:
+        raise DatasetError(f"{path}: {key} has the shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise DatasetError(f"{path}: {key} holds a number that is not finite")
+    return values
 
 
 def _stretched(joints: np.ndarray, steps: int) -> np.ndarray:

@@ -116,7 +116,7 @@ class Child:
             output=self._boot.output,
             legacy=self._legacy,
         )
-        # If it dies of that, it does so once: what it does not leave anew is gone.
+        # Cleared first: if restoring this state crashes the process, it does so only once.
         self._legacy = None
         process = context.Process(
             target=child_main, args=(boot, theirs, self.spec.target, self.spec.args), name=self.spec.name
@@ -191,7 +191,7 @@ class Child:
         if self._process is not None:
             self._pass_log_on()
             if self._process.exitcode is None:
-                _log.warning("%s (process %s) is killed, and does not go", self.spec.name, self.pid)
+                _log.warning("%s (process %s) was killed but has not exited yet", self.spec.name, self.pid)
             else:
                 self._process.close()
             self._process = None

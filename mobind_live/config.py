@@ -69,8 +69,8 @@ class Bus(Section):
 
 class WorkerConfig(Section):
     """What the worker computes with. ``weights`` overrides the network that came with the package;
-    ``actions`` is the folder of those learned by example, without it ``actions`` beside the YAML if there is
-    one."""
+    ``actions`` is the folder of actions learned by example; if it is not set, the folder ``actions`` beside
+    the YAML is used if it exists."""
 
     device: Annotated[str, AfterValidator(_compute_device)] = "auto"
     max_offset_s: Annotated[float, Field(ge=1, le=60)] = 10.0
@@ -150,8 +150,8 @@ def _default_section(driver: str) -> DriverConfig:
         raise ConfigError(f"{error}; the drivers: {', '.join(known)}{guess}") from error
     except PydanticError as error:
         keys = ", ".join(".".join(str(step) for step in row["loc"]) for row in error.errors())
-        what = f"{driver} cannot run on defaults alone, it needs {keys}"
-        raise ConfigError(f"{what}: mobind-live drive DEVICE --config FILE") from error
+        how = "put it in a rig's YAML and run: mobind-live drive DEVICE --config FILE"
+        raise ConfigError(f"{driver} cannot run on defaults alone, it needs {keys}; {how}") from error
 
 
 def _device(document: Document, name: Any, section: Any, context: dict[str, Path]) -> DriverConfig:

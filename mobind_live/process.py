@@ -124,8 +124,8 @@ class Link:
             self._connection.send(message)
 
     def keep(self, legacy: Callable[[], bytes]) -> None:
-        """Leave what ``legacy`` gives to this process's next life, in place of what was left before; not
-        while the supervisor has yet to take that, since a full pipe would hold up the work."""
+        """Save the result of ``legacy`` for this process's next run, replacing what was saved before. Skipped
+        until the supervisor has acknowledged the last one: a full pipe would block the work."""
         if self._kept.is_set():
             self._kept.clear()
             self.send(Keep(legacy()))
@@ -181,8 +181,8 @@ def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[A
 
 @contextlib.contextmanager
 def no_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back meanwhile. A process that is started here is born deaf to it, until ``child_main``
-    has said what it means: Python's own answer, while it imports, would be a traceback."""
+    """Block Ctrl-C meanwhile. A process started inside inherits the block until ``child_main`` installs its
+    handler; otherwise Ctrl-C during its imports would print a traceback."""
     _mask_interrupts(block=True)
     try:
         yield

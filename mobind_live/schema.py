@@ -166,9 +166,10 @@ class Offset(Message):
     ``offset(t_cam) = offset_s + rate_ppm * 1e-6 * (t_cam - reference_ns) * 1e-9``.
     ``rate_sigma_ppm`` is the standard deviation of ``rate_ppm``, which is 0 before there is enough to tell.
     ``alarm`` is a sentence for half a minute after the offset has stepped.
-    ``clock_offset_s`` and ``clock_drift_ppm`` repeat the device clock's own mapping, which is apart.
-    ``held_s`` is 0 where the evidence itself says it; otherwise the wearer has left, the answer is the one
-    that was sure so many seconds ago, carried on by its drift, and ``sigma_s`` grows (holdover).
+    ``clock_offset_s`` and ``clock_drift_ppm`` repeat the device clock's own mapping; they are not part of
+    ``offset_s``. ``held_s`` is 0 while current evidence supports the offset. Otherwise its wearer has left:
+    this is the offset that was last certain, ``held_s`` seconds ago, extrapolated with its drift, and
+    ``sigma_s`` grows (holdover).
     """
 
     type_name: ClassVar[str] = "offset"

@@ -79,7 +79,10 @@ class Lane:
         if self._dejitter is not None:
             return self._dejitter.update(reading.received_ns)
         if reading.device_ns is None:
-            raise DeviceError(f"stream {reading.stream!r}: no device stamps came, though its clock is known")
+            raise DeviceError(
+                f"stream {reading.stream!r}: the driver declares clock {self.spec.clock!r} but sent no "
+                "`device_ns`; send it, or declare 'arrival'"
+            )
         if self._device_clock is not None:
             return self._device_clock.update(reading.device_ns, reading.received_ns)
         return reading.device_ns

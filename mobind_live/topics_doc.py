@@ -48,8 +48,8 @@ while True:
 | `schema` | text | version of the schema |
 | `type` | text | the message's type, below |
 | `stream` | text | which camera, IMU, subject or process it is about |
-| `seq` | integer | number of the message on its topic, from 0: a hole is a loss, by whomever |
-| `boot_ns` | integer | when the sender started: another value is another sender, which numbers from 0 |
+| `seq` | integer | message number on its topic, from 0; a gap means messages were lost, wherever it was |
+| `boot_ns` | integer | when the sender started; another value is another sender, which counts from 0 again |
 | `sent_ns` | integer | host time of sending |
 | `arrays` | list | `[field, dtype, shape]` of each raw frame |
 """

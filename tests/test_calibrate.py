@@ -20,8 +20,7 @@ from mobind_live.binding.posterior import Calibration
 from mobind_live.calibrate import fit, parts, reliability, run
 from mobind_live.calibrate.outcomes import KINDS, Outcomes, outcomes
 from mobind_live.calibrate.snapshots import Snapshot, View, gathered
-from mobind_live.files.columns import HintError
-from mobind_live.files.csv_table import FileError
+from mobind_live.files.errors import FileError, HintError
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.models.errors import RequestError

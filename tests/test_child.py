@@ -42,7 +42,7 @@ def test_a_process_that_even_a_kill_does_not_end_is_replaced(caplog: pytest.LogC
     child = immortal()
     child.watch(181 * SECOND)
     assert (child.pid, child.restarts, child.start_at_ns) == (None, 1, 181 * SECOND)
-    assert "is killed, and does not go" in caplog.text
+    assert "was killed but has not exited yet" in caplog.text
 
 
 def test_a_device_is_named_once_in_its_log_lines(caplog: pytest.LogCaptureFixture) -> None:

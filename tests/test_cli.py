@@ -21,11 +21,10 @@ from mobind_live.cli import app
 from mobind_live.cli.errors import user_errors
 from mobind_live.config import Rig
 from mobind_live.config_errors import ConfigError
-from mobind_live.files.columns import HintError
-from mobind_live.files.recordings import FileError
+from mobind_live.files.errors import FileError, HintError
 from mobind_live.models import checkpoint
 from mobind_live.models.errors import ModelError
-from mobind_live.sync import Files
+from mobind_live.sync.request import Files
 from mobind_live.terminal import devices
 
 THREE_LINES = "devices:\n  mine:\n    driver_path: my_driver.py\n"
@@ -227,7 +226,7 @@ def test_drive_without_a_section_says_what_the_driver_needs() -> None:
 
     assert needs.exit_code == 2
     assert needs.stderr == (
-        "mobind-live: replay cannot run on defaults alone, it needs folder: "
+        "mobind-live: replay cannot run on defaults alone, it needs folder; put it in a rig's YAML and run: "
         "mobind-live drive DEVICE --config FILE\n"
     )
     assert unknown.exit_code == 2

@@ -356,7 +356,7 @@ def test_sensors_whose_offset_is_not_sure_are_left_out(
         ("Walking", (), "is taken"),
         ("unknown", (), "is taken"),
         ("jack", ("--track", "7"), "--track 7: there are 1"),
-        ("jack", ("--video", "v.mp4"), "either --video or --keypoints"),
+        ("jack", ("--video", "v.mp4"), "one of --video and --keypoints"),
     ],
 )
 def test_requests_that_make_no_sense_are_one_line(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mobind_live.files.columns import Hints
-from mobind_live.files.recordings import FileError, rate_hz, read_imu, read_keypoints
+from mobind_live.files.errors import FileError
+from mobind_live.files.recordings import rate_hz, read_imu, read_keypoints
 from mobind_live.samples.units import axes_matrix
 
 G = 9.80665

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from takes import imu_text, take
 
 from mobind_live.files import plausible
-from mobind_live.files.columns import HintError, Hints, parse_columns, parse_units
-from mobind_live.files.recordings import FileError, read_imu
+from mobind_live.files.columns import Hints, parse_columns, parse_units
+from mobind_live.files.errors import FileError, HintError
+from mobind_live.files.recordings import read_imu
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
 
 SECONDS = 12.0

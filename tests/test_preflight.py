@@ -55,7 +55,11 @@ def test_a_rig_that_is_right_passes() -> None:
     said = findings()
 
     assert {state for state, _ in said.values()} == {State.PASS}
-    for piece in ("left forearm, as it should", "-0.250 ±0.010 s to front", "49.6 Hz, 1.0 % lost"):
+    for piece in (
+        "left forearm of person_1, as configured",
+        "-0.250 ±0.010 s to front",
+        "49.6 Hz, 1.0 % lost",
+    ):
         assert piece in said["left"][1]
 
 
@@ -104,7 +108,7 @@ def test_a_camera_that_sees_nobody_waits() -> None:
     state, text = findings(found=replace(offset(), evidence_s=0.0))["front"]
 
     assert state is State.WAIT
-    assert "sees nobody" in text
+    assert "no moving person in view" in text
 
 
 def session(limit_s: float = 60.0) -> tuple[Preflight, threading.Event, io.StringIO]:

@@ -244,7 +244,7 @@ def test_bugs_are_not_swallowed() -> None:
         (ImuReading(
             stream="left", received_ns=np.zeros(2, np.int64), device_ns=None,
             acc_m_s2=np.zeros((2, 3)), gyro_rad_s=np.zeros((2, 3)),
-        ), "no device stamps"),
+        ), "declares clock .host. but sent no `device_ns`"),
     ],
 )  # fmt: skip
 def test_what_contradicts_the_contract_is_named(item: ImuReading, reason: str) -> None:

@@ -22,7 +22,7 @@ from rich.console import Console
 from test_wire import EXAMPLES, binding, health, imu, offset, pose
 
 from mobind_live.bus import MemoryBus, Proxy, Publisher, Subscriber
-from mobind_live.files.csv_table import FileError
+from mobind_live.files.errors import FileError
 from mobind_live.files.recordings import read_imu
 from mobind_live.schema import Imu, Message, Pose, Preview, Received, Verdict
 from mobind_live.session import export, record

@@ -245,7 +245,10 @@ def test_keypoints_that_cannot_be_used_are_one_line(
     [
         ([], "--video or --keypoints"),
         (["--keypoints", "k.csv"], "at least one --imu"),
-        (["--keypoints", "k.csv", "--video", "v.mp4", "--imu", "a=b"], "--video or --keypoints"),
+        (
+            ["--keypoints", "k.csv", "--video", "v.mp4", "--imu", "a=b"],
+            "one of --video and --keypoints, not both",
+        ),
         (["--keypoints", "k.csv", "--imu", "arm.csv"], "NAME=FILE"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--imu", "a=c"], "already an IMU named a"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--subject", "anna"], "NAME=IMU,IMU"),

@@ -13,7 +13,8 @@ from rich.progress import Progress
 
 from mobind_live.camera.pose import People, PoseOptions
 from mobind_live.camera.video import VideoError
-from mobind_live.files.recordings import FileError, ImuFile
+from mobind_live.files.errors import FileError
+from mobind_live.files.recordings import ImuFile
 from mobind_live.sync import drift, traces, video
 from mobind_live.sync.recording import Recording
 

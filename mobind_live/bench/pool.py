@@ -10,9 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mobind_live.models.errors import ModelError
+from mobind_live.terminal.screen import progress
 
 T = TypeVar("T")
 
@@ -30,16 +30,15 @@ def in_parallel(
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload([work.__module__])
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
-        Progress(*columns, console=console, transient=True) as progress,
+        progress(console) as bar,
         ProcessPoolExecutor(jobs, context, initializer=_leave_quietly, max_tasks_per_child=1) as pool,
     ):
-        task = progress.add_task(what, total=len(arguments))
+        task = bar.add_task(what, total=len(arguments))
         futures = [pool.submit(work, *each) for each in arguments]
         try:
             for _ in as_completed(futures):
-                progress.advance(task)
+                bar.advance(task)
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
             raise ModelError(f"a process of the {what} died; is there enough memory?") from error

@@ -16,18 +16,19 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from mobind_live import sync
 from mobind_live.binding.example_windows import Samples, look, of_imus, of_person, starts
 from mobind_live.binding.timeline import STEP_S
-from mobind_live.files.columns import HintError, Hints
-from mobind_live.files.recordings import FileError, ImuFile
+from mobind_live.files.columns import Hints
+from mobind_live.files.errors import FileError, HintError
+from mobind_live.files.recordings import ImuFile
 from mobind_live.models import actions as action_models
 from mobind_live.models import example_file
 from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet
 from mobind_live.models.examples import Example, Known
 from mobind_live.schema import PARTS, Verdict
 from mobind_live.sync.recording import Recording
-from mobind_live.sync.request import read_imus
+from mobind_live.sync.request import Files, read_imus
+from mobind_live.sync.run import find, read_people, say
 from mobind_live.sync.solve import Found
 from mobind_live.terminal import words
 
@@ -45,7 +46,7 @@ class Request:
     default all of it. ``track`` says who it is of, where nobody's sensors do."""
 
     label: str
-    files: sync.Files
+    files: Files
     from_s: float | None = None
     to_s: float | None = None
     track: int | None = None
@@ -103,7 +104,7 @@ def _check_times(request: Request) -> None:
         raise HintError(f"--from {first or 0:g} --to {last:g}: at least {SHORTEST_S:.0f} s are needed")
 
 
-def _check_files(files: sync.Files) -> dict[str, tuple[Path, Hints]]:
+def _check_files(files: Files) -> dict[str, tuple[Path, Hints]]:
     """The IMUs' files. Raises HintError if there is nothing to learn from, or nobody to say what it is."""
     camera, named = files.has_camera, files.sensors()
     if not camera and not named:
@@ -130,8 +131,8 @@ def _scene(request: Request, named: dict[str, tuple[Path, Hints]], console: Cons
     imus = read_imus(named)
     if not request.files.has_camera:
         return _sensors_alone(imus)
-    people = sync.read_people(request.files, console)
-    found = sync.find(request.files, people, imus, console)
+    people = read_people(request.files, console)
+    found = find(request.files, people, imus, console)
     kept = _placed(found, console)
     track = _whose(request, people, {one.track for one in kept.values()}, console)
     kept = {name: one for name, one in kept.items() if one.track == track}
@@ -166,7 +167,7 @@ def _placed(found: dict[str, Found], console: Console) -> dict[str, Found]:
         if one.verdict is Verdict.OK and told and one.track is not None:
             kept[name] = replace(one, part=part)
             where = f"{words.plain(part)} of track {one.track}"
-            sync.say(console, name, f"{where}, offset {one.offset_s:+.3f} s")
+            say(console, name, f"{where}, offset {one.offset_s:+.3f} s")
             if name in PARTS and name != part:
                 _line(console, f"{name} sits on the {words.plain(part)}, and is taken for that", "yellow")
             continue

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mobind_live.bench import captured, scenes
 from mobind_live.bench.pool import in_parallel
@@ -24,6 +23,7 @@ from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder
 from mobind_live.models.errors import RequestError
+from mobind_live.terminal.screen import progress
 
 _CHECK_SEED = 500_000  # scenes to check on lie so far from those to fit on
 _TRIALS = 200
@@ -105,12 +105,9 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
     at_truth = [sample for scene in gotten for snapshot in scene for sample in parts.samples(snapshot)]
     fresh = replace(before, presence=presence.fitted(told), part_bias=parts.fitted(at_truth))
     start = min((before, fresh), key=lambda constants: fit.loss(evaluate(constants)))
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=console, transient=True,
-    ) as progress:  # fmt: skip
-        bar = progress.add_task("constants tried", total=_TRIALS)
-        after = fit.search(evaluate, start, _TRIALS, lambda: progress.advance(bar))
+    with progress(console) as bar:
+        task = bar.add_task("constants tried", total=_TRIALS)
+        after = fit.search(evaluate, start, _TRIALS, lambda: bar.advance(task))
     report = {}
     for name, constants in (("before", before), ("after", after)):
         got = evaluate(constants)

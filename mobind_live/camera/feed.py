@@ -76,8 +76,8 @@ class Feed:
         return ""
 
     def restart(self) -> bool:
-        """Open the source anew, at once or, if it has not played since it was last opened, when it is time
-        to. True if that it is lost is news."""
+        """Reopen the source: at once, or, if it has not delivered since the last attempt, after a delay.
+        Returns True if the loss has not been reported yet."""
         news = self._grabber.live or not self._retry_ns
         if news or host_now_ns() > self._retry_ns:
             self._retry_ns = host_now_ns() + RETRY_NS

@@ -16,8 +16,7 @@ def user_errors() -> Iterator[None]:
     from mobind_live.camera.pose import PoseError
     from mobind_live.camera.video import VideoError
     from mobind_live.config import ConfigError
-    from mobind_live.files.columns import HintError
-    from mobind_live.files.csv_table import FileError
+    from mobind_live.files.errors import FileError, HintError
     from mobind_live.models.errors import ModelError, RecipeError, RequestError
 
     senseless = (ConfigError, HintError, RecipeError, RequestError)

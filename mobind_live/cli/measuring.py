@@ -13,12 +13,15 @@ verbs = typer.Typer()
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the figures here too.")]
 Checkpoint = Annotated[
-    Path | None, typer.Option("--checkpoint", metavar="F", help="Weights; without it those that ship.")
+    Path | None, typer.Option("--checkpoint", metavar="F", help="Weights instead of those that ship.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Draws the scenes; the same seed, the same numbers.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed for the scenes.")]
 Motion = Annotated[
     Path | None,
-    typer.Option(metavar="F", help="Motion capture (.npz of `pack`): what training left out of it is shown."),
+    typer.Option(
+        metavar="F",
+        help="Use people from this motion capture (.npz of `pack`), takes held out of training only.",
+    ),
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Scenes played side by side, one core each.")]
 
@@ -27,7 +30,7 @@ Jobs = Annotated[int, typer.Option(min=1, help="Scenes played side by side, one 
 @user_errors()
 def evaluate(
     dataset: Annotated[str, typer.Argument(help="utd-mhad, bench5 or bvh.")],
-    root: Annotated[Path, typer.Option("--root", help="Where the data set lies.")],
+    root: Annotated[Path, typer.Option("--root", help="Folder of the data set, or for bvh its packed file.")],
     subjects: Annotated[str, typer.Option(help="Subjects of utd-mhad, such as 2,4.")] = "2,4",
     checkpoint: Checkpoint = None,
     peers: Annotated[bool, typer.Option("--peers", help="Plain correlation beside the network.")] = False,

@@ -10,7 +10,7 @@ import typer
 from mobind_live.cli.errors import user_errors
 
 if TYPE_CHECKING:
-    from mobind_live.sync import Files
+    from mobind_live.sync.request import Files
 
 verbs = typer.Typer()
 
@@ -35,7 +35,10 @@ Keypoints = Annotated[
     Path | None, typer.Option(help="Instead of a video: one person's COCO-17 keypoints (CSV).")
 ]
 MaxOffset = Annotated[
-    float, typer.Option("--max-offset", metavar="S", min=1, max=600, help="Offsets to look for, in s.")
+    float,
+    typer.Option(
+        "--max-offset", metavar="S", min=1, max=600, help="Search offsets within +- this many seconds."
+    ),
 ]
 PoseModel = Annotated[str, typer.Option(help="YOLO-pose weights: a file, a folder, or a name to fetch once.")]
 Columns = Annotated[
@@ -64,7 +67,7 @@ def _files(
 ) -> Files:
     """What the options say of a recording."""
     from mobind_live.camera.pose import PoseOptions
-    from mobind_live.sync import Files
+    from mobind_live.sync.request import Files
 
     return Files(
         imus=tuple(imu or ()),
@@ -97,7 +100,7 @@ def sync(
     units: Units = None,
 ) -> None:
     """Find each sensor's offset, wearer and body part in recordings made without the daemon."""
-    from mobind_live.sync import run
+    from mobind_live.sync.run import run
     from mobind_live.terminal.screen import screen
 
     files = _files(
@@ -130,8 +133,8 @@ def enroll(
 ) -> None:
     """Teach an action by example: works at once, without training.
 
-    The recording from --from to --to shows the action, the rest of it is what the action is not. The same
-    label again adds up. To remove a label, delete its file.
+    The part from --from to --to is the example; the rest serves as counter-examples. Enrolling the same label
+    again adds another example. To remove a label, delete its file.
     """
     from mobind_live.binding.enroll import Request, run
     from mobind_live.terminal.screen import screen

@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from mobind_live.files.csv_table import FileError, Table, normal
+from mobind_live.files.csv_table import Table, normal
+from mobind_live.files.errors import FileError, HintError
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS, split_unit
 from mobind_live.schema import KEYPOINTS
 
@@ -24,10 +25,6 @@ _TIME_UNITS = {"sec": "s", "seconds": "s"}
 _TOLD = {"millis": "ms", "micros": "us"}
 _NUMBER = re.compile(r"[0-9 ]+(e[0-9 ]+)?")
 _SCORES = ("score", "confidence", "conf", "likelihood", "visibility", "c", "p")
-
-
-class HintError(ValueError):
-    """What the user says of columns or units makes no sense; one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mobind_live.files.errors import FileError
+
 HEADER_LINES = 40  # the header is found within these or not at all
-
-
-class FileError(ValueError):
-    """A file that cannot be used; the text is one line: which file, what is wrong, what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from mobind_live.files.columns import HintError
-from mobind_live.files.csv_table import FileError
+from mobind_live.files.errors import FileError, HintError
 
 
 def must_be_picture(path: Path | None) -> None:

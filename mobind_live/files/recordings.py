@@ -14,11 +14,12 @@ import numpy as np
 
 from mobind_live.files import columns, plausible
 from mobind_live.files.columns import Column, Hints
-from mobind_live.files.csv_table import FileError, Table, read_table
+from mobind_live.files.csv_table import Table, read_table
+from mobind_live.files.errors import FileError
 from mobind_live.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
 from mobind_live.schema import KEYPOINTS
 
-__all__ = ["FileError", "ImuFile", "KeypointFile", "imu_rate_hz", "rate_hz", "read_imu", "read_keypoints"]
+__all__ = ["ImuFile", "KeypointFile", "imu_rate_hz", "rate_hz", "read_imu", "read_keypoints"]
 
 _BACK_S = 1.0  # stamps that fall by more are a clock that began anew, not packets out of order
 _SPIKE_STEPS = 10

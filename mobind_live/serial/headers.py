@@ -1,6 +1,6 @@
 """Framing: bytes in any portions to frames that begin with a header and have a length, fixed or inside.
 
-After damage the search goes on one byte behind the header that deceived, so that no more is lost than what
+After damage the search goes on one byte behind the false header, so that no more is lost than what
 was damaged. Nothing here knows what is in a frame.
 """
 

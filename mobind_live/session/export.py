@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mobind_live.files.csv_table import FileError
+from mobind_live.files.errors import FileError
 from mobind_live.schema import KEYPOINTS, Action, Binding, CameraOffset, Imu, Offset, Pose, Verdict
 from mobind_live.session.answers import Answers
 from mobind_live.session.file import Entry, about, entries
@@ -63,7 +63,8 @@ def run(path: Path, folder: Path, console: Console) -> None:
     except OSError as error:
         raise FileError(f"{error.filename or folder}: {error.strerror or error}") from error
     console.print(_summary(rows, answers))
-    console.print(Text(f"{folder}: t_s is the time from the session's start, t_NAME_s that in camera NAME"))
+    told = "t_s counts seconds from the session's start; t_NAME_s is the same moment on camera NAME's clock"
+    console.print(Text(f"{folder}: {told}"))
 
 
 class _Tables:

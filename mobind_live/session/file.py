@@ -25,7 +25,7 @@ from mcap.stream_reader import StreamReader
 from zstandard import ZstdError
 
 from mobind_live import __version__
-from mobind_live.files.csv_table import FileError
+from mobind_live.files.errors import FileError
 from mobind_live.schema import SCHEMA, Received, SchemaError
 from mobind_live.wire import decode, encode
 

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mobind_live.files.recordings import FileError, ImuFile
+from mobind_live.files.errors import FileError
+from mobind_live.files.recordings import ImuFile
 from mobind_live.schema import Verdict
 from mobind_live.sync import traces
 from mobind_live.sync.recording import Recording

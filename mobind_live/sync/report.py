@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mobind_live.files.csv_table import FileError
+from mobind_live.files.errors import FileError
 from mobind_live.schema import Verdict
 from mobind_live.sync.solve import Found
 from mobind_live.terminal import words

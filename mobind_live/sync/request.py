@@ -9,10 +9,9 @@ import numpy as np
 
 from mobind_live.camera.pose import PoseOptions
 from mobind_live.driver import subject_name
-from mobind_live.files.columns import HintError, Hints, parse_columns, parse_units
-from mobind_live.files.recordings import FileError, ImuFile, rate_hz, read_imu
-
-EITHER = "give either --video or --keypoints"
+from mobind_live.files.columns import Hints, parse_columns, parse_units
+from mobind_live.files.errors import FileError, HintError
+from mobind_live.files.recordings import ImuFile, rate_hz, read_imu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class Files:
     def has_camera(self) -> bool:
         """Whether there is anything that people are seen in. Raises HintError if there are two."""
         if self.video is not None and self.keypoints is not None:
-            raise HintError(EITHER)
+            raise HintError("give one of --video and --keypoints, not both")
         return self.video is not None or self.keypoints is not None
 
     def sensors(self) -> dict[str, tuple[Path, Hints]]:

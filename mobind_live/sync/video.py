@@ -14,7 +14,7 @@ from rich.progress import Progress
 from mobind_live.camera import video
 from mobind_live.camera.playback import Playback, Player
 from mobind_live.camera.pose import Finder, PoseOptions, YoloPose
-from mobind_live.files.recordings import FileError
+from mobind_live.files.errors import FileError
 from mobind_live.models.errors import BROKEN_NPZ
 from mobind_live.schema import KEYPOINTS
 from mobind_live.sync.recording import CAMERA, Recording

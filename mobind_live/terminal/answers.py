@@ -106,8 +106,8 @@ def _binding_cells(view: RigView, imu: str) -> dict[str, tuple[Text, Text]]:
 def _answer(
     shown: str, p: float, verdict: Verdict, compared: str | None, truth: str | None
 ) -> tuple[Text, Text]:
-    """``shown`` above its probability; a tick or cross if ``truth`` (or what is expected) is known. What is
-    hardly a guess is a question mark; what was known before all went quiet stays."""
+    """``shown`` above its probability; a tick or cross if ``truth`` (or what is expected) is known. A very
+    uncertain answer is shown as a question mark; one from before the signals went quiet stays visible."""
     style = VERDICT_STYLE[verdict]
     if verdict in (Verdict.STALE, Verdict.NO_MOTION) and p >= GUESS_P and shown:
         return Text(words.plain(shown), "dim"), Text(words.plain(verdict), style)

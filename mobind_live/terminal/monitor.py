@@ -112,7 +112,7 @@ def is_whole(topic: str) -> bool:
 
 
 def batches(subscriber: Receiver, endpoint: str, console: Console) -> Iterator[list[Received]]:
-    """Batches for ever, the first complaint about silence included."""
+    """Batches for ever; warns once if nothing has arrived at first."""
     started_ns, told = host_now_ns(), False
     while True:
         batch = subscriber.poll(250)

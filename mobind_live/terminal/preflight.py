@@ -61,7 +61,7 @@ def _camera(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
         seen.message.evidence_s > 0 for (_, camera), seen in view.offsets.items() if camera == spec.name
     )
     if not sees:
-        return Finding(spec.name, State.WAIT, f"{alive.text}; sees nobody who moves")
+        return Finding(spec.name, State.WAIT, f"{alive.text}; no moving person in view")
     return alive
 
 
@@ -110,8 +110,8 @@ def _place(binding: Binding) -> Finding:
     if binding.wearer_verdict is not Verdict.OK:
         return Finding(binding.stream, State.WAIT, "not yet clear who wears it: move one person at a time")
     if binding.part_verdict is Verdict.OK:
-        as_said = f", as it should be on {binding.wearer}" if wanted else f" of {binding.wearer}"
-        return Finding(binding.stream, State.PASS, f"on the {found}{as_said}")
+        as_said = ", as configured" if wanted else ""
+        return Finding(binding.stream, State.PASS, f"on the {found} of {binding.wearer}{as_said}")
     guess = f"perhaps on the {found} ({100 * binding.p_part:.0f} %)"
     if not wanted:
         return Finding(binding.stream, State.PASS, f"of {binding.wearer}, {guess}")

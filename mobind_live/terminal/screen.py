@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 _UNBOUNDED = 1000  # columns, more than any table here needs
+
+
+def progress(console: Console) -> Progress:
+    """A bar for work of known length, gone when it is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
 
 
 def screen(*, stderr: bool = False) -> Console:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from mobind_live.binding.timeline import ImuTimeline, PoseTimeline
-from mobind_live.files.recordings import FileError, read_imu, read_keypoints
+from mobind_live.files.errors import FileError
+from mobind_live.files.recordings import read_imu, read_keypoints
 from mobind_live.models.errors import DatasetError
 from mobind_live.schema import PARTS
 

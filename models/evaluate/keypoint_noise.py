@@ -22,7 +22,8 @@ from scipy.signal import medfilt, savgol_filter
 
 from mobind_live.camera.pose import PoseError, PoseOptions
 from mobind_live.camera.video import VideoError
-from mobind_live.files.recordings import FileError, rate_hz, read_keypoints
+from mobind_live.files.errors import FileError
+from mobind_live.files.recordings import rate_hz, read_keypoints
 from mobind_live.kinematics.camera import yolo_noise
 from mobind_live.models.datasets.virtual import Conditions, keypoint_noise, visibility
 from mobind_live.models.errors import DatasetError

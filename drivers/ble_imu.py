@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from mobind_live.bluetooth.form import BleForm
-from mobind_live.bluetooth.profiles import profiles, recognize
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.bluetooth.form import BleForm
+from mobind_live.devices.bluetooth.profiles import profiles, recognize
+from mobind_live.devices.samples.limits import BadLine
+from mobind_live.devices.samples.packets import Decoder, Samples, join
 from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading
-from mobind_live.samples.limits import BadLine
-from mobind_live.samples.packets import Decoder, Samples, join
 
 if TYPE_CHECKING:
-    from mobind_live.bluetooth.link import Link
+    from mobind_live.devices.bluetooth.link import Link
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Driver:
         self.counters = Counters()
 
     def __enter__(self) -> Self:
-        from mobind_live.bluetooth.link import Link  # bleak takes its time to import
+        from mobind_live.devices.bluetooth.link import Link  # bleak takes its time to import
 
         config = self._config
         _announce(self._name, config.profile)
@@ -141,7 +141,7 @@ def reading(stream: str, arrived: list[tuple[int, Samples]]) -> ImuReading:
 
 def discover() -> list[Found]:
     """What advertises under a name, those with a known profile first. Raises DeviceError."""
-    from mobind_live.bluetooth.link import advertisers
+    from mobind_live.devices.bluetooth.link import advertisers
 
     found = []
     for device, data in asyncio.run(advertisers()):

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from mobind_live.camera import feed, live, playback, pose, v4l2, video
-from mobind_live.camera.form import CameraForm, Source
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.camera import feed, live, playback, pose, v4l2, video
+from mobind_live.devices.camera.form import CameraForm, Source
 from mobind_live.driver import Context, Counters, DeviceError, EndOfStream, Found
 from mobind_live.schema import Message, Pose, Preview
 

@@ -15,6 +15,10 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.lsl import liblsl as lsl
+from mobind_live.devices.lsl.channels import LayoutError, channels_of, layout
+from mobind_live.devices.lsl.liblsl import Advert, LslError
+from mobind_live.devices.lsl.stream import Opened, Source
 from mobind_live.driver import (
     MOST_HZ,
     Context,
@@ -25,10 +29,6 @@ from mobind_live.driver import (
     ImuReading,
     StreamSpec,
 )
-from mobind_live.lsl import liblsl as lsl
-from mobind_live.lsl.channels import LayoutError, channels_of, layout
-from mobind_live.lsl.liblsl import Advert, LslError
-from mobind_live.lsl.stream import Opened, Source
 
 log = logging.getLogger(__name__)
 

@@ -29,7 +29,14 @@ from mobind_live.driver import (
     StreamSpec,
     SubjectName,
 )
-from mobind_live.files.recordings import ImuFile, KeypointFile, imu_rate_hz, rate_hz, read_imu, read_keypoints
+from mobind_live.recordings.files.recordings import (
+    ImuFile,
+    KeypointFile,
+    imu_rate_hz,
+    rate_hz,
+    read_imu,
+    read_keypoints,
+)
 from mobind_live.schema import Message, Part, Pose
 
 KEYPOINTS_FILE = "keypoints.csv"

@@ -18,12 +18,12 @@ from pydantic import Field
 from serial.tools import list_ports
 
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.samples.limits import HeaderError
+from mobind_live.devices.samples.readings import Sample
+from mobind_live.devices.serial.form import SerialForm
+from mobind_live.devices.serial.profiles import profiles
+from mobind_live.devices.udev import lasting_name
 from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading
-from mobind_live.samples.limits import HeaderError
-from mobind_live.samples.readings import Sample
-from mobind_live.serial.form import SerialForm
-from mobind_live.serial.profiles import profiles
-from mobind_live.udev import lasting_name
 
 log = logging.getLogger(__name__)
 

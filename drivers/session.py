@@ -23,8 +23,8 @@ from mobind_live.driver import (
     RigFile,
     StreamSpec,
 )
+from mobind_live.recordings.session.file import Packed, entries, packed, topics
 from mobind_live.schema import Binding, Health, Imu, Message, Part, Pose, SchemaError, StreamHealth
-from mobind_live.session.file import Packed, entries, packed, topics
 
 READ_S = 0.2
 MOST = 200  # messages for each read, so that catching up leaves room for heartbeats

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Protocol, Self
 import numpy as np
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from mobind_live.samples.units import axes_matrix
+from mobind_live.devices.samples.units import axes_matrix
 from mobind_live.schema import Message, Part
 from mobind_live.section import Section
 

@@ -7,8 +7,8 @@ import signal
 import threading
 
 from mobind_live.bus import Publisher
-from mobind_live.health import Heartbeat
-from mobind_live.process import Hopeless, Link
+from mobind_live.runtime.health import Heartbeat
+from mobind_live.runtime.process import Hopeless, Link
 from mobind_live.schema import Truth
 
 BEAT_S = 0.05

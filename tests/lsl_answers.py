@@ -8,8 +8,8 @@ import numpy as np
 from mobind_live.bus import Publisher
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
-from mobind_live.health import Heartbeat
-from mobind_live.process import Link
+from mobind_live.runtime.health import Heartbeat
+from mobind_live.runtime.process import Link
 from mobind_live.schema import Offset, Verdict
 
 T_NS = 5_000_000_000

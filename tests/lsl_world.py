@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from mobind_live.clock import host_now_ns
-from mobind_live.lsl import liblsl as lsl
+from mobind_live.devices.lsl import liblsl as lsl
 
 LABELS = ("AccX", "AccY", "AccZ", "GyroX", "GyroY", "GyroZ")
 UNITS = ("g", "g", "g", "deg/s", "deg/s", "deg/s")

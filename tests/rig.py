@@ -17,8 +17,8 @@ from mobind_live.kinematics.devices import ImuPacket
 from mobind_live.kinematics.scene import Scene, SceneConfig
 from mobind_live.models import placement
 from mobind_live.models.encoders import Binder
+from mobind_live.runtime.serve import Lane
 from mobind_live.schema import Binding, Imu, Message, Offset, Pose, Truth
-from mobind_live.serve import Lane
 
 EPOCH_NS = 50_000_000_000
 TICK_S = 0.1

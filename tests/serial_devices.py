@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mobind_live.devices.samples.checksums import CHECKSUMS, Name
 from mobind_live.drivers.serial_imu import Config
-from mobind_live.samples.checksums import CHECKSUMS, Name
 
 FIELDS = ["t_ms", "ax", "ay", "az", "gx", "gy", "gz"]
 RECORD = "<I6h"

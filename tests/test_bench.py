@@ -17,13 +17,13 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
-from mobind_live.bench import cost, run, scenes, table
-from mobind_live.bench.judge import Judge
-from mobind_live.bench.play import EPOCH_NS, Moment, Player
-from mobind_live.bench.pool import in_parallel
-from mobind_live.bench.scenes import Case, Plan
-from mobind_live.bench.score import KINDS, Scorer, Tally, figures
 from mobind_live.cli import app
+from mobind_live.measure.bench import cost, run, scenes, table
+from mobind_live.measure.bench.judge import Judge
+from mobind_live.measure.bench.play import EPOCH_NS, Moment, Player
+from mobind_live.measure.bench.pool import in_parallel
+from mobind_live.measure.bench.scenes import Case, Plan
+from mobind_live.measure.bench.score import KINDS, Scorer, Tally, figures
 from mobind_live.models import checkpoint
 from mobind_live.models.errors import ModelError
 from mobind_live.schema import Action, Binding, Candidate, Message, Offset, Truth, Verdict, WornTruth

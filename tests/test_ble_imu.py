@@ -18,12 +18,12 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from mobind_live import serve
-from mobind_live.bluetooth.profiles import profiles, recognize
 from mobind_live.bus import MemoryBus, MemorySubscriber
+from mobind_live.devices.bluetooth.profiles import profiles, recognize
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers import ble_imu
 from mobind_live.drivers.ble_imu import Config, Driver, discover
+from mobind_live.runtime import serve
 from mobind_live.schema import Health, Imu, Message
 
 if sys.platform != "linux":
@@ -32,7 +32,7 @@ if sys.platform != "linux":
 import bleak.backends.bluezdbus.manager as bleak_manager
 from fake_bluez import FakeBlueZ, Peripheral
 
-from mobind_live.bluetooth import link as ble_link
+from mobind_live.devices.bluetooth import link as ble_link
 
 SERVICE = "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
 NOTIFY = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"

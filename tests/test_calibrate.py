@@ -14,17 +14,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from mobind_live.bench.scenes import Case, Plan
 from mobind_live.binding.engine import TOKEN_S
 from mobind_live.binding.posterior import Calibration
-from mobind_live.calibrate import fit, parts, reliability, run
-from mobind_live.calibrate.outcomes import KINDS, Outcomes, outcomes
-from mobind_live.calibrate.snapshots import Snapshot, View, gathered
-from mobind_live.files.errors import FileError, HintError
+from mobind_live.measure.bench.scenes import Case, Plan
+from mobind_live.measure.calibrate import fit, parts, reliability, run
+from mobind_live.measure.calibrate.outcomes import KINDS, Outcomes, outcomes
+from mobind_live.measure.calibrate.snapshots import Snapshot, View, gathered
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.models.errors import RequestError
 from mobind_live.models.placement import KIND_OF
+from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.schema import PARTS
 
 LAGS = 101

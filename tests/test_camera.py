@@ -18,13 +18,13 @@ import pytest
 from pydantic import ValidationError
 
 from mobind_live.bus import MemoryBus
-from mobind_live.camera import feed, live, pose, video
-from mobind_live.camera.pose import People, PoseError
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.camera import feed, live, pose, video
+from mobind_live.devices.camera.pose import People, PoseError
 from mobind_live.driver import Context, DeviceError, EndOfStream
 from mobind_live.drivers.camera import Config, Driver
+from mobind_live.runtime.serve import Service
 from mobind_live.schema import Health, Message, Pose, Preview
-from mobind_live.serve import Service
 
 SECOND = 1_000_000_000
 FRAMES, FPS = 20, 40

@@ -10,13 +10,13 @@ import pytest
 import torch
 from mocap import quiet, write_takes
 
-from mobind_live.bench import captured, run, scenes
-from mobind_live.bench.captured import Captured, kept_near
-from mobind_live.bench.play import Player
-from mobind_live.bench.scenes import Case, Plan
-from mobind_live.calibrate import run as calibration
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.kinematics.imu import virtual_imu
+from mobind_live.measure.bench import captured, run, scenes
+from mobind_live.measure.bench.captured import Captured, kept_near
+from mobind_live.measure.bench.play import Player
+from mobind_live.measure.bench.scenes import Case, Plan
+from mobind_live.measure.calibrate import run as calibration
 from mobind_live.models import checkpoint, pack
 from mobind_live.models.datasets import bvh
 from mobind_live.models.errors import DatasetError

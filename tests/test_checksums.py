@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from mobind_live.samples.checksums import CHECKSUMS, Name, size_of
+from mobind_live.devices.samples.checksums import CHECKSUMS, Name, size_of
 
 
 @pytest.mark.parametrize("name", CHECKSUMS)

@@ -9,8 +9,8 @@ import children
 import pytest
 
 from mobind_live.bus import MemoryBus
-from mobind_live.child import Child, ProcessSpec, RestartPolicy
-from mobind_live.process import Boot, LogLine
+from mobind_live.runtime.child import Child, ProcessSpec, RestartPolicy
+from mobind_live.runtime.process import Boot, LogLine
 
 SECOND = 1_000_000_000
 

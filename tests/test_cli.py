@@ -13,18 +13,19 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from mobind_live import __version__, launch
+from mobind_live import __version__
 from mobind_live.bus import BusError
-from mobind_live.camera.pose import PoseError
-from mobind_live.camera.video import VideoError
 from mobind_live.cli import app
 from mobind_live.cli.errors import user_errors
 from mobind_live.config import Rig
 from mobind_live.config_errors import ConfigError
-from mobind_live.files.errors import FileError, HintError
+from mobind_live.devices.camera.pose import PoseError
+from mobind_live.devices.camera.video import VideoError
 from mobind_live.models import checkpoint
 from mobind_live.models.errors import ModelError
-from mobind_live.sync.request import Files
+from mobind_live.recordings.files.errors import FileError, HintError
+from mobind_live.recordings.sync.request import Files
+from mobind_live.runtime import launch
 from mobind_live.terminal import devices
 
 THREE_LINES = "devices:\n  mine:\n    driver_path: my_driver.py\n"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mobind_live.clock import Dejitter, DeviceClock, host_now_ns
 from mobind_live.clock.gaps import Gaps
 from mobind_live.clock.line import Prior, envelope, lower_hull
-from mobind_live.samples.ticks import Wrap
+from mobind_live.devices.samples.ticks import Wrap
 
 HZ = 100
 

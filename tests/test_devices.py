@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from mobind_live import registry
-from mobind_live.aside import NoAnswer, Question
 from mobind_live.config import load
 from mobind_live.driver import DeviceError, Found
+from mobind_live.runtime.aside import NoAnswer, Question
 from mobind_live.terminal import devices
 from mobind_live.terminal.devices import Search
 

@@ -25,8 +25,8 @@ from mobind_live.models.actions import DAILY, WINDOW, ActionNet, ActionSizes
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.example_file import ExampleError, load_folder
 from mobind_live.models.examples import MODALITIES, Example, Known, direction, with_known
+from mobind_live.runtime.worker import _actions
 from mobind_live.schema import Action, Binding, Imu, Verdict
-from mobind_live.worker import _actions
 
 PARTS = {"left_forearm": ("left_forearm", 0.0), "right_shank": ("right_shank", 0.0)}
 SECONDS = 18.0

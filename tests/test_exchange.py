@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from mobind_live.bench.judge import Judge
-from mobind_live.bench.play import Player
-from mobind_live.bench.scenes import Case, Plan
 from mobind_live.binding.evidence import FAST, SLOW, Evidence
 from mobind_live.binding.exchange import Doubt
+from mobind_live.measure.bench.judge import Judge
+from mobind_live.measure.bench.play import Player
+from mobind_live.measure.bench.scenes import Case, Plan
 from mobind_live.models import checkpoint
 
 BETTER, WORSE = (1.0, 0.8), (-0.8, 0.8)  # agrees better with the other, with its own; seconds of motion

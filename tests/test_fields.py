@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from mobind_live.samples.fields import Record, check_scale, record_name
-from mobind_live.samples.limits import BadLine
+from mobind_live.devices.samples.fields import Record, check_scale, record_name
+from mobind_live.devices.samples.limits import BadLine
 
 NAMES = ("t_ms", "ax", "ay", "az", "gx", "gy", "gz")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobind_live.files.columns import Hints
-from mobind_live.files.errors import FileError
-from mobind_live.files.recordings import rate_hz, read_imu, read_keypoints
-from mobind_live.samples.units import axes_matrix
+from mobind_live.devices.samples.units import axes_matrix
+from mobind_live.recordings.files.columns import Hints
+from mobind_live.recordings.files.errors import FileError
+from mobind_live.recordings.files.recordings import rate_hz, read_imu, read_keypoints
 
 G = 9.80665
 DEG = np.pi / 180

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serial_devices import cobbed, sealed, slipped
 
-from mobind_live.samples.framing import Frame, Framing
-from mobind_live.samples.limits import BadLine
-from mobind_live.serial.frames import LINE_BYTES, Seal, cobs, lines, slip, uncobs, unslip
+from mobind_live.devices.samples.framing import Frame, Framing
+from mobind_live.devices.samples.limits import BadLine
+from mobind_live.devices.serial.frames import LINE_BYTES, Seal, cobs, lines, slip, uncobs, unslip
 
 CRC = Seal("crc16_xmodem")
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serial_devices import sealed
 
-from mobind_live.samples.framing import Frame
-from mobind_live.samples.limits import BadLine
-from mobind_live.serial.frames import Seal
-from mobind_live.serial.headers import Headed, Length
+from mobind_live.devices.samples.framing import Frame
+from mobind_live.devices.samples.limits import BadLine
+from mobind_live.devices.serial.frames import Seal
+from mobind_live.devices.serial.headers import Headed, Length
 
 CRC = Seal("crc16_modbus")
 

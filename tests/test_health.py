@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mobind_live.clock import ClockStatus
-from mobind_live.health import StreamStats
+from mobind_live.runtime.health import StreamStats
 
 MS = 1_000_000
 

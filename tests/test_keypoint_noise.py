@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mobind_live.camera.pose import People, PoseOptions
+from mobind_live.devices.camera.pose import People, PoseOptions
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import keypoint_noise
+from mobind_live.recordings.sync import video
+from mobind_live.recordings.sync.recording import Recording
 from mobind_live.schema import KEYPOINTS
-from mobind_live.sync import video
-from mobind_live.sync.recording import Recording
 
 HZ, HEIGHT_PX = 50, 400.0
 

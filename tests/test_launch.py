@@ -13,9 +13,9 @@ import children
 import pytest
 from test_supervisor import Stage, nothing, stage
 
-from mobind_live import launch
 from mobind_live.bus import BusError, Proxy, Subscriber
 from mobind_live.config import load
+from mobind_live.runtime import launch
 from mobind_live.schema import Health, Imu, Received
 
 __all__ = ["stage"]  # the fixture

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mobind_live.camera import live
-from mobind_live.camera.live import Request
-from mobind_live.camera.video import VideoError
+from mobind_live.devices.camera import live
+from mobind_live.devices.camera.live import Request
+from mobind_live.devices.camera.video import VideoError
 
 
 @dataclass

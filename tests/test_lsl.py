@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from lsl_world import Outlet, elsewhere, unique, until
 
-from mobind_live.lsl import liblsl as lsl
-from mobind_live.lsl.liblsl import Advert, Correction, Corrections, LslError, choose
+from mobind_live.devices.lsl import liblsl as lsl
+from mobind_live.devices.lsl.liblsl import Advert, Correction, Corrections, LslError, choose
 
 MS = 1e-3
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mobind_live.lsl.channels import Channel, LayoutError, Wanted, channels_of, layout, meaning
+from mobind_live.devices.lsl.channels import Channel, LayoutError, Wanted, channels_of, layout, meaning
 
 LABELS = ("GyroX", "GyroY", "GyroZ", "AccX", "AccY", "AccZ", "Battery")
 UNITS = ("deg/s", "deg/s", "deg/s", "g", "g", "g", "%")

@@ -13,16 +13,16 @@ from pydantic import ValidationError
 
 from mobind_live.bus import MemoryBus
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.lsl import liblsl as lsl
+from mobind_live.devices.lsl import stream as lsl_stream
+from mobind_live.devices.lsl.channels import LayoutError
+from mobind_live.devices.lsl.liblsl import LslError
+from mobind_live.devices.lsl.stream import Opened, Source
 from mobind_live.driver import Context, DeviceError, ImuReading, StreamSpec
 from mobind_live.drivers import lsl_imu
 from mobind_live.drivers.lsl_imu import Config, Driver
-from mobind_live.lsl import liblsl as lsl
-from mobind_live.lsl import stream as lsl_stream
-from mobind_live.lsl.channels import LayoutError
-from mobind_live.lsl.liblsl import LslError
-from mobind_live.lsl.stream import Opened, Source
+from mobind_live.runtime.serve import serve
 from mobind_live.schema import Health, Imu
-from mobind_live.serve import serve
 
 G = 9.80665
 

@@ -18,13 +18,13 @@ from lsl_answers import answers, offset
 from lsl_world import unique, until
 from test_supervisor import Stage, stage
 
-from mobind_live import launch
 from mobind_live.bus import MemoryBus, MemoryPublisher
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
+from mobind_live.devices.lsl import liblsl as lsl
+from mobind_live.devices.lsl import outlets as lsl_out
 from mobind_live.drivers.simulator import Config
-from mobind_live.lsl import liblsl as lsl
-from mobind_live.lsl import outlets as lsl_out
+from mobind_live.runtime import launch
 from mobind_live.schema import Action, Binding, Candidate, Health, Verdict
 
 __all__ = ["stage"]  # the fixture

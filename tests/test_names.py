@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mobind_live.samples.names import field_name, time_unit
+from mobind_live.devices.samples.names import field_name, time_unit
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mobind_live.samples.limits import BadLine
-from mobind_live.samples.packet_form import PacketForm
-from mobind_live.samples.packets import Decoder, Samples, join
+from mobind_live.devices.samples.limits import BadLine
+from mobind_live.devices.samples.packet_form import PacketForm
+from mobind_live.devices.samples.packets import Decoder, Samples, join
 
 G = 9.80665
 MOTION = ["ax", "ay", "az", "gx", "gy", "gz"]

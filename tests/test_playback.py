@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mobind_live.camera import playback, video
-from mobind_live.camera.playback import Playback, Player
+from mobind_live.devices.camera import playback, video
+from mobind_live.devices.camera.playback import Playback, Player
 
 
 @dataclass

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from mobind_live.camera import pose
-from mobind_live.camera.pose import People, PoseError, PoseOptions
+from mobind_live.devices.camera import pose
+from mobind_live.devices.camera.pose import People, PoseError, PoseOptions
 
 
 def test_a_missing_model_is_named_and_only_known_names_may_be_fetched(tmp_path: Path):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mobind_live.binding.presence import Statistics, log_odds, statistics
-from mobind_live.calibrate import presence
-from mobind_live.calibrate.snapshots import Snapshot, View
+from mobind_live.measure.calibrate import presence
+from mobind_live.measure.calibrate.snapshots import Snapshot, View
 from mobind_live.schema import PARTS
 
 P, LAGS, HALF = len(PARTS), 501, 250

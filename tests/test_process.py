@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mobind_live.process import Boot, Go, Keep, Kept, Link, LogLine, PipeHandler, Stop, one_line
+from mobind_live.runtime.process import Boot, Go, Keep, Kept, Link, LogLine, PipeHandler, Stop, one_line
 
 BOOT = Boot(name="a", publish="", subscribe="")
 

@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 from serial_devices import config, sealed, slipped
 
-from mobind_live.samples.readings import Sample
-from mobind_live.samples.turning import from_angles, rate
-from mobind_live.serial.profiles import profiles
+from mobind_live.devices.samples.readings import Sample
+from mobind_live.devices.samples.turning import from_angles, rate
+from mobind_live.devices.serial.profiles import profiles
 
 G = 9.80665
 

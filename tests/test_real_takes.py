@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from mobind_live.files.recordings import read_imu, read_keypoints
 from mobind_live.models import checkpoint, placement
 from mobind_live.models.datasets.bench5 import OFFSETS_S
+from mobind_live.recordings.files.recordings import read_imu, read_keypoints
+from mobind_live.recordings.sync.recording import of_file
+from mobind_live.recordings.sync.solve import Found, solve
 from mobind_live.schema import Verdict
-from mobind_live.sync.recording import of_file
-from mobind_live.sync.solve import Found, solve
 
 TABLE_S = 0.1  # the table of offsets is good to about 0.05 s
 

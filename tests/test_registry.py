@@ -15,8 +15,8 @@ from mobind_live import registry
 from mobind_live.bus import MemoryBus, MemoryPublisher
 from mobind_live.config import load
 from mobind_live.driver import Context, DriverConfig
+from mobind_live.runtime.serve import serve
 from mobind_live.schema import Health, Imu, Message
-from mobind_live.serve import serve
 
 THREE_LINES = "devices:\n  mine:\n    driver_path: my_driver.py\n"
 

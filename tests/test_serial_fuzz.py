@@ -11,7 +11,7 @@ import random
 import pytest
 from serial_devices import DEVICES, Device
 
-from mobind_live.samples.readings import Parser
+from mobind_live.devices.samples.readings import Parser
 
 POOL = 1000  # samples before stamps begin again
 

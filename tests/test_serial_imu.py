@@ -22,14 +22,14 @@ from serial_devices import DEVICES, FIELDS, RECORD, Device, config
 
 from mobind_live.bus import MemoryBus
 from mobind_live.config import ConfigError, load
+from mobind_live.devices.samples.limits import HeaderError
+from mobind_live.devices.samples.names import MOTION
+from mobind_live.devices.samples.readings import Parser, Sample
+from mobind_live.devices.serial.frames import LINE_BYTES
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers.serial_imu import Config, Driver, reading
-from mobind_live.samples.limits import HeaderError
-from mobind_live.samples.names import MOTION
-from mobind_live.samples.readings import Parser, Sample
+from mobind_live.runtime.serve import Factory, Service
 from mobind_live.schema import Imu
-from mobind_live.serial.frames import LINE_BYTES
-from mobind_live.serve import Factory, Service
 
 G = 9.80665
 ONE = {"format": RECORD, "fields": FIELDS}
@@ -489,7 +489,7 @@ def test_unplugged_and_plugged_in_again_under_the_same_name(tmp_path: Path, monk
 
     monkeypatch.setattr(Service, "idle", idle)
     monkeypatch.setattr(Service, "beat", beat)
-    monkeypatch.setattr("mobind_live.health.BEAT_EVERY_NS", 0)
+    monkeypatch.setattr("mobind_live.runtime.health.BEAT_EVERY_NS", 0)
     create = cast(Factory, Driver)
     Service(create, section, Context(name="wrist", epoch_ns=0), bus.publisher(), stop).run()
     port.close()

@@ -20,9 +20,9 @@ from mobind_live.driver import (
     ImuReading,
     StreamSpec,
 )
-from mobind_live.health import StreamStats
+from mobind_live.runtime.health import StreamStats
+from mobind_live.runtime.serve import Lane, Service, serve
 from mobind_live.schema import Health, Imu, Message, Pose
-from mobind_live.serve import Lane, Service, serve
 
 
 class Config(DriverConfig):
@@ -108,8 +108,8 @@ def beats(messages: list[Message]) -> list[tuple[str, str]]:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mobind_live.serve.RETRY_FIRST_S", 0.0)
-    monkeypatch.setattr("mobind_live.serve.RETRY_LAST_S", 0.0)
+    monkeypatch.setattr("mobind_live.runtime.serve.RETRY_FIRST_S", 0.0)
+    monkeypatch.setattr("mobind_live.runtime.serve.RETRY_LAST_S", 0.0)
 
 
 def test_host_stamps_are_published_as_they_are() -> None:

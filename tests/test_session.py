@@ -22,11 +22,11 @@ from rich.console import Console
 from test_wire import EXAMPLES, binding, health, imu, offset, pose
 
 from mobind_live.bus import MemoryBus, Proxy, Publisher, Subscriber
-from mobind_live.files.errors import FileError
-from mobind_live.files.recordings import read_imu
+from mobind_live.recordings.files.errors import FileError
+from mobind_live.recordings.files.recordings import read_imu
+from mobind_live.recordings.session import export, record
+from mobind_live.recordings.session.file import Entry, Writer, entries, topics
 from mobind_live.schema import Imu, Message, Pose, Preview, Received, Verdict
-from mobind_live.session import export, record
-from mobind_live.session.file import Entry, Writer, entries, topics
 from mobind_live.wire import decode, encode
 
 SECOND = 1_000_000_000

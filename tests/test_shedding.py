@@ -10,8 +10,8 @@ import pytest
 from test_wire import health, imu, pose
 
 from mobind_live.binding.timeline import RESET_NS
+from mobind_live.runtime.shedding import BEHIND_S, CAUGHT_UP_S, Shedding
 from mobind_live.schema import Message, Received
-from mobind_live.shedding import BEHIND_S, CAUGHT_UP_S, Shedding
 
 SECOND = 1_000_000_000
 PERIOD_NS = SECOND // 10

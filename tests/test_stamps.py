@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobind_live.camera.stamps import Fresh, Stamps
+from mobind_live.devices.camera.stamps import Fresh, Stamps
 
 MS = 1_000_000
 SECOND = 1000 * MS

@@ -16,9 +16,9 @@ import children
 import pytest
 
 from mobind_live.bus import Intake, Proxy, Publisher, Subscriber, TopicCount
-from mobind_live.child import ProcessSpec, RestartPolicy
+from mobind_live.runtime.child import ProcessSpec, RestartPolicy
+from mobind_live.runtime.supervisor import Supervisor
 from mobind_live.schema import Health, Received
-from mobind_live.supervisor import Supervisor
 
 ANY = "tcp://127.0.0.1:*"
 SECOND = 1_000_000_000
@@ -145,8 +145,8 @@ def test_what_dies_again_and_again_is_given_up(stage: Stage, caplog: pytest.LogC
 
 
 def test_a_process_that_stalls_is_killed_and_restarted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mobind_live.child.STALL_NS", SECOND // 2)
-    monkeypatch.setattr("mobind_live.supervisor.STOP_GRACE_S", 0.1)
+    monkeypatch.setattr("mobind_live.runtime.child.STALL_NS", SECOND // 2)
+    monkeypatch.setattr("mobind_live.runtime.supervisor.STOP_GRACE_S", 0.1)
     stage.play(
         [ProcessSpec(name="a", target=children.beat_once_then_hang)],
         (lambda: stage.of("a", restarts=1), nothing),
@@ -157,7 +157,7 @@ def test_a_process_that_stalls_is_killed_and_restarted(stage: Stage, monkeypatch
 def test_the_stop_is_heard_by_all_and_the_deaf_are_killed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mobind_live.supervisor.STOP_GRACE_S", 1.0)
+    monkeypatch.setattr("mobind_live.runtime.supervisor.STOP_GRACE_S", 1.0)
     specs = [
         ProcessSpec(name="good", target=children.beat),
         ProcessSpec(name="deaf", target=children.beat_once_then_hang),
@@ -195,7 +195,7 @@ def test_the_rig_starts_when_its_gate_is_ready_and_restarts_keep_the_epoch(stage
 def test_a_gate_that_never_opens_is_not_waited_for_for_ever(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mobind_live.supervisor.GO_AFTER_NS", SECOND // 2)
+    monkeypatch.setattr("mobind_live.runtime.supervisor.GO_AFTER_NS", SECOND // 2)
     specs = [
         ProcessSpec(name="device", target=children.beat_after_go),
         ProcessSpec(name="worker", target=children.beat, args=("starting",), gate=True),
@@ -276,8 +276,8 @@ import sys, threading
 sys.path.insert(0, {tests!r})
 import children
 from mobind_live.bus import MemoryBus
-from mobind_live.child import ProcessSpec
-from mobind_live.supervisor import Supervisor
+from mobind_live.runtime.child import ProcessSpec
+from mobind_live.runtime.supervisor import Supervisor
 if __name__ == "__main__":
     bus = MemoryBus()
     spec = ProcessSpec(name="a", target=children.orphan, args=({pid_file!r},))
@@ -309,6 +309,6 @@ def _runs(pid: int) -> bool:
 
 
 def test_neither_torch_nor_cv2_is_loaded_with_the_supervisor() -> None:
-    code = "import sys, mobind_live.launch; print({'torch', 'cv2', 'ultralytics'} & set(sys.modules))"
+    code = "import sys, mobind_live.runtime.launch; print({'torch', 'cv2', 'ultralytics'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

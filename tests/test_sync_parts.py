@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.progress import Progress
 
-from mobind_live.camera.pose import People, PoseOptions
-from mobind_live.camera.video import VideoError
-from mobind_live.files.errors import FileError
-from mobind_live.files.recordings import ImuFile
-from mobind_live.sync import drift, traces, video
-from mobind_live.sync.recording import Recording
+from mobind_live.devices.camera.pose import People, PoseOptions
+from mobind_live.devices.camera.video import VideoError
+from mobind_live.recordings.files.errors import FileError
+from mobind_live.recordings.files.recordings import ImuFile
+from mobind_live.recordings.sync import drift, traces, video
+from mobind_live.recordings.sync.recording import Recording
 
 FPS = 30
 OPTIONS = PoseOptions(model="none-pose.pt")

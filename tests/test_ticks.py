@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.samples.limits import BadLine
-from mobind_live.samples.ticks import Places, Wrap, spread, to_ns
+from mobind_live.devices.samples.limits import BadLine
+from mobind_live.devices.samples.ticks import Places, Wrap, spread, to_ns
 
 MS = 1_000_000
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mobind_live.samples.turning import Quaternion, Turned, Turning, from_angles, multiply, rate
+from mobind_live.devices.samples.turning import Quaternion, Turned, Turning, from_angles, multiply, rate
 
 PERIOD_NS = 10_000_000
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mobind_live.camera import v4l2
-from mobind_live.camera.v4l2 import Mode
+from mobind_live.devices.camera import v4l2
+from mobind_live.devices.camera.v4l2 import Mode
 from mobind_live.drivers.camera import Config, discover
 
 FOURCC = {name: int.from_bytes(name.encode(), "little") for name in ("MJPG", "YUYV")}

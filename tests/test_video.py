@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from mobind_live.camera.video import Frame, FrameQueue
+from mobind_live.devices.camera.video import Frame, FrameQueue
 
 
 def frame(t_ns: int) -> Frame:

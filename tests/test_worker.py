@@ -15,15 +15,15 @@ from rig import record
 from test_engine import SCENE
 from test_wire import health
 
-from mobind_live import worker
 from mobind_live.bus import MemoryBus, MemorySubscriber
 from mobind_live.bus.ends import Numbering
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig
 from mobind_live.driver import DriverConfig, StreamSpec
 from mobind_live.models.errors import CheckpointError, ModelError
+from mobind_live.runtime import worker
+from mobind_live.runtime.shedding import BEHIND_S
 from mobind_live.schema import Health, Offset, Received
-from mobind_live.shedding import BEHIND_S
 
 SECONDS = 3.0
 PATIENCE_S = 60.0

@@ -18,18 +18,18 @@ from rich.console import Console
 
 from mobind_live.binding.example_windows import Samples, look, of_imus, of_person, starts
 from mobind_live.binding.timeline import STEP_S
-from mobind_live.files.columns import Hints
-from mobind_live.files.errors import FileError, HintError
-from mobind_live.files.recordings import ImuFile
 from mobind_live.models import actions as action_models
 from mobind_live.models import example_file
 from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet
 from mobind_live.models.examples import Example, Known
+from mobind_live.recordings.files.columns import Hints
+from mobind_live.recordings.files.errors import FileError, HintError
+from mobind_live.recordings.files.recordings import ImuFile
+from mobind_live.recordings.sync.recording import Recording
+from mobind_live.recordings.sync.request import Files, read_imus
+from mobind_live.recordings.sync.run import find, read_people, say
+from mobind_live.recordings.sync.solve import Found
 from mobind_live.schema import PARTS, Verdict
-from mobind_live.sync.recording import Recording
-from mobind_live.sync.request import Files, read_imus
-from mobind_live.sync.run import find, read_people, say
-from mobind_live.sync.solve import Found
 from mobind_live.terminal import words
 
 SHORTEST_S = 2.0

@@ -13,11 +13,11 @@ def user_errors() -> Iterator[None]:
     """Around a verb: one line for each fault, and exit code 2 for a configuration or a request that makes no
     sense, else 1. Nothing that is imported here is heavy."""
     from mobind_live.bus import BusError
-    from mobind_live.camera.pose import PoseError
-    from mobind_live.camera.video import VideoError
     from mobind_live.config import ConfigError
-    from mobind_live.files.errors import FileError, HintError
+    from mobind_live.devices.camera.pose import PoseError
+    from mobind_live.devices.camera.video import VideoError
     from mobind_live.models.errors import ModelError, RecipeError, RequestError
+    from mobind_live.recordings.files.errors import FileError, HintError
 
     senseless = (ConfigError, HintError, RecipeError, RequestError)
     try:

@@ -61,7 +61,7 @@ def bench(
     motion: Motion = None,
 ) -> None:
     """Measure the answers on simulated scenes whose truth is known: how soon, how right, at what cost."""
-    from mobind_live.bench.run import Request, run
+    from mobind_live.measure.bench.run import Request, run
     from mobind_live.terminal.screen import screen
 
     run(Request(quick, seed, json_path, only, checkpoint, jobs, device, motion), screen())
@@ -84,7 +84,7 @@ def calibrate(
     motion: Motion = None,
 ) -> None:
     """Fit the constants that turn evidence into probability, and show how often answers are right."""
-    from mobind_live.calibrate.run import Request, run
+    from mobind_live.measure.calibrate.run import Request, run
     from mobind_live.terminal.screen import screen
 
     request = Request(checkpoint, seed, scenes, seconds, jobs, fit, write, plot, json_path, motion)

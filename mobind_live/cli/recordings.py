@@ -10,7 +10,7 @@ import typer
 from mobind_live.cli.errors import user_errors
 
 if TYPE_CHECKING:
-    from mobind_live.sync.request import Files
+    from mobind_live.recordings.sync.request import Files
 
 verbs = typer.Typer()
 
@@ -66,8 +66,8 @@ def _files(
     subject: list[str] | None = None,
 ) -> Files:
     """What the options say of a recording."""
-    from mobind_live.camera.pose import PoseOptions
-    from mobind_live.sync.request import Files
+    from mobind_live.devices.camera.pose import PoseOptions
+    from mobind_live.recordings.sync.request import Files
 
     return Files(
         imus=tuple(imu or ()),
@@ -100,7 +100,7 @@ def sync(
     units: Units = None,
 ) -> None:
     """Find each sensor's offset, wearer and body part in recordings made without the daemon."""
-    from mobind_live.sync.run import run
+    from mobind_live.recordings.sync.run import run
     from mobind_live.terminal.screen import screen
 
     files = _files(
@@ -153,7 +153,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A new folder for the tables.")],
 ) -> None:
     """Write a recorded session as tables (CSV), every sensor's samples with their time in each camera."""
-    from mobind_live.session import export as exporting
+    from mobind_live.recordings.session import export as exporting
     from mobind_live.terminal.screen import screen
 
     exporting.run(session, folder, screen())

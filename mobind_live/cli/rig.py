@@ -42,8 +42,8 @@ def _rig_file(config: Path | None) -> Path:
 @user_errors()
 def run(config: Config = None, overrides: Set = None) -> None:
     """Run the rig: devices in, answers out, until Ctrl-C."""
-    from mobind_live import launch
     from mobind_live.config import load
+    from mobind_live.runtime import launch
 
     path = _rig_file(config)
     raise typer.Exit(launch.run(load(path, overrides or ()), str(config or path.name)))
@@ -88,8 +88,8 @@ def preflight(
     seconds: Annotated[float, typer.Option(min=5, help="Give up after so long.")] = 90.0,
 ) -> None:
     """Before a session: pass or fail each sensor and camera, in plain words. Exit code 0 if all pass."""
-    from mobind_live import launch
     from mobind_live.config import load
+    from mobind_live.runtime import launch
 
     raise typer.Exit(launch.preflight(load(_rig_file(config), overrides or ()), seconds))
 
@@ -114,8 +114,8 @@ def drive(
     overrides: Set = None,
 ) -> None:
     """Serve one device alone, without the worker."""
-    from mobind_live import launch
     from mobind_live.config import rig_of
+    from mobind_live.runtime import launch
 
     raise typer.Exit(launch.drive(rig_of(name, config, overrides or ()), name, str(config or name)))
 
@@ -151,8 +151,8 @@ def record(
 ) -> None:
     """Record all that a running rig says, sensors and answers, until Ctrl-C."""
     from mobind_live.bus import Subscriber
-    from mobind_live.launch import stop_signals
-    from mobind_live.session import record as recording
+    from mobind_live.recordings.session import record as recording
+    from mobind_live.runtime.launch import stop_signals
     from mobind_live.terminal.screen import screen
 
     with stop_signals() as stop, Subscriber(("v1/",), connect, recording.QUEUE) as receiver:

@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from mobind_live import registry
-from mobind_live.aside import NoAnswer, Question
 from mobind_live.driver import DeviceError, Found
+from mobind_live.runtime.aside import NoAnswer, Question
 from mobind_live.terminal import words
 
 LIMIT_S = 40.0

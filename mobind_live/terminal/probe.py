@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from mobind_live import registry
-from mobind_live.aside import NoAnswer, Question
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
+from mobind_live.runtime.aside import NoAnswer, Question
 from mobind_live.schema import Imu, Message, Pose
 
 # A pose network takes minutes to load on a small machine. Once open, a device may be silent for SILENT_S;

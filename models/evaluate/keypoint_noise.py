@@ -20,16 +20,16 @@ from rich.console import Console
 from rich.progress import Progress
 from scipy.signal import medfilt, savgol_filter
 
-from mobind_live.camera.pose import PoseError, PoseOptions
-from mobind_live.camera.video import VideoError
-from mobind_live.files.errors import FileError
-from mobind_live.files.recordings import rate_hz, read_keypoints
+from mobind_live.devices.camera.pose import PoseError, PoseOptions
+from mobind_live.devices.camera.video import VideoError
 from mobind_live.kinematics.camera import yolo_noise
 from mobind_live.models.datasets.virtual import Conditions, keypoint_noise, visibility
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate.keypoint_errors import BANDS, SEEN, Errors, measure, swaps
-from mobind_live.sync import video
-from mobind_live.sync.recording import Recording, of_file
+from mobind_live.recordings.files.errors import FileError
+from mobind_live.recordings.files.recordings import rate_hz, read_keypoints
+from mobind_live.recordings.sync import video
+from mobind_live.recordings.sync.recording import Recording, of_file
 
 _TABLES = (".csv", ".tsv", ".txt")
 _TRUNK = 0.52 / 1.75  # of the height, shoulders to hips, as in training

@@ -1,0 +1,76 @@
+"""Counters that devices stamp packets and samples with: over wrap-arounds, and to each sample its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mobind_live.devices.samples.limits import BadLine
+
+LONGEST_GAP_S = 10.0  # a longer one is a device that slept, or a counter that began anew
+SPREAD = 0.2  # how far from the expected period that of a packet's stamps may be and still be believed
+MOST_NS = 4e18  # 127 years, and less than half of what int64 nanoseconds hold
+
+
+def to_ns(ticks: float, tick_ns: int) -> int:
+    """A stamp of so many ``ticks`` in ns. Raises BadLine for one that is out of range."""
+    if abs(ticks) * tick_ns > MOST_NS:
+        raise BadLine("the time is out of range")
+    return round(ticks * tick_ns)
+
+
+class Wrap:
+    """A counter of ``span`` values carried on over its wrap-around; a span of 0 never wraps."""
+
+    def __init__(self, span: float) -> None:
+        self._span = span
+        self._last: float | None = None
+        self._total: float = 0
+
+    def __call__(self, value: float) -> float:
+        """``value`` carried on. A step back by less than half the span stays one."""
+        if self._last is None or not self._span:
+            self._total = value
+        else:
+            step = (value - self._last) % self._span
+            self._total += step if step < self._span / 2 else step - self._span
+        self._last = value
+        return self._total
+
+
+class Places:
+    """Each sample's place in the device's own count, from a counter of its packets: a clock that ticks once a
+    sample. What never came leaves its place free; a counter that begins anew goes on where it was."""
+
+    def __init__(self, span: float, longest: float) -> None:
+        """``span``: of the counter; ``longest``: a gap of more samples than this is none."""
+        self._wrap = Wrap(span)
+        self._longest = longest
+        self._last: float | None = None
+        self._next = 0
+
+    def __call__(self, counter: float, samples: int) -> int | None:
+        """The place of the first of a packet's ``samples``; None for a packet that came before."""
+        at, last = self._wrap(counter), self._last
+        self._last = at
+        if at == last:
+            return None
+        missing = 0.0 if last is None else (at - last - 1) * samples
+        place = self._next + (int(missing) if 0 < missing < self._longest else 0)
+        self._next = place + samples
+        return place
+
+
+def spread(
+    stamp_ns: int, before: tuple[int, int] | None, count: int, period_ns: float, *, newest: bool
+) -> np.ndarray:
+    """Stamps (count,) int64 ns of a packet's samples from the packet's own, its newest's or oldest's.
+
+    ``before`` is that of the packet before, and its count: the time between the two tells the true period,
+    unless packets were lost. Between the newest lie this packet's samples, between the oldest that one's.
+    """
+    if before is not None:
+        own_ns = (stamp_ns - before[0]) / (count if newest else before[1])
+        if abs(own_ns / period_ns - 1) < SPREAD:
+            period_ns = own_ns
+    first = stamp_ns - (period_ns * (count - 1) if newest else 0)
+    return np.array([round(first + i * period_ns) for i in range(count)], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Files: read, recorded, exported, and worked out afterwards."""

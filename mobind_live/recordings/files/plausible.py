@@ -1,0 +1,118 @@
+"""Whether columns can be what they are called: gravity is in every accelerometer, and it turns with the
+gyroscope. So units are told, and swapped columns and wrong units found, from the motion itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
+from mobind_live.kinematics.imu import GRAVITY_M_S2
+
+ENOUGH_S = 5.0  # less of a recording shows too little of either
+_HZ = 50.0
+_QUIET_S = 0.5
+_QUIET_SHARE = 0.05
+_NEAR = 1.5  # how far, as a factor, the quietest acceleration may be from gravity
+_STEADY = 0.25  # gravity's size varies less than this from one quiet moment to the next
+_TURNING_M_S3 = 0.3  # gravity turns fast enough to tell the gyroscope's unit
+_SLOW_S = 2.0  # means over so long hold mostly gravity: what the sensor is pushed to and fro cancels
+NO_UNIT = "none"
+_TOO_FAST = 100.0  # what turns to and fro quicker than the means below seems slower by up to ten
+_GAP_S = 0.5  # between two samples; nothing is known of what lies in it
+_RATES_HZ = (4.0, 4000.0)  # of cameras and body-worn sensors
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The size of a vector in the quietest moments: its median, and how much it varies among them."""
+
+    size: float
+    spread: float
+
+    @property
+    def gravity_unit(self) -> str:
+        """The unit in which ``size`` is gravity, or "" where it is in none."""
+        for unit, scale in ACC_M_S2.items():
+            if 1 / _NEAR < self.size * scale / GRAVITY_M_S2 < _NEAR:
+                return unit
+        return ""
+
+
+def time_unit(ticks: np.ndarray) -> str:
+    """The unit by which stamps (N,) come at a rate that a camera or a body-worn IMU has, or ""."""
+    return next((unit for unit in TIME_NS if time_fits(ticks, unit)), "")
+
+
+def time_fits(ticks: np.ndarray, unit: str) -> bool:
+    return _RATES_HZ[0] <= rate_hz(ticks, unit) <= _RATES_HZ[1]
+
+
+def rate_hz(ticks: np.ndarray, unit: str) -> float:
+    """Samples per second if ``ticks`` (N,) are in ``unit``; infinite where time stands still."""
+    span_s = float(ticks[-1] - ticks[0]) * TIME_NS[unit] * 1e-9
+    return (len(ticks) - 1) / span_s if span_s > 0 else float("inf")
+
+
+def rest(vectors: np.ndarray, t_ns: np.ndarray) -> Rest:
+    """How large ``vectors`` (N, 3) at ``t_ns`` (N,) are when they change least."""
+    even = _even(vectors, t_ns)
+    steps = round(_QUIET_S * _HZ)
+    windows = even[: len(even) // steps * steps].reshape(-1, steps, 3)
+    there = _there(t_ns)[: len(windows) * steps].reshape(-1, steps).all(axis=1)
+    windows = windows[there] if there.any() else windows
+    unrest = windows.std(axis=1).max(axis=1)
+    quiet = np.argsort(unrest)[: max(3, round(_QUIET_SHARE * len(windows)))]
+    sizes = np.linalg.norm(windows[quiet].mean(axis=1), axis=1)
+    low, middle, high = np.percentile(sizes, (25, 50, 75))
+    return Rest(float(middle), float((high - low) / max(middle, 1e-9)))
+
+
+def swapped(acc: Rest, gyro: Rest) -> bool:
+    """Whether the gyroscope's columns hold gravity, and the accelerometer's do not."""
+    steady = gyro.spread < _STEADY and 2 * gyro.spread < acc.spread
+    return bool(gyro.gravity_unit) and (not acc.gravity_unit or steady)
+
+
+def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: str = "") -> str:
+    """The unit in which ``gyro`` (N, 3) turns gravity as fast as it turns, "" where too little does, or
+    NO_UNIT if it turns faster in any. ``mdeg/s`` only where it is ``said``: raw counts look much like it.
+
+    In the sensor's frame gravity changes by ``-gyro x acc``; the sensor's own jerk adds to it, by less, over
+    seconds, than the factor of 57 that lies between the units.
+    """
+    acc, turn = _even(acc_m_s2, t_ns), _even(gyro, t_ns)
+    seen = _smooth(np.gradient(acc, 1 / _HZ, axis=0))
+    turned = _smooth(np.cross(acc, turn))
+    gaps = np.convolve(~_there(t_ns), np.ones(len(acc) - len(seen) + 1), "valid") > 0
+    seen, turned = (v if gaps.all() else v[~gaps] for v in (seen, turned))
+    seen_rms, turned_rms = (float(np.sqrt(np.mean(np.sum(v * v, axis=1)))) for v in (seen, turned))
+    if seen_rms < _TURNING_M_S3 or turned_rms == 0:
+        return ""
+    ratio = seen_rms / turned_rms  # what one unit of the gyroscope should be in rad/s, jerk added
+    units = GYRO_RAD_S.keys() - ({"mdeg/s"} - {said})
+    if ratio < min(GYRO_RAD_S[unit] for unit in units) / _TOO_FAST:
+        return NO_UNIT
+    return min(units, key=lambda unit: abs(np.log(ratio / GYRO_RAD_S[unit])))
+
+
+def _even(values: np.ndarray, t_ns: np.ndarray) -> np.ndarray:
+    """``values`` (N, 3) on an even grid, (M, 3)."""
+    at_s = (t_ns - t_ns[0]) * 1e-9
+    grid = np.arange(0.0, at_s[-1], 1 / _HZ)
+    return np.column_stack([np.interp(grid, at_s, values[:, axis]) for axis in range(3)])
+
+
+def _there(t_ns: np.ndarray) -> np.ndarray:
+    """Where on the even grid (M,) there are samples near by: a line through a gap is no rest."""
+    at_s = (t_ns - t_ns[0]) * 1e-9
+    grid = np.arange(0.0, at_s[-1], 1 / _HZ)
+    after = np.clip(np.searchsorted(at_s, grid, "right"), 1, len(at_s) - 1)
+    return at_s[after] - at_s[after - 1] < _GAP_S
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    kernel = np.hanning(round(_SLOW_S * _HZ) + 2)[1:-1]
+    kernel = kernel / kernel.sum()
+    return np.column_stack([np.convolve(values[:, axis], kernel, "valid") for axis in range(3)])

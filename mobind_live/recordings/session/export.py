@@ -1,0 +1,164 @@
+"""``mobind-live export``: a session as tables (CSV), each IMU's samples with their time in every camera."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from mobind_live.recordings.files.errors import FileError
+from mobind_live.recordings.session.answers import Answers
+from mobind_live.recordings.session.file import Entry, about, entries
+from mobind_live.schema import KEYPOINTS, Action, Binding, CameraOffset, Imu, Offset, Pose, Verdict
+
+_AXES = ("x", "y", "z")
+_SENSOR = [*(f"acc_{axis}_m_s2" for axis in _AXES), *(f"gyro_{axis}_rad_s" for axis in _AXES)]
+_QUATERNION = ["quat_w", "quat_x", "quat_y", "quat_z"]
+_PERSON = ["track", "wearer", *(f"{name}_{what}" for name in KEYPOINTS for what in ("x", "y", "score"))]
+_SAID = ["offset_s", "sigma_s", "p", "verdict"]
+# Of each kind of answer the table, and the columns of its stream and its other fields.
+_ANSWERS = {
+    Offset: (
+        "offsets",
+        {"imu": "stream", "camera": "camera"},
+        [*_SAID, "reference_ns", "rate_ppm", "held_s", "alarm"],
+    ),
+    CameraOffset: ("camera_offsets", {"camera": "stream", "from_camera": "camera"}, [*_SAID, "alarm"]),
+    Binding: (
+        "bindings",
+        {"imu": "stream"},
+        ["wearer", "p_wearer", "wearer_verdict", "part", "p_part", "part_verdict", "alarm"],
+    ),
+    Action: ("actions", {"subject": "stream"}, ["label", "p", "verdict"]),
+}
+
+
+def run(path: Path, folder: Path, console: Console) -> None:
+    """Write the tables of the session ``path`` into ``folder``. Raises FileError."""
+    first = next(entries(path, again=True), None)
+    if first is None:
+        raise FileError(f"{path}: nothing was recorded in it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise FileError(f"{folder}: is not empty; name a new folder")
+        with console.status(f"reading {escape(str(path))}"), ExitStack() as stack:
+            tables = _Tables(folder, stack, first.at_ns)
+            answers = _answers(entries(path), tables)
+            rows = _streams(entries(path, again=True), answers, tables)
+        noted = about(path)
+        (folder / "session.json").write_text(json.dumps(_noted(noted, first.at_ns), indent=2) + "\n")
+    except OSError as error:
+        raise FileError(f"{error.filename or folder}: {error.strerror or error}") from error
+    console.print(_summary(rows, answers))
+    told = "t_s counts seconds from the session's start; t_NAME_s is the same moment on camera NAME's clock"
+    console.print(Text(f"{folder}: {told}"))
+
+
+class _Tables:
+    """CSV files in a folder, each begun when its first row comes. Times are written as seconds from
+    ``first_ns``."""
+
+    def __init__(self, folder: Path, stack: ExitStack, first_ns: int) -> None:
+        self._folder, self._stack, self._first_ns = folder, stack, first_ns
+        self._writers: dict[str, Any] = {}
+
+    def add(self, name: str, titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        if name not in self._writers:
+            path = self._folder / f"{name}.csv"
+            file = self._stack.enter_context(path.open("w", newline="", encoding="utf-8"))
+            self._writers[name] = csv.writer(file)
+            self._writers[name].writerow(titles)
+        self._writers[name].writerows(rows)
+
+    def seconds(self, t_ns: int) -> str:
+        return f"{(t_ns - self._first_ns) * 1e-9:.6f}"
+
+
+def _answers(every: Iterator[Entry], tables: _Tables) -> Answers:
+    """What the answers say; they have tables of their own."""
+    found = Answers()
+    for at_ns, received in every:
+        m = received.message
+        if isinstance(m, tuple(_ANSWERS)):
+            name, of, fields = _ANSWERS[type(m)]
+            titles = [re.sub("_ns$", "_s", title) for title in ("t_ns", *of, *fields)]
+            values = ((each, getattr(m, each)) for each in (*of.values(), *fields))
+            row = [tables.seconds(v) if each.endswith("_ns") else _short(v) for each, v in values]
+            tables.add(name, titles, [(tables.seconds(at_ns), *row)])
+        if isinstance(m, Pose):
+            found.saw(m.stream, received.boot_ns)
+        elif isinstance(m, Offset) and m.verdict is Verdict.OK:
+            found.aligned(at_ns, m)
+        elif isinstance(m, Binding):
+            found.bound(at_ns, m)
+    return found
+
+
+def _streams(every: Iterator[Entry], answers: Answers, tables: _Tables) -> Counter[str]:
+    """Write the cameras' people and the IMUs' samples; how many rows each table has."""
+    rows: Counter[str] = Counter()
+    for at_ns, received in every:
+        m = received.message
+        if isinstance(m, Imu) and len(m.t_ns):
+            rows[f"imu_{m.stream}"] += len(m.t_ns)
+            titles = ["t_s", *(f"t_{camera}_s" for camera in answers.cameras), *_SENSOR]
+            titles += _QUATERNION if len(m.quaternion) else []
+            tables.add(f"imu_{m.stream}", titles, _samples(m, answers, at_ns, tables))
+        elif isinstance(m, Pose):
+            rows[f"cam_{m.stream}"] += len(m.track_ids)
+            tracks = m.track_ids.tolist()
+            who = [answers.wearer(m.stream, received.boot_ns, track, at_ns) for track in tracks]
+            tables.add(f"cam_{m.stream}", ["t_s", *_PERSON], _people(m, who, tables))
+    return rows
+
+
+def _samples(imu: Imu, answers: Answers, at_ns: int, tables: _Tables) -> Iterator[list[Any]]:
+    seen = [answers.in_camera(imu, camera, at_ns) for camera in answers.cameras]
+    felt = np.concatenate([imu.acc_m_s2, imu.gyro_rad_s], axis=1).tolist()
+    turned = imu.quaternion.tolist() or [[]] * len(felt)
+    for n, t_ns in enumerate(imu.t_ns.tolist()):
+        aligned = (tables.seconds(stamps[n]) if stamps else "" for stamps in seen)
+        yield [tables.seconds(t_ns), *aligned, *map(_short, felt[n]), *map(_short, turned[n])]
+
+
+def _people(pose: Pose, wearers: list[str], tables: _Tables) -> Iterator[list[Any]]:
+    for track, wearer, points in zip(pose.track_ids.tolist(), wearers, pose.keypoints, strict=True):
+        yield [tables.seconds(pose.t_ns), track, wearer, *map(_short, points.ravel().tolist())]
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.7g}" if isinstance(value, float) else value
+
+
+def _noted(noted: dict[str, str], first_ns: int) -> dict[str, str]:
+    """What the recorder noted, and what the wall clock showed where the tables' time is 0."""
+    if {"wall_clock", "host_ns"} <= noted.keys():
+        began = datetime.fromisoformat(noted["wall_clock"])
+        zero = began + timedelta(seconds=(first_ns - int(noted["host_ns"])) * 1e-9)
+        return {"t_0": zero.isoformat(), **noted}
+    return noted
+
+
+def _summary(rows: Counter[str], answers: Answers) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("table", "rows", "aligned to"):
+        table.add_column(heading, justify="right" if heading == "rows" else "left")
+    for name, count in sorted(rows.items()):
+        imu = name.removeprefix("imu_")
+        known = [camera for camera in answers.cameras if answers.knows(imu, camera)]
+        aligned = "" if name.startswith("cam_") else ", ".join(known) or "no camera: no offset was ok"
+        table.add_row(f"{name}.csv", str(count), aligned)
+    return table

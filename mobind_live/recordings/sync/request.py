@@ -1,0 +1,109 @@
+"""The files of a recording as the command line names them, and what is read from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mobind_live.devices.camera.pose import PoseOptions
+from mobind_live.driver import subject_name
+from mobind_live.recordings.files.columns import Hints, parse_columns, parse_units
+from mobind_live.recordings.files.errors import FileError, HintError
+from mobind_live.recordings.files.recordings import ImuFile, rate_hz, read_imu
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """``imus`` are ``NAME=FILE``, ``subjects`` ``NAME=IMU,IMU``; ``imu_columns`` and ``units`` are as
+    ``columns`` parses them, each for all IMUs or, with ``NAME:`` before it, for one. Offsets are looked for
+    up to ``max_offset_s``."""
+
+    imus: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    video: Path | None = None
+    keypoints: Path | None = None
+    max_offset_s: float = 10.0
+    imu_columns: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    pose: PoseOptions
+
+    @property
+    def has_camera(self) -> bool:
+        """Whether there is anything that people are seen in. Raises HintError if there are two."""
+        if self.video is not None and self.keypoints is not None:
+            raise HintError("give one of --video and --keypoints, not both")
+        return self.video is not None or self.keypoints is not None
+
+    def sensors(self) -> dict[str, tuple[Path, Hints]]:
+        """Each IMU's file, and what is said of it; there may be none. Raises HintError."""
+        paths: dict[str, Path] = {}
+        for text in self.imus:
+            name, _, path = text.partition("=")
+            if not name or not path:
+                raise HintError(f"--imu {text}: expected NAME=FILE, such as --imu left_arm=left_arm.csv")
+            if name in paths:
+                raise HintError(f"--imu {text}: there is already an IMU named {name}")
+            paths[name] = Path(path)
+        hints = self._hints(set(paths))
+        everywhere = hints.get("", Hints())
+        return {name: (path, hints.get(name, Hints()).over(everywhere)) for name, path in paths.items()}
+
+    def worn_by(self) -> dict[str, str]:
+        """The subject of each IMU that has one. Raises HintError."""
+        found: dict[str, str] = {}
+        known = self.sensors()
+        for text in self.subjects:
+            subject, _, rest = text.partition("=")
+            imus = [imu.strip() for imu in rest.split(",")]
+            if not subject or not all(imus):
+                raise HintError(
+                    f"--subject {text}: expected NAME=IMU,IMU, such as --subject anna=wrist,ankle"
+                )
+            try:
+                subject_name(subject)
+            except ValueError as error:
+                raise HintError(f"--subject {text}: {error}") from error
+            for imu in imus:
+                if imu not in known:
+                    raise HintError(f"--subject {text}: no IMU is named {imu}; there are {', '.join(known)}")
+                if imu in found:
+                    raise HintError(f"--subject {text}: {imu} is already worn by {found[imu]}")
+                found[imu] = subject
+        return found
+
+    def _hints(self, names: set[str]) -> dict[str, Hints]:
+        hints: dict[str, Hints] = {}
+        for parse, given in ((parse_columns, self.imu_columns), (parse_units, self.units)):
+            for text in given:
+                name, colon, rest = text.partition(":")
+                own = name if colon and name in names else ""
+                if colon and not own and "=" not in name:
+                    raise HintError(f"{text}: no IMU is named {name}; there are {', '.join(sorted(names))}")
+                hints[own] = parse(rest if own else text).over(hints.get(own, Hints()))
+        return hints
+
+
+def read_imus(files: dict[str, tuple[Path, Hints]]) -> dict[str, ImuFile]:
+    """All IMU files. Raises FileError, with one line for each that cannot be used."""
+    found, faults = {}, []
+    for name, (path, hints) in files.items():
+        try:
+            found[name] = read_imu(path, hints=hints)
+        except FileError as error:
+            faults.append(f"imu {name}: {error}")
+    if faults:
+        raise FileError("\n".join(faults))
+    return found
+
+
+def length_s(file: ImuFile) -> float:
+    return float(file.t_ns[-1] - file.t_ns[0]) * 1e-9
+
+
+def about(path: Path, t_ns: np.ndarray, bad_rows: int, found: str) -> str:
+    """One line of what was read."""
+    left_out = f", {bad_rows} rows left out" if bad_rows else ""
+    span_s = float(t_ns[-1] - t_ns[0]) * 1e-9
+    return f"{path}: {len(t_ns)} samples{left_out}, {rate_hz(t_ns):.1f} Hz, {span_s:.1f} s; {found}"

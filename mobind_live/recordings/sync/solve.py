@@ -1,0 +1,249 @@
+"""The engine over a whole recording: nothing is forgotten, and the answers are those at its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from mobind_live.binding.answers import Answers
+from mobind_live.binding.engine import TOKEN_S, Engine
+from mobind_live.binding.posterior import OK_P
+from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.driver import StreamSpec
+from mobind_live.models.encoders import Binder
+from mobind_live.models.placement import PlacementNet
+from mobind_live.recordings.files.recordings import ImuFile
+from mobind_live.recordings.sync import drift
+from mobind_live.recordings.sync.recording import CAMERA, Recording
+from mobind_live.schema import PARTS, Binding, Imu, Offset, Verdict
+
+BLOCK = 24  # steps (0.48 s) encoded together
+CHUNK_NS = 960_000_000  # fed between two advances
+NEAR_S = 10.0  # lags up to which recordings lie over each other well enough
+STRETCHES = 24  # at most, for the drift
+STRETCH_S = 12.0  # at least
+_MEMORY_BYTES = 400_000_000  # for the evidence at the stretches' ends
+_DONE_NS = 0  # host time of everything: a recording is never stale
+
+Tick = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What there is to say of one IMU. ``offset_s`` is that at the middle of the camera's recording; None:
+    nothing can be said. ``lags_s`` and ``weights`` (L,) are the histogram; ``points`` the offsets along the
+    way; ``note`` says what is special."""
+
+    offset_s: float | None = None
+    sigma_s: float | None = None
+    drift_ppm: float = 0.0
+    verdict: Verdict = Verdict.NO_MOTION
+    track: int | None = None
+    wearer: str = ""  # where the user has said who wears what
+    part: str = ""
+    p_part: float = 0.0
+    part_verdict: Verdict = Verdict.NO_MOTION
+    evidence_s: float = 0.0
+    lags_s: np.ndarray
+    weights: np.ndarray
+    points: drift.Points
+    note: str = ""
+
+    def shifted(self, by_s: float) -> Found:
+        """The same, the IMU's time counted from ``by_s`` earlier on."""
+        points = replace(self.points, offset_s=self.points.offset_s + by_s)
+        offset_s = None if self.offset_s is None else self.offset_s + by_s
+        return replace(self, offset_s=offset_s, lags_s=self.lags_s + by_s, points=points)
+
+    @property
+    def answered(self) -> bool:
+        return self.verdict is Verdict.OK or self.part_verdict is Verdict.OK
+
+
+def nothing(note: str) -> Found:
+    """Of an IMU that was left out, for the reason ``note``."""
+    none = np.empty(0)
+    return Found(lags_s=none, weights=none, points=drift.Points(none, none, none), note=note)
+
+
+def solve(
+    people: Recording,
+    imus: dict[str, ImuFile],
+    model: Binder,
+    placement: PlacementNet | None,
+    max_offset_s: float,
+    tick: Tick,
+    worn_by: Mapping[str, str] | None = None,
+) -> dict[str, Found]:
+    """The answers for ``imus`` against ``people``, everybody's time counted from its own first sample.
+    ``worn_by``: whose each of them is, as far as that is known. ``tick`` is told the share that is done.
+
+    A sensor that was on for long before the camera has moved for nobody all that time, which speaks against
+    everybody in view. So where only one lag can be meant and it is a long one, the recordings are laid over
+    each other by it, and solved again.
+    """
+    told = worn_by or {}
+    passes = 2 if max_offset_s > NEAR_S else 1
+    found = _solved(people, imus, model, placement, max_offset_s, lambda share: tick(share / passes), told)
+    by_s = {name: one.offset_s or 0.0 for name, one in found.items() if _far(one)}
+    if by_s:
+        laid = {
+            name: replace(file, start_ns=file.start_ns + round(by_s.get(name, 0.0) * 1e9))
+            for name, file in imus.items()
+        }
+        near = _solved(people, laid, model, placement, NEAR_S, lambda share: tick((1 + share) / 2), told)
+        found |= {name: near[name].shifted(shift_s) for name, shift_s in by_s.items()}
+    tick(1.0)
+    return found
+
+
+def _far(found: Found) -> bool:
+    """Whether one long lag is all but certain, given that somebody wears the sensor."""
+    if found.offset_s is None or abs(found.offset_s) <= NEAR_S:
+        return False
+    return float(found.weights[np.abs(found.lags_s - found.offset_s) <= PEAK_TOKENS * TOKEN_S].sum()) >= OK_P
+
+
+def _solved(
+    people: Recording,
+    imus: dict[str, ImuFile],
+    model: Binder,
+    placement: PlacementNet | None,
+    max_offset_s: float,
+    tick: Tick,
+    told: Mapping[str, str],
+) -> dict[str, Found]:
+    specs = tuple(StreamSpec(name=name, kind="imu", nominal_hz=50.0, subject=told.get(name)) for name in imus)
+    engine = Engine(
+        specs,
+        model,
+        max_offset_s,
+        torch.device("cpu"),
+        placement,
+        memories_s=(math.inf, STRETCH_S),
+        keep_tracks=True,
+        block=BLOCK,
+    )
+    borders = _borders(people.length_s, len(imus), len(people.tracks), engine.lags)
+    sums: list[_Sums] = []
+    for until_ns, share in _feed(engine, people, imus, max_offset_s):
+        engine.advance()
+        tick(share)
+        if len(sums) < len(borders) and until_ns * 1e-9 >= borders[len(sums)]:
+            sums.append(_sums(engine))
+    sums.append(_sums(engine))
+    messages = Answers(engine).messages(_DONE_NS)
+    offsets = {m.stream: m for m in messages if isinstance(m, Offset)}
+    bindings = {m.stream: m for m in messages if isinstance(m, Binding)}
+    stretches = _Stretches([0.0, *borders, people.length_s], sums, engine.calibration.scale)
+    return {
+        name: _found(offsets[name], bindings[name], stretches, index, people.length_s / 2)
+        for index, name in enumerate(imus)
+    }
+
+
+def _borders(length_s: float, imus: int, tracks: int, lags: int) -> list[float]:
+    """The inner borders, in seconds, of the stretches that the drift is told from."""
+    each = 4 * imus * max(1, tracks) * len(PARTS) * lags
+    most = min(STRETCHES, max(1, _MEMORY_BYTES // each))
+    count = max(1, min(most, int(length_s / STRETCH_S)))
+    return [length_s * n / count for n in range(1, count)]
+
+
+def _feed(
+    engine: Engine, people: Recording, imus: dict[str, ImuFile], max_offset_s: float
+) -> Iterator[tuple[int, float]]:
+    """Give the engine everything that can belong together, a chunk at a time; after each: its end, and the
+    share that is done. A sensor that was left on after the camera would have moved with nobody since."""
+    poses = people.poses()
+    stamps = {name: file.t_ns - file.start_ns for name, file in imus.items()}
+    most_ns = int(people.t_ns[-1]) + round(max_offset_s * 1e9)
+    end_ns = min(most_ns, max(int(people.t_ns[-1]), *(int(own[-1]) for own in stamps.values()))) + 1
+    waiting = next(poses, None)
+    for start_ns in range(0, end_ns, CHUNK_NS):
+        until_ns = start_ns + CHUNK_NS
+        for name, own in stamps.items():
+            rows = slice(*np.searchsorted(own, (start_ns, min(until_ns, end_ns))).tolist())
+            if rows.stop > rows.start:
+                engine.take(_message(name, own[rows], imus[name], rows), _DONE_NS)
+        while waiting is not None and waiting.t_ns < until_ns:
+            engine.take(waiting, _DONE_NS)
+            waiting = next(poses, None)
+        yield until_ns, min(1.0, until_ns / end_ns)
+
+
+def _message(name: str, t_ns: np.ndarray, file: ImuFile, rows: slice) -> Imu:
+    return Imu(
+        stream=name,
+        t_ns=t_ns,
+        received_ns=t_ns,
+        device_ns=np.empty(0, np.int64),
+        acc_m_s2=file.acc_m_s2[rows],
+        gyro_rad_s=file.gyro_rad_s[rows],
+        quaternion=np.empty((0, 4), np.float32),
+    )
+
+
+class _Sums(NamedTuple):
+    """The evidence ``sums`` (I, P, 11, L) float32 of ``tracks``, up to some moment."""
+
+    tracks: tuple[int, ...]
+    sums: np.ndarray
+
+
+def _sums(engine: Engine) -> _Sums:
+    view = engine.view(CAMERA)
+    return _Sums(view.posteriors[0].tracks, view.evidence.astype(np.float32))
+
+
+class _Stretches:
+    """What each stretch of the recording added to the evidence."""
+
+    def __init__(self, borders_s: list[float], sums: list[_Sums], scale: float) -> None:
+        self.middles_s = np.array([(a + b) / 2 for a, b in pairwise(borders_s)])
+        self._sums = sums
+        self._scale = scale
+
+    def curves(self, imu: int, part: int, peak: int) -> np.ndarray:
+        """The evidence (K, L), in nats, that ``imu`` is on ``part`` of somebody, in each stretch: of whoever
+        fits best there at the lag ``peak``, since a tracker may give one person several ids."""
+        everybody, last = self._sums[-1]
+        lags = last.shape[3]
+        totals = np.zeros((len(self._sums) + 1, len(everybody), lags), np.float32)
+        for n, (tracks, sums) in enumerate(self._sums, start=1):
+            for row, track in enumerate(tracks):
+                totals[n, everybody.index(track)] = sums[imu, row, part]
+        added = self._scale * np.diff(totals, axis=0)
+        near = added[:, :, max(0, peak - PEAK_TOKENS) : peak + PEAK_TOKENS + 1].max(axis=2)
+        return added[np.arange(len(added)), near.argmax(axis=1)]
+
+
+def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, middle_s: float) -> Found:
+    peak = round(offset.offset_s / TOKEN_S) + len(offset.lags_s) // 2
+    part = PARTS.index(binding.part) if binding.part else 0
+    points = drift.points(stretches.curves(imu, part, peak), stretches.middles_s, peak, TOKEN_S)
+    line = drift.line(points)
+    shift_s = line.drift_ppm * 1e-6 * (middle_s - line.middle_s) if math.isfinite(line.sigma_s) else 0.0
+    own = line.sigma_s if math.isfinite(line.sigma_s) else 0.0
+    return Found(
+        offset_s=offset.offset_s + shift_s,
+        sigma_s=max(offset.sigma_s, own),
+        drift_ppm=line.drift_ppm,
+        verdict=offset.verdict,
+        track=binding.tracks.get(CAMERA),
+        wearer=binding.wearer if binding.expected_wearer else "",
+        part=binding.part,
+        p_part=binding.p_part,
+        part_verdict=binding.part_verdict,
+        evidence_s=offset.evidence_s,
+        lags_s=offset.lags_s,
+        weights=offset.weights,
+        points=points,
+        note=binding.alarm,
+    )

@@ -1,0 +1,135 @@
+"""A video file to the people in it, by YOLO-pose; kept beside the video, so that it is done once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from mobind_live.devices.camera import video
+from mobind_live.devices.camera.playback import Playback, Player
+from mobind_live.devices.camera.pose import Finder, PoseOptions, YoloPose
+from mobind_live.models.errors import BROKEN_NPZ
+from mobind_live.recordings.files.errors import FileError
+from mobind_live.recordings.sync.recording import CAMERA, Recording
+from mobind_live.schema import KEYPOINTS
+
+_log = logging.getLogger(__name__)
+_FORM = 1  # of the cache file; another one is not read
+_ARRAYS = ("t_ns", "frame", "track_ids", "keypoints")
+
+
+def cache_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.poses.npz")
+
+
+def read(
+    path: Path, options: PoseOptions, progress: Progress, *, seconds: float | None = None
+) -> tuple[Recording, bool]:
+    """The people in the video ``path``, and whether they come from its cache. What lies after ``seconds``
+    need not be looked at; a part is not kept. Raises FileError, VideoError or PoseError."""
+    if not path.is_file():
+        raise FileError(f"{path}: {'a folder, not a video' if path.is_dir() else 'no such file'}")
+    key = cache_key(path, options)
+    kept = load(cache_path(path), key)
+    if kept is not None:
+        return kept, True
+    frames = _count(path)  # a file that is no video is refused before the network loads
+    found, whole = _watch(path, YoloPose(options, (CAMERA,)), progress, frames, seconds)
+    if whole:
+        save(cache_path(path), key, found)
+    return found, False
+
+
+def cache_key(path: Path, options: PoseOptions) -> str:
+    """What the keypoints depend on: the video and the settings, as text."""
+    seen, model = path.stat(), Path(options.model)
+    return json.dumps(
+        {
+            "form": _FORM,
+            "video": [seen.st_size, seen.st_mtime_ns],
+            "model": [model.name, model.stat().st_mtime_ns if model.exists() else 0],
+            "settings": [options.imgsz, options.conf, options.tracker],
+        }
+    )
+
+
+def load(path: Path, key: str) -> Recording | None:
+    """What ``path`` holds, if it is a cache made under ``key``."""
+    try:
+        with path.open("rb") as kept, np.load(kept, allow_pickle=False) as file:
+            if str(file["key"]) != key:
+                return None
+            width, height = (int(side) for side in file["image_size"])
+            return Recording(image_size=(width, height), **{name: file[name] for name in _ARRAYS})
+    except BROKEN_NPZ:
+        return None
+
+
+def save(path: Path, key: str, found: Recording) -> None:
+    """Write the cache, whole or not at all. A folder that cannot be written costs time, not the answer."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            arrays = {name: getattr(found, name) for name in _ARRAYS}
+            np.savez_compressed(file, key=np.array(key), image_size=np.array(found.image_size), **arrays)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        _log.warning("%s: the poses cannot be kept: %s", path, error.strerror)
+
+
+def _count(path: Path) -> int | None:
+    """How many frames the container says it has; None if it does not say."""
+    import cv2
+
+    capture = video.open_file(str(path))
+    try:
+        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+    finally:
+        capture.release()
+
+
+def _watch(
+    path: Path, finder: Finder, progress: Progress, frames: int | None, seconds: float | None
+) -> tuple[Recording, bool]:
+    """The people, and whether the video was looked at to its end."""
+    task = progress.add_task(f"poses in {path.name}", total=frames)
+    stamps: list[int] = []
+    rows: list[tuple[int, np.ndarray, np.ndarray]] = []
+    size = (0, 0)
+    whole = True
+    damaged: list[int] = []
+    for frame in _frames(path, damaged.append):
+        if seconds is not None and stamps and frame.t_ns - stamps[0] > seconds * 1e9:
+            whole = False
+            break
+        people = finder({CAMERA: frame.image})[CAMERA]
+        size = (frame.image.shape[1], frame.image.shape[0])
+        rows.append((len(stamps), people.track_ids, people.keypoints))
+        stamps.append(frame.t_ns)
+        progress.advance(task)
+    if not stamps:
+        raise FileError(f"{path}: not one frame can be read; is it a video?")
+    if damaged:
+        _log.warning("%s: %d pictures are damaged and were left out", path, sum(damaged))
+    empty = np.empty((0, len(KEYPOINTS), 3), np.float32)
+    found = Recording(
+        t_ns=np.array(stamps, np.int64) - stamps[0],
+        image_size=size,
+        frame=np.concatenate([np.full(len(ids), n, np.int32) for n, ids, _ in rows]),
+        track_ids=np.concatenate([ids for _, ids, _ in rows]).astype(np.int32),
+        keypoints=np.concatenate([empty, *(points for _, _, points in rows)]).astype(np.float32),
+    )
+    return found, whole
+
+
+def _frames(path: Path, skipped: Callable[[int], None]) -> Iterator[video.Frame]:
+    playback = Playback(epoch_ns=0, rate=None, loop=False)
+    player = Player(lambda: video.open_file(str(path)), playback, threading.Event(), skipped)
+    return player.frames()

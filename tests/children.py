@@ -35,14 +35,14 @@ def beat_after_go(link: Link) -> None:
 
 def leave(link: Link, dies_of: str = "") -> None:
     """Tells what its life before has left, and leaves a letter more; unless it dies of that."""
-    legacy = (link.boot.legacy or b"").decode()
-    if legacy and legacy == dies_of:
-        raise RuntimeError(legacy)
+    saved = (link.boot.saved or b"").decode()
+    if saved and saved == dies_of:
+        raise RuntimeError(saved)
     with Publisher(link.boot.publish) as sender:
         heartbeat = Heartbeat(link.boot.name, sender, link.boot.restarts)
         while not link.stop.is_set():
-            link.keep(lambda: (legacy + "x").encode())
-            heartbeat.send("running", legacy)
+            link.save_state(lambda: (saved + "x").encode())
+            heartbeat.send("running", saved)
             link.stop.wait(BEAT_S)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from mobind_live.binding import priors
 from mobind_live.binding.beliefs import Beliefs
-from mobind_live.binding.legacy import Legacy
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
+from mobind_live.binding.saved import SavedState
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.views import CameraSums
 from mobind_live.schema import PARTS
@@ -163,16 +163,16 @@ def test_a_part_outlives_the_track_of_somebody_who_does_not_wear_it() -> None:
     assert kept.learned.part[0] == pytest.approx(alone, abs=0.1)
 
 
-def test_a_legacy_is_what_would_be_known_if_everybody_left() -> None:
+def test_a_saved_state_is_what_would_be_known_if_everybody_left() -> None:
     first = beliefs("a", "b")
     sums = {"cam": seen(evidence((0, 3, 20, STRONG), (1, 5, -30, STRONG)), 1, 2)}
     views = first.views(sums)
     first.wearers.update({"imu0": {("cam", 1)}, "imu1": {("cam", 2)}})
-    left = Legacy(first.learned.after_all(views), first.wearers, {}).to_bytes()
+    left = SavedState(first.learned.after_all(views), first.wearers, {}).to_bytes()
     assert not first.learned.lag, "nobody has left"
     for track in (1, 2):
         first.end("cam", track, views["cam"])
-    given = Legacy.from_bytes(left)
+    given = SavedState.from_bytes(left)
     assert given.learned.lag.keys() == first.learned.lag.keys()
     for key, lag in first.learned.lag.items():
         assert given.learned.lag[key] == pytest.approx(lag, abs=0.051)

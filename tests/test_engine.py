@@ -94,7 +94,7 @@ def test_new_answers_go_on_from_what_those_before_have_left(longer: list[Arrival
     killed_s, seconds = 42.0, 1.5
     before, after = (Answers(engine_of(specs(SCENE), model)) for _ in range(2))
     last = play(before.engine, [a for a in longer if a.at_s <= killed_s], answers=before)[-1]
-    after.inherit(before.legacy())
+    after.restore(before.save())
     later = [a for a in longer if killed_s < a.at_s <= killed_s + seconds]
     found = play(after.engine, later, answers=after)[-1]
     known = [o for o in found.offsets if o.verdict is Verdict.OK]

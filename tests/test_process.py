@@ -7,7 +7,17 @@ import threading
 
 import pytest
 
-from mobind_live.runtime.process import Boot, Go, Keep, Kept, Link, LogLine, PipeHandler, Stop, one_line
+from mobind_live.runtime.process import (
+    Boot,
+    Go,
+    Link,
+    LogLine,
+    PipeHandler,
+    SaveState,
+    StateSaved,
+    Stop,
+    one_line,
+)
 
 BOOT = Boot(name="a", publish="", subscribe="")
 
@@ -30,23 +40,23 @@ def test_commands_reach_the_work_loop() -> None:
     assert ended == [1]
 
 
-def test_a_legacy_waits_until_the_one_before_it_is_taken() -> None:
+def test_a_saved_state_waits_until_the_one_before_it_is_taken() -> None:
     ours, theirs = multiprocessing.Pipe()
     link = Link(BOOT, theirs, orphan_grace_s=0, end=lambda _: None)
-    link.keep(lambda: b"1")
-    link.keep(lambda: b"2")
-    assert ours.recv() == Keep(b"1")
+    link.save_state(lambda: b"1")
+    link.save_state(lambda: b"2")
+    assert ours.recv() == SaveState(b"1")
     assert not ours.poll()
     thread = threading.Thread(target=link.listen)
     thread.start()
-    ours.send(Kept())
+    ours.send(StateSaved())
     ours.send(Go(7))
     assert link.wait(10) == 7
-    link.keep(lambda: b"3")
-    assert ours.recv() == Keep(b"3")
+    link.save_state(lambda: b"3")
+    assert ours.recv() == SaveState(b"3")
     ours.close()
     thread.join()
-    link.keep(lambda: b"4")  # nobody is there any more
+    link.save_state(lambda: b"4")  # nobody is there any more
 
 
 def test_a_supervisor_that_is_gone_stops_the_work_first_and_then_the_process() -> None:

@@ -12,8 +12,8 @@ from mobind_live.binding.actions import STALE_NS, Actions
 from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.drift import MAPPED_PPM, PRIOR_PPM, Estimate, Holdover, OffsetCourse, Sure, apart
 from mobind_live.binding.engine import TOKEN_S, Engine
-from mobind_live.binding.legacy import Legacy
 from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.saved import SavedState
 from mobind_live.binding.ties import Tie
 from mobind_live.binding.views import CameraView
 from mobind_live.binding.wearers import Seat
@@ -39,16 +39,16 @@ class Answers:
         for stream in message.streams:
             self._clocks[stream.stream] = (stream.clock_offset_s, stream.clock_drift_ppm)
 
-    def legacy(self) -> bytes:
+    def save(self) -> bytes:
         """What is known now, for the answers of the worker that comes after this one."""
         beliefs = self.engine.beliefs
         learned = beliefs.learned.after_all(self.engine.views())
         courses = {pair: course.left() for pair, course in self._courses.items()}
-        return Legacy(learned, beliefs.wearers, courses).to_bytes()
+        return SavedState(learned, beliefs.wearers, courses).to_bytes()
 
-    def inherit(self, legacy: bytes) -> None:
+    def restore(self, saved: bytes) -> None:
         """Begin with what the worker before has left."""
-        given = Legacy.from_bytes(legacy)
+        given = SavedState.from_bytes(saved)
         self.engine.beliefs.learned, self.engine.beliefs.wearers = given.learned, given.wearers
         self._courses = given.courses
 

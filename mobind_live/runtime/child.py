@@ -22,9 +22,9 @@ from mobind_live.runtime.process import (
     HOPELESS_EXIT,
     Boot,
     Go,
-    Keep,
-    Kept,
     LogLine,
+    SaveState,
+    StateSaved,
     Stop,
     Target,
     child_main,
@@ -93,7 +93,7 @@ class Child:
         self._last_error = ""
         self._before = "loading"
         self._last_words = ""
-        self._legacy: bytes | None = None
+        self._saved: bytes | None = None
         self._report = Heartbeat(spec.name, sender, speaks_for_another=True)
 
     @property
@@ -114,10 +114,10 @@ class Child:
             subscribe=self._boot.subscribe,
             restarts=self.restarts,
             output=self._boot.output,
-            legacy=self._legacy,
+            saved=self._saved,
         )
         # Cleared first: if restoring this state crashes the process, it does so only once.
-        self._legacy = None
+        self._saved = None
         process = context.Process(
             target=child_main, args=(boot, theirs, self.spec.target, self.spec.args), name=self.spec.name
         )
@@ -133,7 +133,7 @@ class Child:
         if epoch_ns is not None:
             self.tell(Go(epoch_ns))
 
-    def tell(self, command: Go | Stop | Kept) -> None:
+    def tell(self, command: Go | Stop | StateSaved) -> None:
         if self._connection is not None:
             try:
                 self._connection.send(command)
@@ -234,9 +234,9 @@ class Child:
                 if not self._connection.poll():
                     return
                 line = self._connection.recv()
-                if isinstance(line, Keep):
-                    self._legacy = line.legacy
-                    self.tell(Kept())
+                if isinstance(line, SaveState):
+                    self._saved = line.state
+                    self.tell(StateSaved())
                 elif isinstance(line, LogLine):
                     if line.level >= logging.ERROR:
                         self._last_words = line.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import resource
+import sys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -141,5 +142,5 @@ def process_counters() -> dict[str, float]:
     try:
         resident_mb = int(_STATM.read_text().split()[1]) * resource.getpagesize() / 1e6
     except OSError:
-        resident_mb = used.ru_maxrss / 1e3
+        resident_mb = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     return {"cpu_s": used.ru_utime + used.ru_stime, "rss_mb": resident_mb}

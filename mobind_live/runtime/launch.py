@@ -46,7 +46,7 @@ def run_worker(link: Link, rig: Rig) -> None:
     ):
         try:
             boot = link.boot
-            worker.run(rig, sender, receiver, link.stop, boot.restarts, boot.legacy, link.keep)
+            worker.run(rig, sender, receiver, link.stop, boot.restarts, boot.saved, link.save_state)
         except ModelError as error:
             raise Hopeless(str(error)) from error
 

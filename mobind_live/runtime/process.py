@@ -52,20 +52,20 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class SaveState:
     """What a child leaves to its next life, on its way to the supervisor, who does not look into it."""
 
-    legacy: bytes
+    state: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StateSaved:
     """Answer: the supervisor has it, and would take another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
-    """What a child is told at its start. ``output``: the file for its stdout and stderr, if any. ``legacy``:
+    """What a child is told at its start. ``output``: the file for its stdout and stderr, if any. ``saved``:
     what it left in its life before."""
 
     name: str
@@ -73,7 +73,7 @@ class Boot:
     subscribe: str
     restarts: int = 0
     output: Path | None = None
-    legacy: bytes | None = None
+    saved: bytes | None = None
 
 
 class Link:
@@ -94,8 +94,8 @@ class Link:
         self._started = threading.Event()
         self._connection = connection
         self._sending = threading.Lock()
-        self._kept = threading.Event()
-        self._kept.set()
+        self._saved = threading.Event()
+        self._saved.set()
 
     def wait(self, timeout_s: float) -> int | None:
         """``epoch_ns`` once the rig has started, None if it has not after ``timeout_s``."""
@@ -109,8 +109,8 @@ class Link:
                 if isinstance(command, Go):
                     self.epoch_ns = command.epoch_ns
                     self._started.set()
-                elif isinstance(command, Kept):
-                    self._kept.set()
+                elif isinstance(command, StateSaved):
+                    self._saved.set()
                 elif isinstance(command, Stop):
                     self.stop.set()
         except (EOFError, OSError):
@@ -118,17 +118,17 @@ class Link:
             threading.Event().wait(self._orphan_grace_s)
             self._end(1)
 
-    def send(self, message: LogLine | Keep) -> None:
+    def send(self, message: LogLine | SaveState) -> None:
         """Tell the supervisor; one that is gone hears nothing, and ``listen`` sees to the rest."""
         with self._sending, contextlib.suppress(OSError):
             self._connection.send(message)
 
-    def keep(self, legacy: Callable[[], bytes]) -> None:
-        """Save the result of ``legacy`` for this process's next run, replacing what was saved before. Skipped
+    def save_state(self, state: Callable[[], bytes]) -> None:
+        """Save the result of ``state`` for this process's next run, replacing what was saved before. Skipped
         until the supervisor has acknowledged the last one: a full pipe would block the work."""
-        if self._kept.is_set():
-            self._kept.clear()
-            self.send(Keep(legacy()))
+        if self._saved.is_set():
+            self._saved.clear()
+            self.send(SaveState(state()))
 
 
 # What runs in a child: called with its link and the arguments of its spec.

@@ -33,8 +33,8 @@ _BEAT_S = 0.25
 Factory = Callable[[DriverConfig, Context], Driver]
 
 
-class Go(Protocol):
-    """The start signal of the rig."""
+class StartSignal(Protocol):
+    """What a device waits for: the start of the rig."""
 
     def wait(self, timeout_s: float) -> int | None:
         """``epoch_ns`` once the rig has started, None if it has not after ``timeout_s``."""
@@ -109,7 +109,7 @@ class Service:
         self._counters, self._counted = Counters(), dict[str, float]()  # this driver's, and of those before
         self._openings = 0
 
-    def await_start(self, go: Go) -> None:
+    def await_start(self, go: StartSignal) -> None:
         """Wait, with heartbeats, for the rig to start; its epoch replaces the context's."""
         self.beat("starting", "waiting for the rig to start")
         while not self._stop.is_set():
@@ -211,7 +211,7 @@ def serve(
     context: Context,
     sender: Sender,
     stop: threading.Event,
-    go: Go,
+    go: StartSignal,
 ) -> None:
     """Serve one device until ``stop``: wait for ``go``, then run. Heartbeats go out all the while.
 

@@ -40,12 +40,12 @@ def run(
     receiver: Receiver,
     stop: Event,
     restarts: int = 0,
-    legacy: bytes | None = None,
-    keep: Callable[[Callable[[], bytes]], None] = lambda _: None,
+    saved: bytes | None = None,
+    save: Callable[[Callable[[], bytes]], None] = lambda _: None,
 ) -> None:
     """Work until ``stop`` is set. Raises ModelError if the weights or the device cannot be used.
 
-    ``legacy`` is what a worker before this one has given to its ``keep``.
+    ``saved`` is what a worker before this one has given to its ``save``.
     """
     beat = Heartbeat("worker", sender, restarts)
     beat.send("starting", "loading the network")
@@ -55,8 +55,8 @@ def run(
     imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
     engine = Engine(imus, model, rig.worker.max_offset_s, device, placement.load())
     answers, watch = Answers(engine, _actions(engine, rig.worker.actions)), Watch(engine)
-    if legacy is not None:
-        answers.inherit(legacy)
+    if saved is not None:
+        answers.restore(saved)
         _log.info("going on from what the worker before knew")
     _log.info("network on %s, %d IMUs", device, len(imus))
     period_ns = round(1e9 / rig.worker.publish_hz)
@@ -75,7 +75,7 @@ def run(
             if began_ns >= next_ns:
                 _answer(answers, watch, sender)
                 if began_ns >= keep_ns:
-                    keep(answers.legacy)
+                    save(answers.save)
                     keep_ns = began_ns + _KEEP_EVERY_NS
                 latencies.extend(engine.latencies_s(host_now_ns()))
                 # Half of the time at most: in a backlog every portion finds the next answers due.

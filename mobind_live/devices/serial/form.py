@@ -184,10 +184,7 @@ class SerialForm(Profiled, ImuConfig):
         decode = partial(others[self.format], rescale=self._rescale) if self.format in others else csv
 
         def read(line: bytes) -> Fields | None:
-            try:
-                fields = decode(line.decode("ascii"))
-            except UnicodeDecodeError as error:
-                raise BadLine("not ASCII text") from error
+            fields = decode(line.decode("utf-8", "replace"))
             if fields is None or not self.scale:
                 return fields
             return {name: value * factor(name, self.scale) for name, value in fields.items()}

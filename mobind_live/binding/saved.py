@@ -17,7 +17,7 @@ _STEPS = 10  # of a lag's log-belief in a nat: fine enough, and a tenth of the b
 
 
 @dataclass(frozen=True, slots=True)
-class Legacy:
+class SavedState:
     """What is known of lags and parts when every track has ended, the wearers' names, and the course of each
     offset."""
 

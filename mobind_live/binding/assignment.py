@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mobind_live.binding.posterior import CameraPosterior, log_sum
+from mobind_live.binding.posterior import TINY, CameraPosterior, log_sum
+from mobind_live.kinematics.body import SWAP_PARTS
+from mobind_live.schema import PARTS
 
 UNTHINKABLE = -1e6  # nats
 # What is surely on somebody in view is so wherever the others sit: that its best place belongs to another
@@ -18,6 +20,7 @@ _SURELY_WORN_P = 0.02  # of nobody
 
 # The odds that two sensors are on one limb though the rig does not say so.
 SHARED = 0.005
+_OTHER_SIDE = np.array(SWAP_PARTS)
 
 
 def one_to_one(
@@ -27,8 +30,9 @@ def one_to_one(
     equal ``limbs``, which the rig says to sit on one (None: on one of their own).
 
     Each IMU's belief in a place becomes the likelihood of the best joint assignment that puts it there
-    (max-marginals of the assignment problem), so that the rivals' second choices count too. As far as its own
-    evidence makes the place that is left to it improbable, it is rather a second sensor on another's limb.
+    (max-marginals of the assignment problem), so that the rivals' second choices count too. Where its own
+    evidence makes the place that is left to it improbable, it may be a second sensor on another's limb, and
+    neither is believed: but for the same limb of the other side, which may move in step all the time.
     """
     limbs = limbs or [None] * len(posteriors)
     if len(posteriors) < 2 or not posteriors[0].lags.size:
@@ -51,11 +55,15 @@ def one_to_one(
 
 
 def _doubted(alone: np.ndarray, together: np.ndarray) -> np.ndarray:
-    """Log-probabilities (I, places + 1) between those that each IMU has by itself and those with no limb
-    shared, by what its own evidence says of the place that these leave to it."""
-    left = alone[np.arange(len(alone)), together.argmax(axis=1)] - alone.max(axis=1)
-    shared = np.minimum(SHARED / (SHARED + np.exp(left)), 1 - 1e-12)[:, None]
-    return np.logaddexp(np.log1p(-shared) + together, np.log(shared) + alone)
+    """Log-probabilities (I, places + 1) from those that each IMU has by itself and those with no limb shared:
+    the latter, or half of each as far as its own evidence speaks against the place that these leave to it."""
+    rows, own, given = np.arange(len(alone)), alone.argmax(axis=1), together.argmax(axis=1)
+    shared = SHARED / (SHARED + np.exp(alone[rows, given] - alone[rows, own]))
+    mirrored = (own // len(PARTS) == given // len(PARTS)) & (
+        _OTHER_SIDE[own % len(PARTS)] == given % len(PARTS)
+    )
+    half = np.where(mirrored, 0.0, shared / 2)[:, None]
+    return np.logaddexp(np.log(1 - half) + together, np.log(half + TINY) + alone)
 
 
 def _rivals(imu: int, limbs: Sequence[object]) -> list[int]:

@@ -85,10 +85,10 @@ def limb_mounts(keypoints_m: np.ndarray, trunk_mounts_m: np.ndarray) -> np.ndarr
     return mounts
 
 
-_SWAP_KEYPOINTS = [
+SWAP_KEYPOINTS = [
     KEYPOINTS.index(n.replace("left", "?").replace("right", "left").replace("?", "right")) for n in KEYPOINTS
 ]
-_SWAP_PARTS = [
+SWAP_PARTS = [
     PARTS.index(n.replace("left", "?").replace("right", "left").replace("?", "right")) for n in PARTS
 ]
 
@@ -98,7 +98,7 @@ def mirrored(motion: BodyMotion) -> BodyMotion:
     flip = np.array([-1.0, 1.0, 1.0])
     return BodyMotion(
         rate_hz=motion.rate_hz,
-        keypoints_m=motion.keypoints_m[..., _SWAP_KEYPOINTS, :] * flip,
-        rotation=motion.rotation[..., _SWAP_PARTS, :, :] * flip[:, None] * flip[None, :],
-        mount_m=motion.mount_m[..., _SWAP_PARTS, :] * flip,
+        keypoints_m=motion.keypoints_m[..., SWAP_KEYPOINTS, :] * flip,
+        rotation=motion.rotation[..., SWAP_PARTS, :, :] * flip[:, None] * flip[None, :],
+        mount_m=motion.mount_m[..., SWAP_PARTS, :] * flip,
     )

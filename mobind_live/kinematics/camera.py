@@ -8,6 +8,8 @@ from typing import Self
 
 import numpy as np
 
+from mobind_live.kinematics.body import SWAP_KEYPOINTS
+
 
 @dataclass(frozen=True, slots=True)
 class Camera:
@@ -109,7 +111,7 @@ def _exchanged(rng: np.random.Generator, places: np.ndarray, brief: float, share
     """``places`` (..., T, 17, 2) with left and right exchanged for a ``share`` of the time, mostly the whole
     body's, else only the arms' or the legs'."""
     people = places.shape[:-2]
-    for sides, part in ((_OTHER_SIDE, 0.6), (_OTHER_ARMS, 0.2), (_OTHER_LEGS, 0.2)):
+    for sides, part in ((SWAP_KEYPOINTS, 0.6), (_OTHER_ARMS, 0.2), (_OTHER_LEGS, 0.2)):
         wrong = _slow(rng, (*people, 1), brief * _LONGER) < _below(share * part)
         places = np.where(wrong[..., None], places[..., sides, :], places)
     return places
@@ -123,9 +125,8 @@ def _below(share: float) -> float:
 BRIEF_S = 0.1
 _HALF = 0.5**0.5
 _LONGER = 2.0  # noise is below its lowest percents for about half of the time over which it changes
-_OTHER_SIDE = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
-_OTHER_ARMS = [*range(5), *_OTHER_SIDE[5:11], *range(11, 17)]
-_OTHER_LEGS = [*range(11), *_OTHER_SIDE[11:]]
+_OTHER_ARMS = [*range(5), *SWAP_KEYPOINTS[5:11], *range(11, 17)]
+_OTHER_LEGS = [*range(11), *SWAP_KEYPOINTS[11:]]
 
 
 def _slow(rng: np.random.Generator, shape: tuple[int, ...], spacing: float, axis: int = -2) -> np.ndarray:

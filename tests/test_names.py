@@ -19,6 +19,6 @@ def test_names_of_columns(name: str, means: str | None) -> None:
 
 
 def test_the_time_columns_name_gives_its_unit() -> None:
-    names = ("t", "t_us", "time_s", "micros", "Millis")
+    names = ("t", "t_us", "time_s", "micros", "Millis", "time (s)", "Time [us]")
 
-    assert [time_unit(name) for name in names] == ["ms", "us", "s", "us", "ms"]
+    assert [time_unit(name) for name in names] == ["ms", "us", "s", "us", "ms", "s", "us"]

@@ -191,7 +191,8 @@ class Service:
         lane = self._lane(stream)
         stats = lane.stats
         stats.lost += lost
-        stats.shed = int(self._counters.after(self._counted).get(f"shed/{stream}", 0))
+        shed = f"shed/{stream}"
+        stats.shed = int(self._counters.values.get(shed, 0) + self._counted.get(shed, 0))
         if samples:
             stats.add(samples, host_now_ns())
 

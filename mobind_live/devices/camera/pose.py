@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mobind_live.clock import host_now_ns
 from mobind_live.schema import KEYPOINTS, SKELETON
 
 log = logging.getLogger(__name__)
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 MODEL_NAME = re.compile(r"yolo[\w.]*-pose\.pt")  # what ultralytics can fetch
 TRACKERS = ("bytetrack", "botsort")  # or a file in their form
 CACHE = Path("~/.cache/mobind-live")
-OUTAGE_NS = 5_000_000_000  # a camera that was away for longer shows somebody else, for all that is known
 JPEG_QUALITY = 70
 SEEN = 0.3  # keypoints with a lower score are not drawn
 COLOURS = ((80, 200, 120), (240, 160, 60), (90, 120, 240), (60, 200, 230), (200, 100, 220), (180, 190, 90))
@@ -115,7 +113,6 @@ class YoloPose:
             raise PoseError(f"pose model {path} cannot be loaded: {_reason(error)}") from error
         # All at once: in older versions of ultralytics, making one sets the ids of all back to 1.
         self._trackers = {camera: _tracker(options.tracker) for camera in cameras}
-        self._seen_ns = dict.fromkeys(cameras, host_now_ns())
 
     def __call__(self, images: Mapping[str, np.ndarray], /) -> dict[str, People]:
         results = self._model.predict(list(images.values()), **self._options)
@@ -128,9 +125,6 @@ class YoloPose:
         tracker.tracked_stracks, tracker.lost_stracks, tracker.removed_stracks = [], [], []
 
     def _track(self, camera: str, result: Any) -> People:
-        before_ns, self._seen_ns[camera] = self._seen_ns[camera], host_now_ns()
-        if self._seen_ns[camera] - before_ns > OUTAGE_NS:
-            self.forget(camera)
         tracks = self._trackers[camera].update(result.boxes.cpu().numpy(), result.orig_img)
         return people(tracks, result.keypoints.data.cpu().numpy())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mobind_live.devices.samples.units import TimeUnit, split_unit
+from mobind_live.devices.samples.units import BRACKETS, TimeUnit, split_unit
 
 MOTION = ("ax", "ay", "az", "gx", "gy", "gz")
 QUATERNION = ("qw", "qx", "qy", "qz")
@@ -47,7 +47,7 @@ def said_unit(name: str) -> TimeUnit | None:
     """The unit that a time's name says, as ``t_us``, ``time (s)`` and ``millis`` do."""
     plain = _plain(name)
     match = _NAME.fullmatch(plain)
-    bracket = re.search(r"\((.*?)\)", name.lower())
+    bracket = BRACKETS.search(name.lower())
     said = bracket[1].strip() if bracket else match["unit"] if match is not None else None
     named: dict[str | None, TimeUnit] = {"s": "s", "ms": "ms", "us": "us", "ns": "ns"}
     return named.get(said) or {"micros": "us", "millis": "ms"}.get(plain)  # type: ignore[return-value]

@@ -27,7 +27,7 @@ _SPELLINGS: dict[str, str] = {
     "radians/second": "rad/s", "radianspersecond": "rad/s", "rads-1": "rad/s",
 }  # fmt: skip
 _BEHIND_AXIS = re.compile(r"(?<=[xyz123])[\s_.,:;-]+", re.IGNORECASE)
-_BRACKETS = re.compile(r"[(\[](.*?)[)\]]")
+BRACKETS = re.compile(r"[(\[](.*?)[)\]]")
 _AXIS = re.compile(r"([+-]?)([xyz])", re.IGNORECASE)
 
 
@@ -44,8 +44,8 @@ def split_unit(title: str) -> tuple[str, str]:
     for match in _BEHIND_AXIS.finditer(title):
         if unit := unit_named(title[match.end() :]):
             return title[: match.start()], unit
-    told = map(unit_named, _BRACKETS.findall(title))
-    return _BRACKETS.sub("", title), next(filter(None, told), "")
+    told = map(unit_named, BRACKETS.findall(title))
+    return BRACKETS.sub("", title), next(filter(None, told), "")
 
 
 def axes_matrix(axes: tuple[str, str, str]) -> np.ndarray:

@@ -97,17 +97,21 @@ def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: st
     return min(units, key=lambda unit: abs(np.log(ratio / GYRO_RAD_S[unit])))
 
 
+def _grid(t_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds from the first of the stamps (N,): theirs, and those of the even grid (M,)."""
+    at_s = (t_ns - t_ns[0]) * 1e-9
+    return at_s, np.arange(0.0, at_s[-1], 1 / _HZ)
+
+
 def _even(values: np.ndarray, t_ns: np.ndarray) -> np.ndarray:
     """``values`` (N, 3) on an even grid, (M, 3)."""
-    at_s = (t_ns - t_ns[0]) * 1e-9
-    grid = np.arange(0.0, at_s[-1], 1 / _HZ)
+    at_s, grid = _grid(t_ns)
     return np.column_stack([np.interp(grid, at_s, values[:, axis]) for axis in range(3)])
 
 
 def _there(t_ns: np.ndarray) -> np.ndarray:
     """Where on the even grid (M,) there are samples near by: a line through a gap is no rest."""
-    at_s = (t_ns - t_ns[0]) * 1e-9
-    grid = np.arange(0.0, at_s[-1], 1 / _HZ)
+    at_s, grid = _grid(t_ns)
     after = np.clip(np.searchsorted(at_s, grid, "right"), 1, len(at_s) - 1)
     return at_s[after] - at_s[after - 1] < _GAP_S
 

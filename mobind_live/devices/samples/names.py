@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from mobind_live.devices.samples.units import BRACKETS, TimeUnit, split_unit
 
@@ -23,6 +24,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z]", "", split_unit(name)[0].lower())
 
 
+@lru_cache  # the same few names come with each sample
 def field_name(name: str) -> str | None:
     """The field that a device's ``name`` means: ``AccelX`` is ax, ``t_ms`` is t; None for any other."""
     match = _NAME.fullmatch(_plain(name))
@@ -43,6 +45,7 @@ def field_names(names: Sequence[str]) -> tuple[str | None, ...]:
     return fields
 
 
+@lru_cache
 def said_unit(name: str) -> TimeUnit | None:
     """The unit that a time's name says, as ``t_us``, ``time (s)`` and ``millis`` do."""
     plain = _plain(name)

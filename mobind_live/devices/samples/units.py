@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -38,6 +39,7 @@ def unit_named(text: str) -> str:
     return _SPELLINGS.get(re.sub(r"[\s^*·._()\[\]]", "", plain), "")
 
 
+@lru_cache  # the same few titles come with each sample
 def split_unit(title: str) -> tuple[str, str]:
     """A column's title without the unit that it names in brackets or behind its axis, and that unit, or "":
     ``Acc X [m/s²]`` is ``Acc X`` in m/s2, ``gx_dps`` is ``gx`` in deg/s."""

@@ -65,6 +65,8 @@ class CsvDecoder:
 
     def _is_header(self, line: str, cells: list[str]) -> bool:
         """Whether this line names the columns; if so, they have this order from now on."""
+        if "x" not in line.lower():
+            return False  # no axis is named: a sample
         fields = tuple(field_name(cell) for cell in cells)
         if not self._needed <= set(fields):
             return False

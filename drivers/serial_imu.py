@@ -1,6 +1,7 @@
-"""An IMU on a serial port that sends text lines or binary frames; ``serial/profiles.yaml`` has known ones.
+"""An IMU on a serial port that sends text lines or binary frames; ``devices/serial/profiles.yaml`` has
+known ones.
 
-What the bytes mean is in ``serial/form.py`` and what that uses, all of it pure; here is the port.
+What the bytes mean is in ``devices/serial/form.py`` and what that uses, all of it pure; here is the port.
 """
 
 from __future__ import annotations

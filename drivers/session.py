@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ from mobind_live.driver import (
     StreamSpec,
 )
 from mobind_live.recordings.session.file import Packed, entries, packed, topics
-from mobind_live.schema import Binding, Health, Imu, Message, Part, Pose, SchemaError, StreamHealth
+from mobind_live.schema import PARTS, Binding, Health, Imu, Message, Part, Pose, SchemaError, StreamHealth
 
 READ_S = 0.2
 MOST = 200  # messages for each read, so that catching up leaves room for heartbeats
@@ -55,7 +55,7 @@ class Config(DriverConfig):
                 name=stream,
                 kind="imu" if kind == "imu" else "cam",
                 nominal_hz=said[stream].nominal_hz if stream in said else USUAL_HZ[kind],
-                wears=cast(Part, worn[stream].expected_part) or None if stream in worn else None,
+                wears=_part(worn[stream].expected_part) if stream in worn else None,
                 subject=worn[stream].expected_wearer or None if stream in worn else None,
             )
             for stream, kind in sorted(kinds.items(), key=lambda item: (item[1], item[0]))
@@ -70,6 +70,10 @@ def _served(topic: str) -> tuple[str, str] | None:
         case ["v1", "imu", stream, ""]:
             return "imu", stream
     return None
+
+
+def _part(named: str) -> Part | None:
+    return next((part for part in PARTS if part == named), None)
 
 
 def _told(config: Config, kinds: dict[str, str]) -> tuple[dict[str, StreamHealth], dict[str, Binding]]:

@@ -210,6 +210,8 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
         for spec in specs:
             if not NAME.fullmatch(spec.name):
                 raise document.error(where, f"stream name {spec.name!r}; allowed: {NAME_RULE}")
+            if re.fullmatch(r"wearer_\d+", spec.name):
+                raise document.error(where, f"stream name {spec.name!r}: so wearers are called; rename it")
             if spec.subject is not None:
                 subjects.setdefault(spec.subject, name)
         counts = Counter(spec.name for spec in specs)

@@ -1,4 +1,4 @@
-"""What a driver is; ``serve.py`` is the loop that serves one.
+"""What a driver is; ``runtime/serve.py`` is the loop that serves one.
 
 A driver is one file with two names: ``Config``, a subclass of ``DriverConfig`` (for one IMU: ``ImuConfig``)
 holding its YAML section, and ``Driver``, a context manager that opens the device and hands out what has

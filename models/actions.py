@@ -40,7 +40,7 @@ DAILY = (
 )  # fmt: skip
 MODES = ("pose", "imu", "both")
 
-# The chains of ``features`` repeat joints for context; an action needs each once: (chain, point).
+# The chains of ``chains`` repeat joints for context; an action needs each once: (chain, point).
 _JOINTS = [(chain, point) for chain in (2, 3, 4, 5) for point in range(3)] + [(0, 0), (0, 4), (0, 5)]
 POSE_PICK = np.array(
     [c * POSE_CHANNELS + p * POINT_CHANNELS + k for c, p in _JOINTS for k in range(POINT_CHANNELS)]
@@ -48,7 +48,7 @@ POSE_PICK = np.array(
 
 
 def pose_inputs(features: np.ndarray) -> np.ndarray:
-    """(..., T, 6, 34) chain channels to (..., T, 75): place, velocity and score of 15 joints."""
+    """(..., T, 6, 40) chain channels to (..., T, 75): place, velocity and score of 15 joints."""
     return features.reshape(*features.shape[:-2], -1)[..., POSE_PICK]
 
 

@@ -12,12 +12,11 @@ from mobind_live.kinematics.body import BodyMotion, mirrored
 from mobind_live.kinematics.camera import KeypointNoise, yolo_noise
 from mobind_live.models.datasets import utd_mhad
 from mobind_live.models.datasets.virtual import Conditions, draw_parts, keypoints, sensors, windows
-from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
+from mobind_live.models.features import STEP_HZ, STEPS_PER_TOKEN, ImuFeatures, PoseFeatures
 from mobind_live.models.losses import Batch
 from mobind_live.schema import PARTS
 
 _SLACK_TOKENS = 5.0  # 0.2 s: UTD-MHAD's own constant shift must not be learned
-_TOKEN_STEPS = 2
 _ABSENT = 0.15
 
 
@@ -166,8 +165,8 @@ def _batch(rng: np.random.Generator, pairs: Pairs) -> Batch:
         imu=real(imu.reshape(people, worn, steps, -1)),
         pose=real(pose),
         part=torch.as_tensor(pairs.part, dtype=torch.long),
-        shift=real(pairs.start / _TOKEN_STEPS),
-        length=real(pairs.seconds * STEP_HZ / _TOKEN_STEPS),
+        shift=real(pairs.start / STEPS_PER_TOKEN),
+        length=real(pairs.seconds * STEP_HZ / STEPS_PER_TOKEN),
         absent=real(rng.random(pairs.part.shape) < _ABSENT),
         slack=real(pairs.slack),
     )

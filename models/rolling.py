@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mobind_live.models.actions import POSE_PICK, pose_inputs
 from mobind_live.models.chains import CHAINS
-from mobind_live.models.encoders import LOOKAHEAD, Binder, Encoder, parts_of
-from mobind_live.models.features import IMU_CHANNELS, STEPS_PER_TOKEN, ImuFeatures, PoseFeatures
+from mobind_live.models.encoders import Binder, Encoder, parts_of
+from mobind_live.models.features import IMU_CHANNELS, ImuFeatures, PoseFeatures
 
 
 class _Features(Protocol):
@@ -104,9 +104,6 @@ class Rolling:
     Tokens come out ``LOOKAHEAD`` late: a row's k-th output token stands at its token ``k - LOOKAHEAD``, and
     the first ``LOOKAHEAD`` mean nothing.
     """
-
-    lookahead = LOOKAHEAD
-    steps_per_token = STEPS_PER_TOKEN
 
     def __init__(self, model: Binder, device: torch.device) -> None:
         self.model = model.to(device).eval()

@@ -1,12 +1,11 @@
 """Training of the classifier of the kind of body part, on virtual sensors.
 
-``python -m mobind_live.models.train_placement RECIPE`` makes a pool of windows once, trains on it, and fits
-the temperature on motion whose contents and styles were held out.
+A pool of windows is made once and trained on; the temperature is fitted on motion whose contents and styles
+were held out.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import placement
 from mobind_live.models.datasets import bvh, reels, virtual
 from mobind_live.models.descent import descend
-from mobind_live.models.errors import ModelError
 from mobind_live.models.features import STEP_HZ, ImuFeatures
 from mobind_live.models.placement import KIND_OF, KINDS, WINDOW, PlacementNet
 from mobind_live.models.recipe import Count, Rate, Recipe, Seed
@@ -200,21 +198,3 @@ def temperature(logits: Tensor, kind: np.ndarray) -> float:
 def _by_kind(values: np.ndarray, kind: np.ndarray) -> list[float]:
     """The mean of ``values`` (N,) for each kind that there is."""
     return [float(np.mean(values[kind == k])) for k in range(len(KINDS)) if np.any(kind == k)]
-
-
-def main(words: list[str]) -> int:
-    """The command: 0, or 2 and one line on stderr."""
-    if len(words) != 1:
-        sys.stderr.write("usage: python -m mobind_live.models.train_placement RECIPE\n")
-        return 2
-    console = Console()
-    try:
-        console.print(f"wrote {train(PlacementRecipe.read(Path(words[0])), console)}")
-    except ModelError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -339,3 +340,22 @@ def test_streams_that_stopped_are_stale(net: ActionNet) -> None:
 
 def test_too_little_says_nothing(net: ActionNet) -> None:
     assert Actions(_engine(0.8), net).messages([_binding("imu")], [_offset("imu", 0.0)], S * 2) == []
+
+
+def test_a_part_is_forgotten_once_the_sensor_is_taken_off(net: ActionNet) -> None:
+    engine = _engine(4.0)
+    answers = Actions(engine, net)
+    nobody = _binding("imu", wearer="", tracks={}, wearer_verdict=Verdict.UNBOUND)
+    assert answers.messages([_binding("imu")], [_offset("imu", 0.0)], S * 5)
+    unsure = replace(nobody, part_verdict=Verdict.AMBIGUOUS)
+    assert [m.stream for m in answers.messages([unsure], [], S * 5)] == ["imu"], "it speaks for itself"
+    engine.take_off(0)
+    assert answers.messages([unsure], [], S * 5) == []
+
+
+def test_labels_go_on_where_another_camera_s_time_is_behind(net: ActionNet) -> None:
+    answers = Actions(_engine(4.0), net)
+    first, then = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    answers._smoothed("a", first, 1000)
+    answers._smoothed("a", then, 750)
+    assert answers._smoothed("a", then, 800)[1] > 0.3

@@ -7,9 +7,10 @@ import pytest
 import torch
 from rig import EPOCH_NS
 
+from mobind_live.binding import posterior
 from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.answers import STALE_NS, Answers
-from mobind_live.binding.drift import EVERY_S, Estimate, Sure
+from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
 from mobind_live.binding.engine import Engine
 from mobind_live.driver import Clock, StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
@@ -209,6 +210,23 @@ def test_an_offset_says_what_it_refers_to_and_repeats_the_clocks_mapping(answers
     assert (offset.lags_s[0], offset.lags_s[-1]) == pytest.approx((-1.0, 1.0))
     assert offset.weights.sum() == pytest.approx(1, abs=1e-5)
     assert not offset.simulated
+
+
+def test_an_offset_grows_less_sure_while_nothing_moves(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear(answers)
+    (fresh,) = offsets(answers, EPOCH_NS)
+    answers._course("arm", "cam").line = Line(rate_ppm=30.0, sigma_ppm=40.0)
+    monkeypatch.setattr(answers.engine, "stale_s", lambda imu, camera: 500.0)
+    (rested,) = offsets(answers, EPOCH_NS)
+    assert rested.offset_s - fresh.offset_s == pytest.approx(0.015)
+    assert rested.sigma_s == pytest.approx(np.hypot(fresh.sigma_s, 0.02))
+    monkeypatch.setattr(posterior, "verdict", lambda *_: Verdict.OK)
+    answers.engine.view("cam").posteriors[0].wearer[:] = 1.0
+    monkeypatch.setattr(answers.engine, "stale_s", lambda imu, camera: 2000.0)
+    (long,) = offsets(answers, EPOCH_NS)
+    assert long.verdict is Verdict.NO_MOTION, "by now its drift may have taken it anywhere"
 
 
 def test_candidates_are_the_likeliest_places(answers: Answers) -> None:

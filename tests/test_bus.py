@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zmq
+from test_wire import health
 
 from mobind_live.bus import (
     BusError,
@@ -156,6 +158,14 @@ def test_a_sender_from_before_the_reader_came_has_lost_it_nothing() -> None:
     for boot_ns, seq, sent_ns in ((5, 80, 90), (1, 3, 95), (5, 81, 96), (1, 5, 97)):
         count.take(boot_ns, seq, sent_ns)
     assert (count.missed, count.restarts) == (1, 0)
+
+
+def test_that_the_supervisor_spoke_before_is_no_restart() -> None:
+    intake = Intake()
+    for boot_ns, speaker in ((1, health()), (2, replace(health(), pid=9))):
+        for seq in range(2):
+            assert intake.take(encode(speaker, seq=seq, boot_ns=boot_ns, sent_ns=boot_ns)) is not None
+    assert intake.counters()["sender_restarts"] == 0
 
 
 def test_many_former_lives_do_not_make_a_living_sender_new() -> None:

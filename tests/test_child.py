@@ -45,6 +45,15 @@ def test_a_process_that_even_a_kill_does_not_end_is_replaced(caplog: pytest.LogC
     assert "was killed but has not exited yet" in caplog.text
 
 
+@pytest.mark.parametrize(("heard", "kept"), [(False, b"known"), (True, None)])
+def test_a_state_that_was_not_come_to_is_kept_for_the_next_life(heard: bool, kept: bytes | None) -> None:
+    """Whoever was heard may have died of restoring it."""
+    child = immortal()
+    child._handed, child.heard_from = b"known", heard
+    child.watch(181 * SECOND)
+    assert child._saved == kept
+
+
 def test_a_device_is_named_once_in_its_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     child = immortal()
     child._connection, theirs = multiprocessing.Pipe()

@@ -175,6 +175,11 @@ class TestLoad:
             id="two IMUs of one name",
         ),
         pytest.param(
+            OWN + "    emit: [wearer_1]\n",
+            ":2: devices.mine: stream name 'wearer_1': so wearers are called; rename it",
+            id="a wearer's name",
+        ),
+        pytest.param(
             OWN + "    emit: [a, a]\n",
             ":2: devices.mine: duplicate stream 'a', also in devices.mine; rename one",
             id="two IMUs of one name in one device",

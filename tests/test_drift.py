@@ -75,7 +75,7 @@ def test_a_clock_that_is_mapped_already_has_no_drift_to_speak_of() -> None:
     course = OffsetCourse(MAPPED_PPM)
     assert course.line.sigma_ppm == MAPPED_PPM
     for row in estimates(0, 180.0, 0.0, error_s=0.01):
-        course.add(Estimate(*row))
+        course.add(Estimate(*row), 0.0)
     assert abs(course.line.rate_ppm) < MAPPED_PPM
     assert course.line.sigma_ppm <= MAPPED_PPM
     note(course, sure(2e5, 0.5))
@@ -92,14 +92,15 @@ def test_without_enough_to_tell_there_is_no_drift() -> None:
 
 def test_estimates_are_an_interval_of_motion_apart() -> None:
     course = OffsetCourse()
-    assert [moved_s for moved_s in np.arange(0, 40, 1.0) if course.due(moved_s)] == [0.0, 12.0, 24.0, 36.0]
+    turns = [moved_s for moved_s in np.arange(0, 40, 1.0) if course.take_turn(moved_s)]
+    assert turns == [0.0, 12.0, 24.0, 36.0]
 
 
 def test_a_step_is_an_alarm_for_a_while_and_starts_the_drift_anew() -> None:
     course = OffsetCourse()
     for row in estimates(0, 180.0, 40.0):
         note(course, sure(*row))
-        assert not course.add(Estimate(*row))
+        assert not course.add(Estimate(*row), 0.0)
     assert course.line.rate_ppm != 0
     at_s = 1e5 + 200.0
     note(course, sure(at_s, 1.75, 0.01))
@@ -113,7 +114,7 @@ def test_where_a_known_drift_has_led_meanwhile_is_no_step() -> None:
     """The wearer is away for 25 minutes; a drift of 50 ppm makes 75 ms of that."""
     course = OffsetCourse()
     for row in estimates(0, 600.0, 50.0, error_s=0.001):
-        course.add(Estimate(*row))
+        course.add(Estimate(*row), 0.0)
         note(course, sure(*row))
     known = course.line
     assert known.rate_ppm == pytest.approx(50.0, abs=5.0)
@@ -127,10 +128,12 @@ def test_a_small_step_shows_in_two_estimates_and_one_alone_is_none() -> None:
     points = [Estimate(*row)._replace(sigma_s=0.001) for row in estimates(1, 240.0, 10.0, error_s=0.001)]
     course = OffsetCourse()
     odd = points[10]._replace(offset_s=points[10].offset_s + 0.09)
-    assert not any(course.add(p) for p in [*points[:10], odd, *points[11:15]])
+    assert not any(course.add(p, 0.0) for p in [*points[:10], odd, *points[11:15]])
     course = OffsetCourse()
     stepped = [p._replace(offset_s=p.offset_s + 0.09) if n >= 15 else p for n, p in enumerate(points)]
-    assert [n for n, p in enumerate(stepped) if course.add(p)] == [16]
+    assert [n for n, p in enumerate(stepped) if course.add(p, 100.0)] == [16]
+    assert course.alarm(100.0).startswith("stepped by +0.09")
+    assert course.alarm(100.0 + ALARM_S) == ""
 
 
 def course_of(seconds: float, offset_s: float = 0.5) -> OffsetCourse:
@@ -156,7 +159,7 @@ def test_an_offset_holds_once_its_track_has_ended_and_grows_less_sure() -> None:
 def test_a_held_offset_goes_on_with_its_drift() -> None:
     course = OffsetCourse()
     for row in estimates(0, 600.0, 80.0):
-        course.add(Estimate(*row))
+        course.add(Estimate(*row), 0.0)
         note(course, sure(*row))
     last_s = 1e5 + 588.0
     later = held(course, last_s + 500.0, (), 0)
@@ -168,14 +171,14 @@ def test_a_held_offset_goes_on_with_its_drift() -> None:
 def test_a_course_that_is_left_holds_until_the_offset_is_found_again_and_keeps_its_drift() -> None:
     course = OffsetCourse()
     for row in estimates(0, 600.0, 80.0):
-        course.due(row[0])
-        course.add(Estimate(*row))
+        course.take_turn(row[0])
+        course.add(Estimate(*row), 0.0)
         note(course, sure(*row)._replace(life=3))
     left = course.left()
     assert left.line == course.line
     assert held(left, 1e5 + 590.0, (1, 2), 0) is not None, "its track is there, and has shown nothing yet"
     assert held(course, 1e5 + 590.0, (1, 2), 3) is None
-    assert left.due(0.0), "the new worker counts motion from zero"
+    assert left.take_turn(0.0), "the new worker counts motion from zero"
 
 
 def test_what_was_not_sure_for_long_or_is_of_another_life_does_not_hold() -> None:

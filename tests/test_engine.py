@@ -516,6 +516,23 @@ def test_after_a_cameras_outage_a_number_may_be_anybodys(small: Engine) -> None:
     assert set(small.tracks) == {("cam", 1), ("cam", 2)}
 
 
+def test_a_crowd_that_has_left_costs_nothing_and_changes_nothing(small: Engine) -> None:
+    crowd = tuple(range(10, 40))
+    for arrival in calm(0.0, 2.0):
+        small.take(arrival.message, EPOCH_NS)
+    for n in range(5):
+        small.take(pose(2.0 + n / 25, 1, 2, *crowd), EPOCH_NS)
+    small.advance()
+    for arrival in calm(2.4, 8.0):
+        small.take(arrival.message, EPOCH_NS)
+    small.advance()
+    assert small.evidence.sums.shape[2] == 2
+    assert {row.slot for row in small.tracks.values()} == {0, 1}
+    small.take(pose(8.1, 1, 2, 3), EPOCH_NS)
+    small.advance()
+    assert small.tracks["cam", 3].slot == 2
+
+
 def test_a_backlog_gives_the_same_evidence_as_live(small: Engine) -> None:
     """Even where one stream began long before another, farther than the rings reach."""
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mobind_live.devices.samples.units import axes_matrix
-from mobind_live.recordings.files.columns import Hints
+from mobind_live.recordings.files.columns import Hints, parse_columns
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.recordings import rate_hz, read_imu, read_keypoints
 
@@ -228,3 +228,33 @@ def test_units_are_read_however_they_are_spelt_even_where_the_motion_cannot_tell
     names = [*(f"acc {a} (g)" for a in "xyz"), *(f"Gyro {a} [{written}]" for a in "XYZ")]
     path = write(tmp_path / "imu.csv", imu_text(";".join(["Millis", *names]), turning(3), ";"))
     assert read_imu(path).units == f"g, {means}"
+
+
+@pytest.mark.parametrize("title", ["Timestamp [\u00b5s]", "Timestamp (\u03bcs)", "time_usec", "Time micros"])
+def test_microseconds_are_read_however_they_are_spelled(title: str, tmp_path: Path) -> None:
+    found = read_imu(still(tmp_path / "imu.csv", title, 20_000))
+    assert found.t_ns[1] - found.t_ns[0] == 20_000_000
+
+
+def still(path: Path, title: str, tick: int) -> Path:
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{n * tick},{a[0]},{a[1]},{a[2] + 9.81},{a[0]},{a[1]},{a[2]}"
+        for n, a in enumerate(rng.normal(0, 0.01, (200, 3)))
+    ]
+    path.write_text("\n".join([f"{title},acc_x,acc_y,acc_z,gyro_x,gyro_y,gyro_z", *rows]))
+    return path
+
+
+@pytest.mark.parametrize("said", ["gyro=4,5,6", "gyro=2,3,4", "acc=2,3,3", "time=acc_x"])
+def test_one_column_is_not_two_things(said: str, tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="would be two things at once"):
+        read_imu(still(tmp_path / "imu.csv", "time_us", 20_000), hints=parse_columns(said))
+
+
+def test_a_table_of_several_people_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cam.csv"
+    rows = [f"{n / 30},{1 + n % 2},10,20,30,40" for n in range(60)]
+    path.write_text("\n".join(["t_s,track,nose_x,nose_y,left_wrist_x,left_wrist_y", *rows]))
+    with pytest.raises(FileError, match=r"several people \(track 1, 2\)"):
+        read_keypoints(path)

@@ -13,7 +13,7 @@ import children
 import pytest
 from test_supervisor import Stage, nothing, stage
 
-from mobind_live.bus import BusError, Proxy, Subscriber
+from mobind_live.bus import PUBLISH_ENDPOINT, BusError, Proxy, Subscriber
 from mobind_live.config import load
 from mobind_live.runtime import launch
 from mobind_live.schema import Health, Imu, Received
@@ -111,14 +111,16 @@ def test_a_driver_is_driven_alone_until_sigterm(rig_file: Path) -> None:
 
 
 def test_the_log_of_the_last_run_is_kept(tmp_path: Path) -> None:
-    launch.default_log(tmp_path).write_text("first")
-    path = launch.default_log(tmp_path)
+    launch.default_log(PUBLISH_ENDPOINT, tmp_path).write_text("first")
+    path = launch.default_log(PUBLISH_ENDPOINT, tmp_path)
+    other = launch.default_log("tcp://127.0.0.1:5581", tmp_path)
     assert (path.read_text(), path.with_suffix(".log.1").read_text()) == ("", "first")
+    assert other != path, "another rig's log"
 
 
 def test_a_log_that_cannot_be_written_goes_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    path = launch.default_log(tmp_path / "file" / "below")
+    path = launch.default_log(PUBLISH_ENDPOINT, tmp_path / "file" / "below")
     assert path.exists()
     path.unlink()
 
@@ -127,7 +129,7 @@ def test_a_rig_that_finds_its_ports_taken_leaves_the_others_log_alone(
     rig_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touched: list[bool] = []
-    monkeypatch.setattr(launch, "default_log", lambda: touched.append(True))
+    monkeypatch.setattr(launch, "default_log", lambda _: touched.append(True))
     rig = load(rig_file)
     with Proxy(rig.bus.publish, rig.bus.subscribe), pytest.raises(BusError):
         launch.run(rig, "second", table=True)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from mocap import quiet, write_takes
+from typer.testing import CliRunner
 
+from mobind_live.cli import app
 from mobind_live.models import pack, placement, train_placement
 from mobind_live.models.checkpoint import DEFAULT
 from mobind_live.models.errors import CheckpointError, RecipeError
@@ -151,19 +153,19 @@ def test_train_writes_tempered_weights(tmp_path: Path) -> None:
     pack.pack(takes, tmp_path / "motion.npz", 1, quiet())
     small = "groups: 1\nheld_groups: 1\nreels: 6\nsteps: 2\nrows: 7\n"
     (tmp_path / "recipe.yaml").write_text("motion: motion.npz\noutput: out/p.safetensors\n" + small)
-    assert train_placement.main([str(tmp_path / "recipe.yaml")]) == 0
+    result = CliRunner().invoke(app, ["train-placement", str(tmp_path / "recipe.yaml")])
+    assert result.exit_code == 0, result.output
     net = placement.load(tmp_path / "out" / "p.safetensors")
     assert net.temperature.item() != 1
     assert next(net.parameters()).shape[1] == IMU_CHANNELS
 
 
-def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text("motion: none.npz\noutput: p.safetensors\n")
-    assert train_placement.main([str(tmp_path / "recipe.yaml")]) == 2
-    assert train_placement.main([]) == 2
-    first, second = capsys.readouterr().err.splitlines()
-    assert "none.npz" in first
-    assert "RECIPE" in second
+    result = CliRunner().invoke(app, ["train-placement", str(tmp_path / "recipe.yaml")])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert "none.npz" in line
 
 
 def test_the_recipe_of_the_project_is_read() -> None:

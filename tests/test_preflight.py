@@ -13,11 +13,12 @@ from test_wire import binding, health, offset
 
 from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
-from mobind_live.schema import Binding, Health, Message, Offset, Received, StreamHealth, Verdict
+from mobind_live.schema import Binding, Candidate, Health, Message, Offset, Received, StreamHealth, Verdict
 from mobind_live.terminal import output, preflight
 from mobind_live.terminal.preflight import Preflight, State, judge
 from mobind_live.terminal.view import RigView
 
+SECOND = 1_000_000_000
 IMU = StreamSpec(name="left", kind="imu", nominal_hz=50, clock="device", wears="left_forearm")
 CAM = StreamSpec(name="front", kind="cam", nominal_hz=30)
 LINE = StreamHealth(
@@ -97,6 +98,37 @@ def test_where_it_sits_decides(bound: Binding | None, state: State, words: str) 
     assert words in said[1]
 
 
+def test_an_answer_of_long_ago_is_none() -> None:
+    """As from a worker that has died: its devices go on."""
+    view = RigView(title="", streams=(IMU, CAM), started_ns=0)
+    view.feed(received(offset(), BOUND), 0)
+    view.feed(received(heard()), 600 * SECOND)
+    said = {item.stream: (item.state, item.text) for item in judge(view, 600 * SECOND)}
+    assert said["left"][0] is State.WAIT
+    assert "no answer about it now" in said["left"][1]
+
+
+def test_a_device_that_says_why_nothing_comes_is_quoted() -> None:
+    nothing = replace(LINE, received=0, age_s=-1)
+    why = replace(heard(nothing), state="waiting", detail="no port /dev/ttyNOPE")
+    assert findings(why)["left"] == (State.WAIT, "no port /dev/ttyNOPE")
+
+
+@pytest.mark.parametrize(("second", "state"), [(0.46, State.WAIT), (0.95, State.PASS)])
+def test_a_trunk_sensor_must_be_on_the_trunk_in_each_camera(second: float, state: State) -> None:
+    told = [("front", 0.95, "pelvis"), ("side", second, "pelvis"), ("side", 1 - second, "left_upper_arm")]
+    chest = replace(
+        BOUND,
+        expected_part="chest",
+        part_verdict=Verdict.AMBIGUOUS,
+        tracks={"front": 1, "side": 2},
+        candidates=tuple(
+            Candidate(camera=c, track=1 if c == "front" else 2, part=part, p=p) for c, p, part in told
+        ),
+    )
+    assert findings(bound=chest)["left"][0] is state
+
+
 def test_without_an_offset_it_waits() -> None:
     state, text = findings(found=replace(offset(), verdict=Verdict.AMBIGUOUS))["left"]
 
@@ -135,6 +167,20 @@ def test_it_ends_once_all_has_passed_for_a_while(monkeypatch: pytest.MonkeyPatch
     assert ended == [False, False, False, True]
     assert watch.passed
     assert "ready: all 2 streams pass" in out.getvalue()
+
+
+def test_what_does_not_pass_on_end_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 1.0)
+    watch, stop, _ = session()
+    slow = heard(replace(LINE, rate_hz=20.0))
+    with watch:
+        for seconds, state in ((1.5, heard()), (3.0, slow), (4.0, heard()), (5.5, heard())):
+            at(monkeypatch, seconds)
+            watch.feed(received(state, offset(), BOUND))
+            assert not stop.is_set()
+        at(monkeypatch, 6.5)
+        watch.feed(received(heard(), offset(), BOUND))
+    assert stop.is_set()
 
 
 def test_it_gives_up_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:

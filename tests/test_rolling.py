@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.random import default_rng
 
-from mobind_live.models.encoders import Binder, Sizes
+from mobind_live.models.encoders import LOOKAHEAD, Binder, Sizes
 from mobind_live.models.features import ImuFeatures, PoseFeatures
 from mobind_live.models.rolling import Rolling
 
@@ -54,9 +54,7 @@ def test_imus_in_blocks_of_their_own(rolling: Rolling) -> None:
 
     for rolled, recording in ((out, first), (late, second)):
         whole = whole_imu(rolling.model, *recording)
-        torch.testing.assert_close(
-            torch.cat(rolled)[rolling.lookahead :], whole[: -rolling.lookahead], atol=1e-4, rtol=0
-        )
+        torch.testing.assert_close(torch.cat(rolled)[LOOKAHEAD:], whole[:-LOOKAHEAD], atol=1e-4, rtol=0)
 
 
 def test_people_and_a_slot_used_again(rolling: Rolling) -> None:
@@ -69,9 +67,7 @@ def test_people_and_a_slot_used_again(rolling: Rolling) -> None:
 
     with torch.inference_mode():
         whole = rolling.model.embed_pose(torch.as_tensor(PoseFeatures(1).step(points)))[0]
-    torch.testing.assert_close(
-        rolled[:, rolling.lookahead :], whole[:, : -rolling.lookahead], atol=1e-4, rtol=0
-    )
+    torch.testing.assert_close(rolled[:, LOOKAHEAD:], whole[:, :-LOOKAHEAD], atol=1e-4, rtol=0)
 
 
 def test_slots_can_skip_numbers(rolling: Rolling) -> None:
@@ -81,8 +77,8 @@ def test_slots_can_skip_numbers(rolling: Rolling) -> None:
     tokens = rolling.imu([2], *recording)[0]
 
     torch.testing.assert_close(
-        tokens[rolling.lookahead :],
-        whole_imu(rolling.model, *recording)[: -rolling.lookahead],
+        tokens[LOOKAHEAD:],
+        whole_imu(rolling.model, *recording)[:-LOOKAHEAD],
         atol=1e-4,
         rtol=0,
     )

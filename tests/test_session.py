@@ -311,13 +311,13 @@ def at(second: float, message: Message) -> tuple[int, Message]:
 
 @pytest.fixture
 def exported(tmp_path: Path) -> Path:
-    """Twenty seconds of a sensor that is 0.25 s ahead of the camera, from second 10 on 0.5 s; on anna until
-    second 12."""
+    """Twenty seconds of a sensor that is 0.25 s ahead of the camera, from second 10 on 0.5 s; on anna from
+    second 5 to second 12."""
     near = replace(offset(), reference_ns=START, offset_s=0.25, rate_ppm=0.0)
     far, unsure = replace(near, offset_s=0.5), replace(near, offset_s=9.0, verdict=Verdict.AMBIGUOUS)
     worn = replace(binding(), wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)
     off = replace(worn, tracks={}, wearer="", wearer_verdict=Verdict.UNBOUND)
-    said = [at(8, unsure), at(5, worn), at(12, off)]
+    said = [at(8, unsure), *(at(s, worn) for s in (5, 8, 11)), at(12, off)]
     said += [at(s, far if s > 9 else near) for s in (4, 6, 9, 11, 13)]
     data = [at(s + 1, m) for s in range(20) for m in (felt(s), seen(s))]
     path = timed(tmp_path / "s.mcap", sorted([*said, *data], key=lambda item: item[0]))
@@ -347,11 +347,28 @@ def test_orientation_is_there_if_the_sensor_has_it(tmp_path: Path) -> None:
     assert len(read_imu(tmp_path / "t" / "imu_left.csv").t_ns) == 300
 
 
+def test_orientation_that_comes_later_has_its_columns_from_the_start(tmp_path: Path) -> None:
+    messages = [at(s + 1, felt(s, quaternion=s > 2)) for s in range(6)]
+    export.run(timed(tmp_path / "s.mcap", messages), tmp_path / "t", Console(file=io.StringIO()))
+    rows = table(tmp_path / "t" / "imu_left.csv")
+    assert [row["quat_w"] != "" for row in rows] == [False] * 150 + [True] * 150
+    assert len(read_imu(tmp_path / "t" / "imu_left.csv").t_ns) == 300
+
+
 def test_people_have_a_name_while_a_sensor_is_surely_on_them(exported: Path) -> None:
     rows = [row for row in table(exported / "cam_front.csv") if row["track"] == "1"]
-    assert [row["wearer"] for row in rows] == ["anna"] * 8 + [""] * 12
+    assert [row["wearer"] for row in rows] == [""] * 4 + ["anna"] * 7 + [""] * 9
     assert rows[0]["nose_score"] == "1"
     assert not any(row["wearer"] for row in table(exported / "cam_front.csv") if row["track"] == "0")
+
+
+def test_a_name_ends_with_the_answers(tmp_path: Path) -> None:
+    """As where the worker has died."""
+    worn = replace(binding(), wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)
+    path = timed(tmp_path / "s.mcap", [at(1, seen(1)), at(2, worn), *(at(s, seen(s)) for s in range(3, 30))])
+    export.run(path, tmp_path / "t", Console(file=io.StringIO()))
+    rows = [row for row in table(tmp_path / "t" / "cam_front.csv") if row["track"] == "1"]
+    assert [row["wearer"] for row in rows] == ["", *["anna"] * 5, *[""] * 22]
 
 
 def test_a_track_of_a_camera_that_was_restarted_is_somebody_else(tmp_path: Path) -> None:
@@ -363,7 +380,7 @@ def test_a_track_of_a_camera_that_was_restarted_is_somebody_else(tmp_path: Path)
                 file.write(replace(received(message), boot_ns=boot_ns), at_ns)
     export.run(tmp_path / "s.mcap", tmp_path / "t", Console(file=io.StringIO()))
     rows = [row for row in table(tmp_path / "t" / "cam_front.csv") if row["track"] == "1"]
-    assert [row["wearer"] for row in rows] == ["", "", "anna", "anna"]
+    assert [row["wearer"] for row in rows] == ["", "", "", "anna"]
 
 
 def test_media_time_that_runs_ahead_does_not_mislead(tmp_path: Path) -> None:
@@ -381,7 +398,7 @@ def test_media_time_that_runs_ahead_does_not_mislead(tmp_path: Path) -> None:
 def test_answers_have_tables_too(exported: Path) -> None:
     verdicts = [row["verdict"] for row in table(exported / "offsets.csv")]
     assert verdicts == ["ok", "ok", "ambiguous", "ok", "ok", "ok"]
-    assert [row["wearer"] for row in table(exported / "bindings.csv")] == ["anna", ""]
+    assert [row["wearer"] for row in table(exported / "bindings.csv")] == ["anna"] * 3 + [""]
     assert json.loads((exported / "session.json").read_text())["t_0"] == "2026-11-22T10:01:41+00:00"
 
 

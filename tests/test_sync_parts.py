@@ -30,7 +30,6 @@ def recording(seconds: float, seen: dict[int, tuple[float, float]]) -> Recording
     keypoints = np.ones((len(rows), 17, 3), np.float32) * ids[:, None, None]
     return Recording(
         t_ns=np.round(t_s * 1e9).astype(np.int64),
-        image_size=(640, 480),
         frame=frame,
         track_ids=ids,
         keypoints=keypoints,
@@ -47,7 +46,6 @@ def test_a_person_who_comes_back_was_there_unseen() -> None:
     people = recording(6, {7: (0, 2), 8: (1, 5)})
     hidden = Recording(
         t_ns=people.t_ns,
-        image_size=people.image_size,
         frame=np.append(people.frame, np.int32(5 * FPS)),
         track_ids=np.append(people.track_ids, np.int32(7)),
         keypoints=np.concatenate([people.keypoints, np.full((1, 17, 3), 7, np.float32)]),
@@ -109,7 +107,6 @@ def turning(delay_s: float, seconds: float = 40.0) -> tuple[ImuFile, Recording]:
     frames = np.arange(len(t_s), dtype=np.int32)
     people = Recording(
         t_ns=np.round(t_s * 1e9).astype(np.int64),
-        image_size=(640, 480),
         frame=frames,
         track_ids=np.ones(len(t_s), np.int32),
         keypoints=keypoints,
@@ -192,7 +189,6 @@ def network(monkeypatch: pytest.MonkeyPatch) -> type[TwoPeople]:
 def test_a_video_is_looked_at_once(film: Path, network: type[TwoPeople]) -> None:
     first, kept = video.read(film, OPTIONS, Progress(disable=True))
     assert (kept, network.made) == (False, 1)
-    assert first.image_size == (64, 48)
     assert first.t_ns[0] == 0
     np.testing.assert_allclose(np.diff(first.t_ns) * 1e-9, 1 / FPS, atol=1e-3)
     assert [(first.track_ids == track).sum() for track in (1, 2)] == [60, 50]
@@ -200,7 +196,6 @@ def test_a_video_is_looked_at_once(film: Path, network: type[TwoPeople]) -> None
 
     second, kept = video.read(film, OPTIONS, Progress(disable=True))
     assert (kept, network.made) == (True, 1)
-    assert second.image_size == first.image_size
     for name in ("t_ns", "frame", "track_ids", "keypoints"):
         np.testing.assert_array_equal(getattr(second, name), getattr(first, name))
 

@@ -51,3 +51,9 @@ def test_a_tie_reads_both_ways_and_is_held_while_nobody_is_in_view() -> None:
     ties.update({"front": [FLAT] * 2, "side": [FLAT] * 2}, motion_s)
     assert ties.tokens("front", "side") == pytest.approx(15, abs=0.3)
     assert ties.tokens("front", "other") is None
+
+
+def test_cameras_without_imus_are_tied_by_nothing() -> None:
+    ties = Ties()
+    ties.update({"front": [], "side": []}, {"front": np.zeros(0), "side": np.zeros(0)})
+    assert ties.tokens("front", "side") is None

@@ -81,14 +81,17 @@ class Actions:
         self.known = known or Known()
         self.labels = (*net.sizes.labels, *self.known.labels)
         self._memory: dict[str, _Memory] = {}
-        self._parts: dict[str, int] = {}
+        self._parts: dict[tuple[str, int], int] = {}  # of an IMU and its number of moves
 
     def messages(self, bindings: list[Binding], offsets: list[Offset], now_ns: int) -> list[Action]:
         """One answer for each wearer, and for each IMU whose wearer is not known but whose part is."""
+        moves = self.engine.beliefs.moves
+        seats = {name: (name, moves[imu]) for imu, name in enumerate(self.engine.names)}
         for binding in bindings:
             if binding.part_verdict is Verdict.OK:
-                self._parts[binding.stream] = PARTS.index(binding.part)
-        found = subjects(bindings, offsets, self._parts)
+                self._parts[seats[binding.stream]] = PARTS.index(binding.part)
+        self._parts = {seat: part for seat, part in self._parts.items() if seat in seats.values()}
+        found = subjects(bindings, offsets, {name: part for (name, _), part in self._parts.items()})
         windows = {subject.name: self._windows(subject, now_ns) for subject in found}
         given = self._probabilities({name: w for name, w in windows.items() if w.mode})
         self._memory = {name: memory for name, memory in self._memory.items() if name in given}
@@ -195,7 +198,7 @@ class Actions:
         memory.probabilities = memory.probabilities + (1 - math.exp(-passed_s / SMOOTH_S)) * (
             given - memory.probabilities
         )
-        memory.at_step = max(at_step, memory.at_step)
+        memory.at_step = at_step  # it falls back where another camera, that is behind, sets the time
         return memory.probabilities
 
     def _say(

@@ -6,11 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from mobind_live.binding import peak
-from mobind_live.binding import posterior as binding
+from mobind_live.binding import peak, posterior
 from mobind_live.binding.actions import STALE_NS, Actions
 from mobind_live.binding.alarms import with_alarms
-from mobind_live.binding.drift import MAPPED_PPM, PRIOR_PPM, Estimate, Holdover, OffsetCourse, Sure, apart
+from mobind_live.binding.drift import (
+    HELD_SIGMA_S,
+    MAPPED_PPM,
+    PRIOR_PPM,
+    Estimate,
+    Holdover,
+    OffsetCourse,
+    Sure,
+    apart,
+)
 from mobind_live.binding.engine import TOKEN_S, Engine
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.saved import SavedState
@@ -55,7 +63,7 @@ class Answers:
     def messages(self, now_ns: int) -> list[Message]:
         """Every answer there is, at host time ``now_ns``."""
         engine = self.engine
-        views = {camera: engine.view(camera) for camera in engine.cameras}
+        views = engine.views()
         offsets = [
             self._offset(imu, camera, view, index, now_ns)
             for camera, view in views.items()
@@ -82,15 +90,17 @@ class Answers:
         engine = self.engine
         given = view.posteriors[index]
         found = peak.offset(given, view.evidence[index], engine.calibration.scale, TOKEN_S)
-        verdict = binding.verdict(
+        verdict = posterior.verdict(
             found.p, given.p_none, given.motion_s, engine.moving(imu), self._stale(imu, camera, now_ns)
         )
-        newest_s = engine.imus[imu].last_token_ns * 1e-9
-        sigma_s = engine.calibration.sigma * found.sigma_s
-        now = Estimate(newest_s - found.offset_s, found.offset_s, sigma_s)
         course = self._course(imu, camera)
+        newest_s = engine.imus[imu].last_token_ns * 1e-9
         # What the evidence says is about the mean of its times; the answer is about now.
-        drifted_s = course.line.rate_ppm * 1e-6 * engine.stale_s(index, camera)
+        shown_s = newest_s - engine.stale_s(index, camera)
+        shown = Estimate(shown_s - found.offset_s, found.offset_s, engine.calibration.sigma * found.sigma_s)
+        now = course.carried_on(shown, newest_s - found.offset_s)
+        if verdict is Verdict.OK and now.sigma_s > HELD_SIGMA_S:
+            verdict = Verdict.NO_MOTION
         weights = given.lag if given.lags.size else np.full(engine.lags, 1 / engine.lags)
         clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
         if verdict is Verdict.OK:
@@ -100,8 +110,8 @@ class Answers:
             stream=imu,
             camera=camera,
             t_ns=now_ns,
-            offset_s=found.offset_s + drifted_s,
-            sigma_s=sigma_s,
+            offset_s=now.offset_s,
+            sigma_s=now.sigma_s,
             p=found.p,
             verdict=verdict,
             reference_ns=round(now.at_s * 1e9),
@@ -124,12 +134,12 @@ class Answers:
     def _follow(self, course: OffsetCourse, index: int, camera: str, sure: Sure, now_ns: int) -> None:
         """Take a sure offset into its course, with what the last seconds alone say, if it is time for it."""
         course.sure(sure, now_ns * 1e-9)
-        if not course.due(self.engine.imus[self.engine.names[index]].moved_s):
+        if not course.take_turn(self.engine.imus[self.engine.names[index]].moved_s):
             return
         recent = self.engine.recent_offset(index, camera)
         if recent is None:
             return
-        if course.add(Estimate(*recent)):
+        if course.add(Estimate(*recent), now_ns * 1e-9):
             self.engine.start_over(index)
         mates = self._of_one_clock(index, camera)
         if len(mates) > 1:
@@ -156,7 +166,7 @@ class Answers:
         offset_s, sigma_s = tie.tokens * TOKEN_S, tie.sigma * TOKEN_S
         stale = any(now_ns - engine.camera_arrived_ns[camera] > STALE_NS for camera in (ahead, behind))
         moving = any(engine.moving(imu) for imu in engine.names)
-        verdict = binding.verdict(tie.p, 0.0, tie.motion_s, moving, stale)
+        verdict = posterior.verdict(tie.p, 0.0, tie.motion_s, moving, stale)
         course = self._courses.setdefault((ahead, behind), OffsetCourse())
         if verdict is Verdict.OK:
             course.sure(Sure(Estimate(now_ns * 1e-9, offset_s, sigma_s), tie.p, 0, 0), now_ns * 1e-9)
@@ -181,7 +191,7 @@ class Answers:
         live = {c: view for c, view in views.items() if not self._stale(imu, c, now_ns)}
         stale = not live if views else self._stale(imu, None, now_ns)
         given = {camera: view.posteriors[index] for camera, view in (live or views).items()}
-        part = binding.fuse_parts(list(given.values()))
+        part = posterior.fuse_parts(list(given.values()))
         tracks = {c: p.tracks[int(p.wearer.argmax())] for c, p in given.items() if _sure(p)}
         best = max(given.values(), key=lambda p: (_tested(p), p.wearer.max(initial=0.0)), default=None)
         p_wearer = float(best.wearer.max(initial=0.0)) if best else 0.0
@@ -194,10 +204,10 @@ class Answers:
             wearer="",
             tracks=tracks,
             p_wearer=p_wearer,
-            wearer_verdict=binding.verdict(p_wearer, *state),
+            wearer_verdict=posterior.verdict(p_wearer, *state),
             part=PARTS[part.best] if part.p > 0 else "",
             p_part=part.p,
-            part_verdict=binding.verdict(part.p, *state),
+            part_verdict=posterior.verdict(part.p, *state),
             p_none=p_none,
             candidates=_candidates(given),
             expected_part=engine.specs[imu].wears or "",
@@ -214,11 +224,11 @@ class Answers:
 
 
 def _sure(given: CameraPosterior) -> bool:
-    return _tested(given) and float(given.wearer.max(initial=0.0)) >= binding.OK_P
+    return _tested(given) and float(given.wearer.max(initial=0.0)) >= posterior.OK_P
 
 
 def _tested(given: CameraPosterior) -> bool:
-    return given.motion_s >= binding.MIN_MOTION_S
+    return given.motion_s >= posterior.MIN_MOTION_S
 
 
 def _disputed(held: Holdover, now: Estimate, p: float) -> bool:
@@ -247,8 +257,8 @@ def _candidates(given: dict[str, CameraPosterior]) -> tuple[Candidate, ...]:
     """The most probable (camera, track, part), over all cameras."""
     every = [
         Candidate(camera=camera, track=track, part=PARTS[part], p=float(p))
-        for camera, posterior in given.items()
-        for track, row in zip(posterior.tracks, posterior.place, strict=True)
+        for camera, one in given.items()
+        for track, row in zip(one.tracks, one.place, strict=True)
         for part, p in enumerate(row)
     ]
     return tuple(sorted(every, key=lambda c: -c.p)[:MOST_CANDIDATES])

@@ -13,8 +13,8 @@ from mobind_live.kinematics.body import SWAP_PARTS
 from mobind_live.schema import PARTS
 
 UNTHINKABLE = -1e6  # nats
-# What is surely on somebody in view is so wherever the others sit: that its best place belongs to another
-# sensor says that the places were mistaken, not that nobody wears it.
+# If somebody in view surely wears it, losing its best place to another sensor means that the place was wrong,
+# not that nobody wears it.
 _SURELY_WORN_P = 0.02  # of nobody
 
 

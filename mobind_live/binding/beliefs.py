@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mobind_live.binding import posterior as binding
-from mobind_live.binding import priors, subjects
+from mobind_live.binding import posterior, priors, subjects
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.learned import Learned
 from mobind_live.binding.placing import Placing
@@ -38,6 +38,7 @@ class Beliefs:
     placing: Placing
     learned: Learned = field(default_factory=Learned)
     wearers: Wearers = field(init=False)
+    moves: Counter[int] = field(default_factory=Counter)  # how often each IMU came to sit elsewhere
 
     def __post_init__(self) -> None:
         told = zip(self.names, self.subjects, strict=True)
@@ -47,7 +48,8 @@ class Beliefs:
         """Every IMU's posterior in every camera."""
         own = {
             c: [
-                binding.likelihood(*given, self.calibration) for given in zip(e.sums, e.motion_s, strict=True)
+                posterior.likelihood(*given, self.calibration)
+                for given in zip(e.sums, e.motion_s, strict=True)
             ]
             for c, e in cameras.items()
         }
@@ -64,7 +66,7 @@ class Beliefs:
     def _message(self, imu: int, camera: str, given: Likelihood, motion_s: float) -> np.ndarray:
         """What IMU and camera together know of their lag, whoever is in view. After a few seconds of motion
         several may be wrong alike, so that they are heard by and by."""
-        live = min(1.0, motion_s / _HEARD_S) * binding.lag_message(given)
+        live = min(1.0, motion_s / _HEARD_S) * posterior.lag_message(given)
         kept = self.learned.lag.get((imu, camera))
         return live if kept is None else live + kept
 
@@ -77,13 +79,13 @@ class Beliefs:
     ) -> CameraView:
         alone = [self._settled(imu, camera, sums.tracks, own, said) for imu in range(len(own[camera]))]
         alone = [
-            binding.tilted(given, priors.of_placement(given, likelier))
+            posterior.tilted(given, priors.of_placement(given, likelier))
             for given, likelier in zip(alone, self.placing.for_parts(), strict=True)
         ]
         told = subjects.priors(alone, self.subjects)
         placed = [self._placed(imu, alone, told[imu], sums.motion_s[imu]) for imu in range(len(alone))]
         together = [
-            replace(given, motion_s=binding.tested_s(given, motion_s))
+            replace(given, motion_s=posterior.tested_s(given, motion_s))
             for given, motion_s in zip(one_to_one(placed, self.limbs), sums.motion_s, strict=True)
         ]
         return CameraView(together, sums.sums, sums.motion_s, own[camera])
@@ -99,18 +101,18 @@ class Beliefs:
         """The posterior, given what ended tracks have taught of the lag, and what is said of the same lag by
         the other IMUs of its clock and by other cameras whose offset to this one is known.
 
-        Those see the same people: where it is a stranger who fits, it is to them, too, and at the same lag.
-        So they say when, but that somebody wears it is no surer by them than the surest of them is.
+        They see the same people, so that a stranger who fits here fits there, at the same lag. They may
+        sharpen the lag, but raise the odds of a wearer at most to those of the surest of them.
         """
         given, kept = own[camera][imu], self.learned.lag.get((imu, camera))
         others = self._others(imu, camera, tuple(said))
         if not others and kept is None:
-            return binding.settled(given, np.zeros(()), tracks, self.calibration)
+            return posterior.settled(given, np.zeros(()), tracks, self.calibration)
         alone = given.odds if kept is None else given.odds_given(priors.of_lag(kept, ()))
         ceiling = max([alone, *(own[other][n].odds for other, n, _ in others)])
         known = np.zeros(len(said[camera][imu])) if kept is None else kept
         prior = priors.of_lag(known, [priors.moved(said[other][n], by) for other, n, by in others])
-        return binding.settled(given, prior, tracks, self.calibration, ceiling)
+        return posterior.settled(given, prior, tracks, self.calibration, ceiling)
 
     def _others(self, imu: int, camera: str, cameras: tuple[str, ...]) -> list[tuple[str, int, float]]:
         """Which ``cameras``, by which IMU, know the lag of ``imu`` in ``camera``, but for so many tokens."""
@@ -133,7 +135,7 @@ class Beliefs:
         prior = (told + priors.of_body(self._mates(imu, alone), len(given.tracks)))[:, None]
         if imu in self.learned.part:
             prior = prior + priors.of_parts(given, self.learned.part[imu], motion_s)
-        return binding.tilted(given, prior)
+        return posterior.tilted(given, prior)
 
     def _mates(self, imu: int, alone: list[CameraPosterior]) -> list[CameraPosterior]:
         """Of the others, those that were on the same body, if not by what the rig says."""
@@ -154,6 +156,7 @@ class Beliefs:
 
     def moved(self, imu: int) -> None:
         """An IMU sits elsewhere than it did; its clock is what it was."""
+        self.moves[imu] += 1
         self.learned.part.pop(imu, None)
         self.placing.reset(imu)
         self.wearers.moved(self.names[imu])

@@ -6,9 +6,10 @@ import numpy as np
 
 from mobind_live.binding.presence import PEAK_TOKENS
 
-# By how much, in what chance reaches in the last seconds, something is believed that they may contradict, and
-# they must speak for another lag, or for another place. Of the many other lags one is always high: in scenes
-# without any step, the best of them had 0.8 to 1.3 where the wearer's limb hardly showed.
+# In units of what strangers reach by chance in the last seconds: how far a belief must stand out to be
+# contradicted at all, and how far those seconds must favour another lag, or another place. Of the many other
+# lags one is always high: in scenes without any step, the best of them had 0.8 to 1.3 where the wearer's limb
+# hardly showed.
 _BELIEVED, _STEPPED, _MOVED = 1.0, 1.4, 0.8
 
 

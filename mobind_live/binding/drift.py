@@ -25,6 +25,8 @@ _NO_TRACK = -1
 _LEAST = 5
 _ROUNDS = 8
 _HUBER = 1.5
+MAD_TO_SIGMA = 1.4826  # of a normal distribution
+_LEAST_SCALE = 0.3  # of the residuals, in their own sigma: a few points lie in a line by chance
 
 
 class Estimate(NamedTuple):
@@ -78,23 +80,24 @@ class OffsetCourse:
     def __post_init__(self) -> None:
         self.line = Line(sigma_ppm=self.prior_ppm)
 
-    def due(self, moved_s: float) -> bool:
+    def take_turn(self, moved_s: float) -> bool:
         """Whether it has moved enough since the last estimate for another that is independent of it."""
         if moved_s < self._next_s:
             return False
         self._next_s = moved_s + EVERY_S
         return True
 
-    def add(self, found: Estimate) -> bool:
-        """Take in an estimate from the last seconds alone. True if the last two say that it has stepped, by
-        less than what would show as another peak; the drift then starts anew."""
+    def add(self, found: Estimate, host_s: float) -> bool:
+        """Take in an estimate from the last seconds alone, at host time ``host_s``. True if the last two say
+        that it has stepped, by less than what would show as another peak; the drift then starts anew."""
         self.points.append(found)
-        stepped = self._off_the_line()
-        if stepped:
+        step_s = self._off_the_line()
+        if step_s:
+            self._stepped(step_s, found, host_s)
             while len(self.points) > 2:
                 self.points.popleft()
         self.share([self])
-        return stepped
+        return step_s != 0.0
 
     def share(self, courses: Sequence[OffsetCourse]) -> None:
         """Take the drift from all ``courses`` of one clock, this one among them."""
@@ -103,19 +106,20 @@ class OffsetCourse:
     def sure(self, now: Sure, host_s: float) -> None:
         """Note an offset that is sure, at host time ``host_s``; one far from the last is a step."""
         found = now.found
-        before = self._carried_on(self._last.found, found.at_s) if self._last else None
+        before = self.carried_on(self._last.found, found.at_s) if self._last else None
         if before is None:
             self._since_s = found.at_s
         elif apart(found, before):
-            step_s = found.offset_s - before.offset_s
-            self._alarm = (
-                f"stepped by {step_s:+.3f} s, from {before.offset_s:+.3f} s to {found.offset_s:+.3f} s"
-            )
-            self._until_s = host_s + ALARM_S
-            self._since_s = found.at_s
+            self._stepped(found.offset_s - before.offset_s, found, host_s)
             self.points.clear()
             self.line = Line(sigma_ppm=self.prior_ppm)
         self._last = now
+
+    def _stepped(self, by_s: float, found: Estimate, host_s: float) -> None:
+        before_s = found.offset_s - by_s
+        self._alarm = f"stepped by {by_s:+.3f} s, from {before_s:+.3f} s to {found.offset_s:+.3f} s"
+        self._until_s = host_s + ALARM_S
+        self._since_s = found.at_s
 
     def held(self, newest_s: float, tracks: tuple[int, ...], life: int) -> Holdover | None:
         """The last sure estimate carried on by its drift to when the IMU's stamp is ``newest_s``, once the
@@ -126,12 +130,12 @@ class OffsetCourse:
         if last is None or last.life != life or last.track in tracks:
             return None
         at_s = newest_s - last.found.offset_s
-        found = self._carried_on(last.found, at_s)
+        found = self.carried_on(last.found, at_s)
         if last.found.at_s - self._since_s < STEADY_S or found.sigma_s > HELD_SIGMA_S:
             return None
         return Holdover(found, last.p, max(0.0, at_s - last.found.at_s))
 
-    def _carried_on(self, found: Estimate, at_s: float) -> Estimate:
+    def carried_on(self, found: Estimate, at_s: float) -> Estimate:
         """Where its drift has taken an offset by ``at_s``."""
         age_s = max(0.0, at_s - found.at_s)
         offset_s = found.offset_s + self.line.rate_ppm * 1e-6 * age_s
@@ -150,15 +154,17 @@ class OffsetCourse:
         """The sentence about the last step, for a while."""
         return self._alarm if host_s < self._until_s else ""
 
-    def _off_the_line(self) -> bool:
+    def _off_the_line(self) -> float:
+        """How far the last two estimates lie off the line through those before; 0 if they do not."""
         points = np.array(self.points)
         if len(points) < _LEAST + 2:
-            return False
+            return 0.0
         at_s, offset_s, sigma_s = points.T
         before = np.polyval(np.polyfit(at_s[:-2] - at_s[-3], offset_s[:-2], 1), at_s[-2:] - at_s[-3])
         spread = float(np.std(offset_s[:-2])) + float(sigma_s[-2:].max())
         off = offset_s[-2:] - before
-        return bool(np.abs(off).min() > max(STEP_S / 2, STEP_SIGMAS * spread) and off[0] * off[1] > 0)
+        far = np.abs(off).min() > max(STEP_S / 2, STEP_SIGMAS * spread) and off[0] * off[1] > 0
+        return float(off.mean()) if far else 0.0
 
 
 def apart(one: Estimate, other: Estimate) -> bool:
@@ -184,9 +190,9 @@ def line(series: Sequence[np.ndarray], prior_ppm: float = PRIOR_PPM) -> Line:
         away_s = _less_means(offset_s, weight, whose)
         rate = float(weight @ (time_s * away_s) / (weight @ time_s**2))
         off = np.abs(away_s - rate * time_s) / sigma_s
-        scale = 1.48 * float(np.median(off)) + 1e-9
+        scale = MAD_TO_SIGMA * float(np.median(off)) + 1e-9
         weight = np.minimum(1.0, _HUBER * scale / np.maximum(off, 1e-9)) / sigma_s**2
-    variance = max(scale, 0.3) ** 2 / float(weight @ _less_means(at_s, weight, whose) ** 2)
+    variance = max(scale, _LEAST_SCALE) ** 2 / float(weight @ _less_means(at_s, weight, whose) ** 2)
     prior = (prior_ppm * 1e-6) ** 2
     shrunk = rate * prior / (prior + variance)
     return Line(shrunk * 1e6, float(np.sqrt(prior * variance / (prior + variance))) * 1e6)

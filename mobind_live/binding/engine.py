@@ -16,6 +16,7 @@ from mobind_live.binding.timeline import unbroken
 from mobind_live.binding.views import CameraSums, CameraView
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import TOKEN_HZ, Binder
+from mobind_live.models.features import STEPS_PER_TOKEN
 from mobind_live.models.placement import PlacementNet
 from mobind_live.models.rolling import Rolling
 from mobind_live.schema import PARTS, Imu, Message, Pose
@@ -24,6 +25,8 @@ BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
 AWAY_NS = 5_000_000_000  # a camera silent for so long may show other people under the same numbers
+_UNUSED_SLOTS = 8  # of people who have left, as after a crowd, that are kept for others
+_ENDED_NS = 3_000_000_000  # from when on a silent stream tells nothing of how late answers are
 JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
 RECENT_MOTION_S = 2.5  # with less, the last seconds alone say nothing
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
@@ -98,7 +101,7 @@ class Engine:
         for n in unbroken(message.t_ns):
             if row.timeline.push(message.t_ns[n], acc[n], gyro[n]) and row.timeline.next is not None:
                 anew = True
-                row.restart(row.timeline.next // Rolling.steps_per_token)
+                row.restart(row.timeline.next // STEPS_PER_TOKEN)
                 self.rolling.reset_imu(row.slot)
                 self.placing.reset(row.slot)
                 self.evidence.imu.clear(row.slot, row.start)
@@ -135,7 +138,7 @@ class Engine:
                 keypoints = np.zeros((17, 3))
             known = row.timeline.next is not None
             if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
-                row.restart(row.timeline.next // Rolling.steps_per_token)
+                row.restart(row.timeline.next // STEPS_PER_TOKEN)
                 self.rolling.reset_person(row.slot)
                 # After a short pause, or in a recording, the same number is the same person.
                 begin = self.evidence.pose.clear if known else self.evidence.add_person
@@ -147,7 +150,8 @@ class Engine:
 
     def _begin(self, camera: str, track: int) -> None:
         if self._free:
-            slot = self._free.pop()
+            slot = min(self._free)
+            self._free.remove(slot)
         else:
             slot = self._slots
             self._slots += 1
@@ -162,6 +166,10 @@ class Engine:
         for camera, track in gone:
             self.beliefs.end(camera, track, views[camera])
             self._free.append(self.tracks.pop((camera, track)).slot)
+        used = 1 + max((row.slot for row in self.tracks.values()), default=-1)
+        if self._slots - used >= _UNUSED_SLOTS:
+            self.evidence.keep_people(used)
+            self._slots, self._free = used, [slot for slot in self._free if slot < used]
         self._views = None
 
     # --- work ---
@@ -305,17 +313,19 @@ class Engine:
     def latencies_s(self, now_ns: int) -> list[float]:
         """For each IMU in each camera that shows somebody: how old the newest motion in its answers is.
 
-        Streams that are played faster than real time have stamps ahead of the host's clock and are left out.
+        Streams that have ended are left out, and those that are played faster than real time, whose stamps
+        are ahead of the host's clock.
         """
         newest = {
             camera: max((r.last_token_ns for r in self.tracks.values() if r.camera == camera), default=0)
             for camera in self.cameras
+            if now_ns - self.camera_arrived_ns[camera] < _ENDED_NS
         }
         ages = [
             (now_ns - min(row.last_token_ns, newest[camera])) * 1e-9
             for row in self.imus.values()
-            for camera in self.cameras
-            if row.last_token_ns and newest[camera]
+            for camera in newest
+            if row.last_token_ns and newest[camera] and now_ns - row.arrived_ns < _ENDED_NS
         ]
         return [age for age in ages if 0 <= age < 60]
 

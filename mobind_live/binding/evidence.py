@@ -51,7 +51,7 @@ class _Ring:
 class Evidence:
     """``sums`` (2, I, P, 11, 2 L + 1): the slow and the fast memory, lags from -L to L; ``motion_s`` (2, I,
     P): the seconds of motion in each; ``moment`` (2, I, P): those times the stamps they were at; ``felt_s``
-    (I,): all seconds of motion so far. I is fixed; P grows."""
+    (I,): all seconds of motion so far. I is fixed; P follows who is in view."""
 
     def __init__(
         self,
@@ -87,6 +87,12 @@ class Evidence:
         self.sums[:, :, slot] = 0
         self.motion_s[:, :, slot] = 0
         self.moment[:, :, slot] = 0
+
+    def keep_people(self, count: int) -> None:
+        """Let go of the slots from ``count`` on: all of them are compared with every token."""
+        self.pose.tokens, self.pose.head = self.pose.tokens[:count].clone(), self.pose.head[:count].clone()
+        self.sums = self.sums[:, :, :count].clone()
+        self.motion_s, self.moment = self.motion_s[:, :, :count].clone(), self.moment[:, :, :count].clone()
 
     def take_fast(self, imu: int) -> None:
         """Let the fast memory replace the slow one: what was believed of ``imu`` no longer holds."""

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mobind_live.binding.engine import unbroken
-from mobind_live.binding.timeline import STEP_NS, ImuTimeline, PoseTimeline
+from mobind_live.binding.timeline import STEP_NS, ImuTimeline, PoseTimeline, unbroken
 from mobind_live.models.actions import WINDOW, ActionNet, pose_inputs
 from mobind_live.models.examples import MODALITIES, direction
 from mobind_live.models.features import SEEN, ImuFeatures, PoseFeatures

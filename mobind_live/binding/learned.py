@@ -11,6 +11,7 @@ from mobind_live.binding import priors
 from mobind_live.binding.views import CameraView
 
 _MOST = 10.0  # nats between what is believed most and least
+_LIKELY_P = 0.5  # of the wearer, from which on a track teaches where the sensor sits
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class Learned:
                 continue
             index = given.tracks.index(track)
             self._add_lag(imu, camera, priors.of_track_lag(given, own, index))
+            if imu not in self.part and given.wearer[index] < _LIKELY_P:
+                continue  # an opinion that knows nothing would still be averaged with those that do
             self.part[imu] = priors.of_track_part(given, index, self.part.get(imu))
 
     def by_imu(self, imu: int, camera: str, view: CameraView) -> None:
@@ -38,7 +41,7 @@ class Learned:
             self._add_lag(imu, camera, priors.of_track_lag(given, own, int(given.wearer.argmax())))
 
     def _add_lag(self, imu: int, camera: str, new: np.ndarray) -> None:
-        """None of it for ever."""
+        """Add ``new`` (L,), never more than ``_MOST`` nats below its peak, so that it can be unlearned."""
         kept = self.lag[imu, camera] + new if (imu, camera) in self.lag else new
         self.lag[imu, camera] = np.maximum(kept - kept.max(), -_MOST)
 

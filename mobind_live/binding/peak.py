@@ -24,7 +24,7 @@ class OffsetAnswer:
 
 
 def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: float) -> OffsetAnswer:
-    """The offset: the peak of the lag margin, interpolated on the log-evidence of the best (track, part).
+    """The offset: the peak of the lag marginal, interpolated on the log-evidence of the best (track, part).
 
     ``evidence`` (P, 11, L) are the same sums as the posterior's. The width comes from the peak's curvature.
     """
@@ -32,11 +32,11 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
     half = lags // 2
     if not given.lags.size:
         return OffsetAnswer(0.0, half * token_s, 0.0, 1.0)
-    margin = given.lag
-    peak = int(margin.argmax())
+    marginal = given.lag
+    peak = int(marginal.argmax())
     low, high = max(0, peak - PEAK_TOKENS), min(lags, peak + PEAK_TOKENS + 1)
-    near = margin[low:high] + TINY
-    rest = np.concatenate([margin[:low], margin[high:]])
+    near = marginal[low:high] + TINY
+    rest = np.concatenate([marginal[:low], marginal[high:]])
     ratio = float(rest.max(initial=0.0) / near.max())
     place = (given.log_place + np.log(given.lags[:, :, peak] + TINY)).argmax()
     curve = scale * evidence.reshape(-1, lags)[place] + given.prior
@@ -45,7 +45,7 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
     shift += inner - peak
     spread = float(np.sqrt(np.average((np.arange(low, high) - peak - shift) ** 2, weights=near)))
     sigma_s = float(np.hypot(max(sigma, 0.5 * spread) * token_s, MIN_SIGMA_S))
-    p = float(near.sum() / max(margin.sum(), TINY)) * (1 - given.p_none)
+    p = float(near.sum() / max(marginal.sum(), TINY)) * (1 - given.p_none)
     return OffsetAnswer((peak + shift - half) * token_s, sigma_s, p, ratio)
 
 

@@ -8,7 +8,7 @@ from mobind_live.models.features import STEP_HZ
 from mobind_live.models.placement import PlacementNet, Placements
 from mobind_live.models.rolling import Recent
 
-_EVERY = 50  # steps: a second
+_EVERY = round(STEP_HZ)  # steps: a second
 
 
 class Placing:

@@ -2,7 +2,7 @@
 
 Pure functions on numpy arrays. For one IMU and one camera the evidence is a log-likelihood for every
 (track, part, lag), against ``nobody``; its softmax is the posterior, and the answers are its
-margins. Lags are in tokens, from -L to L.
+marginals. Lags are in tokens, from -L to L.
 """
 
 from __future__ import annotations

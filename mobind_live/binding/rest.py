@@ -21,7 +21,7 @@ TAKEN_OFF_S = 2.0  # of rest while the limb turns, beyond twice the time that bo
 _TURN_RAD_S = 1.0  # a limb turns from here on; slower is keypoints' noise, or might be
 _SHARE = 1 / 3  # of the limb's turning: a sensor with less rests
 _STEADY = 0.25  # of its way: so near to the middle of it in the middle of the time. Jumps are not motion
-# Of each limb its part, its near and far joint among those of ``actions.pose_inputs``, and its length.
+# Of each limb its part, its near and far joint among those of ``models.actions.pose_inputs``, and its length.
 _LIMBS = [
     (PARTS.index(f"{side}_{part}"), 3 * chain + point, 3 * chain + point + 1, LENGTH_M[part])
     for chain, (side, upper, lower) in enumerate(
@@ -40,8 +40,8 @@ _PART, _NEAR, _FAR, _LENGTH_M = (np.array(column) for column in zip(*_LIMBS, str
 def idle_s(imu: np.ndarray, pose: np.ndarray) -> np.ndarray:
     """For each part (11,) the seconds in which it turns while the sensor rests, less twice those in which
     both turn; 0 for the trunk's, which tell nothing. ``imu`` (T, 15) are the channels of ``ImuFeatures``,
-    ``pose`` (T, 75) those of ``actions.pose_inputs``, of the same steps; what is left over of whole blocks is
-    left out."""
+    ``pose`` (T, 75) those of ``models.actions.pose_inputs``, of the same steps; what is left over of
+    whole blocks is left out."""
     limbs = _turning(pose.reshape(len(pose), pose.shape[1] // POINT_CHANNELS, POINT_CHANNELS))
     felt, there = _blocks(RATE_UNIT * imu[:, TURNING]), _blocks(imu[:, -1]).min(axis=1) > 0
     sensor = np.sqrt((felt**2).mean(axis=1))

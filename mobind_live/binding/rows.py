@@ -10,9 +10,10 @@ import torch
 
 from mobind_live.binding.timeline import STEP_NS, STEP_S, ImuTimeline, PoseTimeline
 from mobind_live.models.centre import Centre
-from mobind_live.models.rolling import Rolling
+from mobind_live.models.encoders import LOOKAHEAD
+from mobind_live.models.features import STEPS_PER_TOKEN
 
-TOKEN_NS = STEP_NS * Rolling.steps_per_token
+TOKEN_NS = STEP_NS * STEPS_PER_TOKEN
 _MEMORY_S = 0.4  # about the encoders' look-ahead, so that the motion is that of the tokens coming out
 # A sensor turning or shaking this much counts as fully moving; below the share, it rests.
 _TURN_RAD_S, _SHAKE_G = 0.6, 0.15
@@ -32,7 +33,7 @@ class Row:
     def place(self, tokens: torch.Tensor) -> tuple[int, torch.Tensor]:
         """The first token's place in time, and those of ``tokens`` (..., n, width) that mean something, less
         what the stream always says."""
-        first = self.start + self.out - Rolling.lookahead
+        first = self.start + self.out - LOOKAHEAD
         count = tokens.shape[-2]
         self.out += count
         self.last_token_ns = (first + count - 1) * TOKEN_NS

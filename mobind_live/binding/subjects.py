@@ -14,8 +14,8 @@ def priors(alone: list[CameraPosterior], subjects: tuple[str | None, ...]) -> li
     """The log-prior over tracks (P,) of each IMU of one camera, against nobody, who is zero: from where the
     others of its subject are, and other subjects are not. Flat for an IMU of no subject.
 
-    Sensors of one body tell its tracks apart together. That it is in the picture, or is another's, none
-    knows better than the surest of them: where it is a stranger who fits, it is to all.
+    Sensors of one subject only vote on which track it is. They do not make it likelier that the subject is
+    in view: a stranger who fits one of them fits them all.
     """
     people = len(alone[0].tracks) if alone else 0
     if not people or not any(subjects):

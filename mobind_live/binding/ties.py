@@ -48,6 +48,8 @@ class Ties:
     def update(self, said: dict[str, list[np.ndarray]], motion_s: dict[str, np.ndarray]) -> None:
         """Compare what the IMUs say of their lags (I, L) in each camera."""
         for one, other in combinations(sorted(said), 2):
+            if not said[one]:
+                continue  # without IMUs nothing tells
             tie = compared(said[other], said[one], np.minimum(motion_s[one], motion_s[other]))
             self.found[other, one] = tie
             if tie.sure:

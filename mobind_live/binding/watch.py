@@ -8,15 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mobind_live.binding import posterior as binding
-from mobind_live.binding import rest
+from mobind_live.binding import posterior, rest
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import RECENT_MOTION_S, Engine
 from mobind_live.binding.evidence import FAST, SLOW
 from mobind_live.binding.exchange import Doubt
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.presence import PEAK_TOKENS
-from mobind_live.models.rolling import Rolling
+from mobind_live.models.features import STEPS_PER_TOKEN
 from mobind_live.schema import PARTS
 
 _BELIEVED_P = 0.5
@@ -104,7 +103,7 @@ class Watch:
         """How well the last seconds of an IMU agree with each track, if it is surely on one of them."""
         engine = self.engine
         given = engine.view(camera).posteriors[imu]
-        if given.wearer.max(initial=0.0) < binding.OK_P:
+        if given.wearer.max(initial=0.0) < posterior.OK_P:
             return None
         slots = [row.slot for row in engine.people(camera)]
         person, part, lag = _most_probable(given)
@@ -142,14 +141,14 @@ class Watch:
         idle = self._gone_on(imu, camera, given.tracks[person], lag - self.engine.lags // 2)
         self._idle[imu, camera] = idle
         refuted = given.place[person, idle.seconds >= rest.TAKEN_OFF_S]
-        return float(refuted.sum()) > binding.OK_P * float(given.wearer[person])
+        return float(refuted.sum()) > posterior.OK_P * float(given.wearer[person])
 
     def _gone_on(self, imu: int, camera: str, track: int, lag: int) -> _Idle:
         """The rest of before with what has come since, of whole blocks; from now on, if it is another track
         or another time, or something is missing."""
         engine = self.engine
         sensor, person = engine.imus[engine.names[imu]], engine.tracks[camera, track]
-        imu_end = (sensor.timeline.next or 0) - lag * Rolling.steps_per_token
+        imu_end = (sensor.timeline.next or 0) - lag * STEPS_PER_TOKEN
         pose_end = person.timeline.next or 0
         end = min(imu_end, pose_end)
         before, anew = self._idle.get((imu, camera)), _Idle(track, lag, end, np.zeros(len(PARTS)))

@@ -1,6 +1,6 @@
 """The bus between processes.
 
-Publishers connect to one proxy (XSUB), subscribers to its other side (XPUB); ``launch`` opens it.
+Publishers connect to one proxy (XSUB), subscribers to its other side (XPUB); ``runtime/launch.py`` opens it.
 Nothing is lost in silence: each topic's messages are numbered, receivers count what is missing.
 ``MemoryBus`` has the same two ends inside one process, for tests.
 """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mobind_live.clock import host_now_ns
-from mobind_live.schema import TOPICS, Message, Preview, Received, SchemaError
+from mobind_live.schema import TOPICS, Health, Message, Preview, Received, SchemaError
 from mobind_live.wire import decode, encode
 
 _log = logging.getLogger(__name__)
@@ -58,16 +58,17 @@ class TopicCount:
     since_ns: int = 0
     _last: dict[int, int] = field(default_factory=dict)  # boot_ns of a sender -> its last seq
 
-    def take(self, boot_ns: int, seq: int, sent_ns: int) -> None:
+    def take(self, boot_ns: int, seq: int, sent_ns: int, *, alone: bool = True) -> None:
         """Count one message. A new sender numbers from 0, so its first number is what was missed of it;
-        what was sent before the reader came is not, so it may join any sender at any number."""
+        what was sent before the reader came is not, so it may join any sender at any number.
+        Where senders are not ``alone``, another one is no restart."""
         self.received += 1
         if not self._last:
             self.since_ns = sent_ns
         elif boot_ns in self._last:
             self.missed += max(0, seq - self._last[boot_ns] - 1)
         elif boot_ns >= self.since_ns:
-            self.restarts += 1
+            self.restarts += alone
             self.missed += seq
         self._last.pop(boot_ns, None)  # so that the one not heard for longest stands first
         self._last[boot_ns] = seq
@@ -91,9 +92,10 @@ class Intake:
         except SchemaError as error:
             self._refuse(str(error))
             return None
-        self.topics.setdefault(received.topic, TopicCount()).take(
-            received.boot_ns, received.seq, received.sent_ns
-        )
+        count = self.topics.setdefault(received.topic, TopicCount())
+        # Of a process's health the supervisor speaks, too.
+        alone = not isinstance(received.message, Health)
+        count.take(received.boot_ns, received.seq, received.sent_ns, alone=alone)
         return received
 
     def counters(self) -> dict[str, float]:

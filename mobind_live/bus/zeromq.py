@@ -167,7 +167,7 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
 def is_loopback(endpoint: str) -> bool:
     """Whether only this machine can reach ``endpoint``."""
     scheme, _, address = endpoint.partition("://")
-    if scheme in ("ipc", "inproc"):
+    if scheme == "ipc":
         return True
     host = address.rpartition(":")[0].strip("[]")
     try:

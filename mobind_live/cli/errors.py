@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,3 +27,8 @@ def user_errors() -> Iterator[None]:
         for line in str(error).splitlines():
             typer.echo(f"mobind-live: {line}", err=True)
         raise typer.Exit(2 if isinstance(error, senseless) else 1) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        typer.echo(f"mobind-live: the output cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(1) from error

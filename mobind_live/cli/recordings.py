@@ -136,7 +136,7 @@ def enroll(
     The part from --from to --to is the example; the rest serves as counter-examples. Enrolling the same label
     again adds another example. To remove a label, delete its file.
     """
-    from mobind_live.binding.enroll import Request, run
+    from mobind_live.recordings.enroll import Request, run
     from mobind_live.terminal.screen import screen
 
     files = _files(

@@ -71,6 +71,10 @@ def check(
         from mobind_live.models import checkpoint
 
         checkpoint.load(rig.worker.weights)  # raises ModelError: what the worker would not start with
+    if rig.worker.device != "auto":
+        from mobind_live.runtime.worker import torch_device
+
+        torch_device(rig.worker)
     streams = ", ".join(spec.name for spec in rig.streams())
     typer.echo(f"{path}: ok; rig {rig.name}, devices {', '.join(rig.devices)}; streams {streams}")
     if probe:
@@ -103,7 +107,7 @@ def devices(
     from mobind_live.terminal import devices as listing
     from mobind_live.terminal.screen import screen
 
-    raise typer.Exit(listing.run(console=screen(), errors=screen(stderr=True), only_yaml=only_yaml))
+    listing.run(console=screen(), errors=screen(stderr=True), only_yaml=only_yaml)
 
 
 @verbs.command()
@@ -117,7 +121,7 @@ def drive(
     from mobind_live.config import rig_of
     from mobind_live.runtime import launch
 
-    raise typer.Exit(launch.drive(rig_of(name, config, overrides or ()), name, str(config or name)))
+    raise typer.Exit(launch.drive(rig_of(name, config, overrides or ()), str(config or name)))
 
 
 _RIG = "tcp://127.0.0.1:5572"  # as the YAML has it by default
@@ -135,7 +139,7 @@ def monitor(
     from mobind_live.terminal import monitor as watch
     from mobind_live.terminal.screen import screen
 
-    raise typer.Exit(watch.run(topic, connect, console=screen(), raw=raw))
+    watch.run(topic, connect, console=screen(), raw=raw)
 
 
 @verbs.command()

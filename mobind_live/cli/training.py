@@ -59,6 +59,17 @@ def train_actions(recipe: Recipe) -> None:
 
 @verbs.command()
 @user_errors()
+def train_placement(recipe: Recipe) -> None:
+    """Train the classifier of where a sensor sits: some minutes on one core."""
+    from mobind_live.models import train_placement as training
+    from mobind_live.terminal.screen import screen
+
+    output = training.train(training.PlacementRecipe.read(recipe), screen(stderr=True))
+    typer.echo(f"{output}: trained")
+
+
+@verbs.command()
+@user_errors()
 def train_peer(recipe: Recipe) -> None:
     """Train another method on the same pairs, for `eval --peer`."""
     from mobind_live.models import train_peer as training

@@ -8,7 +8,7 @@ import numpy as np
 
 from mobind_live.clock.line import Line, Prior, envelope
 from mobind_live.clock.losses import CAP, FLOOR_NS, Explanation, explain
-from mobind_live.clock.segment import Mapping, Segment
+from mobind_live.clock.segment import Segment, StampMapper
 
 BIN_S = 0.25  # one lowest point is kept for each of these
 RATES = 129  # so many are compared,
@@ -47,7 +47,7 @@ class Watch:
         return max(1, int(self._least_ns / self._period_ns + 0.4))
 
 
-class Dejitter(Mapping[Segment]):
+class Dejitter(StampMapper[Segment]):
     """The count of samples over ``nominal_hz`` is the clock; its true rate, within a few percent, is the
     drift. Lost samples leave every later one late by whole periods: they are found, and the count moves on;
     what was taken for lost and comes after all is taken back.

@@ -9,7 +9,7 @@ import numpy as np
 
 from mobind_live.clock.gaps import Gaps
 from mobind_live.clock.line import Prior, envelope
-from mobind_live.clock.segment import Mapping, Segment
+from mobind_live.clock.segment import Segment, StampMapper
 
 BIN_S = 1.0  # one lowest point is kept for each of these
 EARLY_NS = 50e6  # a settled clock takes an arrival this much too early for a jump
@@ -59,7 +59,7 @@ class _Stretch(Segment):
         return self._lowest[0]
 
 
-class DeviceClock(Mapping[_Stretch]):
+class DeviceClock(StampMapper[_Stretch]):
     """Maps a device's stamps to host time. Causal, bounded memory, a few microseconds a sample."""
 
     def __init__(self, nominal_hz: float, *, drift_ppm: float = 100.0, window_s: float = 600.0) -> None:
@@ -70,7 +70,6 @@ class DeviceClock(Mapping[_Stretch]):
         self._bins = max(4, round(window_s / BIN_S))
         self._gaps = Gaps(self._period_ns)
         self._doubt: list[tuple[int, int]] = []  # (device, received) of a jump not yet confirmed
-        self._doubt_s = 0.0
         self._unsure_since: int | None = None  # received: since when every sample has been in doubt
 
     def update(self, device_ns: np.ndarray, received_ns: np.ndarray) -> np.ndarray:
@@ -85,10 +84,12 @@ class DeviceClock(Mapping[_Stretch]):
             if segment is None:
                 self._segment = self._new_segment([(device, received)], None)
                 self._gaps.restart(device)
-            elif self._is_doubtful(segment, device, received):
+            elif (doubt_s := self._doubt_s(segment, device, received)) is not None:
                 self._flush(hosts)
-                if not self._confirmed(device, received):
-                    hosts.append(self._rising(self._provisional(device, received), received))
+                if not self._confirmed(device, received, doubt_s):
+                    hosts.append(
+                        self._rising(self._provisional(segment, device, received, doubt_s), received)
+                    )
                     continue
                 self._segment = self._new_segment(self._doubt[-CONFIRM:], segment)
                 self._gaps.restart(device)
@@ -111,20 +112,19 @@ class DeviceClock(Mapping[_Stretch]):
             segment.add(*pair)
         return segment
 
-    def _is_doubtful(self, segment: _Stretch, device: int, received: int) -> bool:
-        """Whether this sample may belong to a new segment; sets how long that must last."""
+    def _doubt_s(self, segment: _Stretch, device: int, received: int) -> float | None:
+        """How long samples like this one must last to begin a new segment; None if it belongs to this one."""
         height = segment.height(device, received)
         back = segment.last_device - device > 1.5 * self._period_ns
         if height < -(EARLY_NS if segment.settled else EARLY_FRESH_NS) or (back and height > 2 * LATE_NS):
-            self._doubt_s = 0.0
-            return True
+            return 0.0
         if back:
-            self._doubt_s = BACK_S
-            return True
-        self._doubt_s = ASLEEP_S if height > ASLEEP_NS else LATE_S
-        return height > LATE_NS
+            return BACK_S
+        if height <= LATE_NS:
+            return None
+        return ASLEEP_S if height > ASLEEP_NS else LATE_S
 
-    def _confirmed(self, device: int, received: int) -> bool:
+    def _confirmed(self, device: int, received: int, doubt_s: float) -> bool:
         """Whether the samples in doubt, with this one, are a jump; or keep no time at all, for so long that
         it had better show, in the resets, than repeat an old time for ever."""
         self._unsure_since = received if self._unsure_since is None else self._unsure_since
@@ -136,7 +136,7 @@ class DeviceClock(Mapping[_Stretch]):
         self._doubt.append((device, received))
         if len(self._doubt) < CONFIRM:
             return False
-        if received - self._doubt[0][1] < self._doubt_s * 1e9:
+        if received - self._doubt[0][1] < doubt_s * 1e9:
             del self._doubt[1 : -CONFIRM + 1]  # bounded: the first says since when, the last ones how
             return False
         return True
@@ -145,9 +145,9 @@ class DeviceClock(Mapping[_Stretch]):
         first, last = self._doubt[0], self._doubt[-1]
         return device >= last[0] and abs((received - device) - (first[1] - first[0])) < 2 * LATE_NS
 
-    def _provisional(self, device: int, received: int) -> int:
-        if self._doubt_s > 0 and self._segment is not None:  # most probably only late, or overtaken
+    def _provisional(self, segment: _Stretch, device: int, received: int, doubt_s: float) -> int:
+        if doubt_s > 0:  # most probably only late, or overtaken
             self._lost += self._gaps.missing(device)
-            return self._segment.host_ns(device, received)
+            return segment.host_ns(device, received)
         self._gaps.pass_over()
         return device + min(received - stamp for stamp, received in self._doubt)

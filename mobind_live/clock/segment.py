@@ -124,7 +124,7 @@ class Segment:
 S = TypeVar("S", bound=Segment)
 
 
-class Mapping(Generic[S]):
+class StampMapper(Generic[S]):
     """The end that both clocks share: samples taken in wait here, so that a batch sees its own best arrival,
     and come out rising and never after their arrival."""
 

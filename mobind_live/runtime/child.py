@@ -10,7 +10,7 @@ import multiprocessing
 import multiprocessing.process
 import signal
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
@@ -94,6 +94,7 @@ class Child:
         self._before = "loading"
         self._last_words = ""
         self._saved: bytes | None = None
+        self._handed: bytes | None = None  # of it, what its present life began with
         self._report = Heartbeat(spec.name, sender, speaks_for_another=True)
 
     @property
@@ -108,16 +109,9 @@ class Child:
         """Spawn the process, and tell it the epoch if the rig has started."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        boot = Boot(
-            name=self.spec.name,
-            publish=self._boot.publish,
-            subscribe=self._boot.subscribe,
-            restarts=self.restarts,
-            output=self._boot.output,
-            saved=self._saved,
-        )
-        # Cleared first: if restoring this state crashes the process, it does so only once.
-        self._saved = None
+        boot = replace(self._boot, restarts=self.restarts, saved=self._saved)
+        # If restoring this state crashes the process, it does so only once.
+        self._handed, self._saved = self._saved, None
         process = context.Process(
             target=child_main, args=(boot, theirs, self.spec.target, self.spec.args), name=self.spec.name
         )
@@ -147,13 +141,13 @@ class Child:
             self.ready = self.ready or health.state != "starting"
 
     def watch(self, now_ns: int) -> None:
-        """Pass its log lines on; if it died or stalled, plan its restart or give it up."""
-        self._pass_log_on()
+        """Read its pipe; if it died or stalled, plan its restart or give it up."""
+        self._read_pipe()
         if self._process is None:
             return
         if self._process.exitcode is not None:
             if self._process.exitcode == HOPELESS_EXIT:
-                self._pass_log_on()
+                self._read_pipe()
                 self._give_up(self._last_words)
             else:
                 self._died(f"ended with {_exit_text(self._process.exitcode)}", now_ns)
@@ -189,7 +183,7 @@ class Child:
         """Let go of a process that has ended, or of one that even SIGKILL does not end (it hangs in the
         kernel, or the machine is far too busy): it is reaped when it can be."""
         if self._process is not None:
-            self._pass_log_on()
+            self._read_pipe()
             if self._process.exitcode is None:
                 _log.warning("%s (process %s) was killed but has not exited yet", self.spec.name, self.pid)
             else:
@@ -208,6 +202,8 @@ class Child:
             self._give_up(f"given up after {self.policy.limit} restarts in 60 s; {reason}")
             return
         self.restarts += 1
+        if not self.heard_from:
+            self._saved = self._saved or self._handed  # it has not come to restoring it
         self.heard_from = False
         self._before = f"restarting; {reason}"
         self.start_at_ns = now_ns + delay_ns
@@ -226,7 +222,8 @@ class Child:
         self._report = Heartbeat(self.spec.name, self._sender, self.restarts, speaks_for_another=True)
         self._report.send(state, detail)
 
-    def _pass_log_on(self) -> None:
+    def _read_pipe(self) -> None:
+        """Pass its log lines on, and keep the state that it saves."""
         if self._connection is None:
             return
         try:

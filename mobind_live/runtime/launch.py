@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mobind_live import registry
-from mobind_live.bus import Proxy, Publisher, Subscriber
+from mobind_live.bus import PUBLISH_ENDPOINT, Proxy, Publisher, Subscriber
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DriverConfig
 from mobind_live.models.errors import ModelError
@@ -53,15 +54,15 @@ def run_worker(link: Link, rig: Rig) -> None:
 
 def run_lsl(link: Link, rig: Rig) -> None:
     """The process that offers the answers as LSL streams."""
-    from mobind_live.devices.lsl import outlets as lsl_out  # liblsl: only where it is wanted
     from mobind_live.devices.lsl.liblsl import LslError
+    from mobind_live.runtime import lsl_outlets  # liblsl: only where it is wanted
 
     with (
-        Subscriber(lsl_out.TOPICS, link.boot.subscribe) as receiver,
+        Subscriber(lsl_outlets.TOPICS, link.boot.subscribe) as receiver,
         Publisher(link.boot.publish) as sender,
     ):
         try:
-            lsl_out.run(rig, sender, receiver, link.stop, link.boot.restarts)
+            lsl_outlets.run(rig, sender, receiver, link.stop, link.boot.restarts)
         except LslError as error:
             raise Hopeless(str(error)) from error
 
@@ -87,17 +88,17 @@ def specs(rig: Rig, worker_target: Target | None = run_worker) -> tuple[ProcessS
     return (ProcessSpec(name="worker", target=worker_target, args=(rig,), gate=True), *outputs, *devices)
 
 
-def run(rig: Rig, title: str, *, table: bool | None = None, log: Path | None = None) -> int:
+def run(rig: Rig, title: str, *, table: bool | None = None) -> int:
     """Run the whole rig until Ctrl-C or SIGTERM. ``table`` None: a table where there is a terminal.
 
     Returns the exit code: 1 if every process, or the worker at its start, failed for good. Raises BusError.
     """
-    return _supervise(rig, title, run_worker, table=table, log=log)
+    return _supervise(rig, title, run_worker, table=table)
 
 
-def drive(rig: Rig, name: str, title: str) -> int:
-    """Run one device alone, without the worker. Raises BusError, KeyError."""
-    return _supervise(rig.only(name), title, None)
+def drive(rig: Rig, title: str) -> int:
+    """Run the rig's devices without the worker. Raises BusError."""
+    return _supervise(rig, title, None)
 
 
 def preflight(rig: Rig, limit_s: float) -> int:
@@ -108,7 +109,7 @@ def preflight(rig: Rig, limit_s: float) -> int:
         Proxy(rig.bus.publish, rig.bus.subscribe) as proxy,
         Preflight(rig.streams(), limit_s, stop, screen()) as output,
     ):
-        failed = _run_processes(specs(rig), proxy, stop, output, default_log())
+        failed = _run_processes(specs(rig), proxy, stop, output, default_log(proxy.publish_endpoint))
     if output.stopped:
         return failed or 130
     return 0 if output.passed else 1
@@ -120,14 +121,13 @@ def _supervise(
     worker_target: Target | None,
     *,
     table: bool | None = None,
-    log: Path | None = None,
 ) -> int:
     wants_table = sys.stdout.isatty() if table is None else table
     with stop_signals() as stop, Proxy(rig.bus.publish, rig.bus.subscribe) as proxy:
         # Not before the ports are ours: a second rig must not put the log of the first one aside.
-        output = (log or default_log()) if wants_table else log
-        with console.output(rig.streams(), title, table=wants_table, log=output) as terminal:
-            return _run_processes(specs(rig, worker_target), proxy, stop, terminal, output)
+        log = default_log(proxy.publish_endpoint) if wants_table else None
+        with console.output(rig.streams(), title, table=wants_table, log=log) as terminal:
+            return _run_processes(specs(rig, worker_target), proxy, stop, terminal, log)
 
 
 def _run_processes(
@@ -148,10 +148,12 @@ def _run_processes(
     return 1 if supervisor.hopeless else 0
 
 
-def default_log(folder: Path | None = None) -> Path:
-    """Where the log goes while the terminal shows a table; begun anew by each run, the last one kept. In
-    ``folder``, by default the user's own for such things, or a temporary file if that cannot be written."""
-    path = (folder or Path.home() / ".local" / "state" / "mobind-live") / "mobind-live.log"
+def default_log(endpoint: str, folder: Path | None = None) -> Path:
+    """Where the log of the rig that publishes on ``endpoint`` goes while the terminal shows a table; begun
+    anew by each run, the last one kept. In ``folder``, by default the user's own for such things, or a
+    temporary file if that cannot be written."""
+    rig = "" if endpoint == PUBLISH_ENDPOINT else "-" + re.sub(r"\W+", "-", endpoint)
+    path = (folder or Path.home() / ".local" / "state" / "mobind-live") / f"mobind-live{rig}.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():

@@ -1,7 +1,7 @@
 """A child process from its own side: the link to the supervisor, signals, logging, and its end.
 
-One duplex pipe joins a child to the supervisor: commands come in (``go``, ``stop``), log lines go out, and
-its closing tells that the supervisor is gone, however it went.
+One duplex pipe joins a child to the supervisor: ``Go``, ``Stop`` and ``StateSaved`` come in, ``LogLine``
+and ``SaveState`` go out, and its closing tells that the supervisor is gone, however it went.
 """
 
 from __future__ import annotations

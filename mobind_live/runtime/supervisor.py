@@ -81,8 +81,8 @@ class Supervisor:
                 last_ns = now_ns
                 self._hear(batch, now_ns)
                 for child in self.children.values():
-                    # Before it is watched: what a signal to all of us has just ended must not be started
-                    # anew, and that signal may reach us last.
+                    # Start before watching: a child that a signal to the whole process group has just ended
+                    # must not be restarted, and that signal may reach us last.
                     if child.start_at_ns is not None and now_ns >= child.start_at_ns:
                         child.start(self.epoch_ns)
                     child.watch(now_ns)

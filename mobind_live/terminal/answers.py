@@ -10,7 +10,7 @@ from rich.text import Text
 from mobind_live.schema import Offset, Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.style import FULL, MEDIUM, VERDICT_STYLE, WIDE, grid
-from mobind_live.terminal.view import STALE_ANSWER_NS, RigView
+from mobind_live.terminal.view import RigView
 
 GUESS_P = 0.3
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -53,7 +53,7 @@ def _rows(view: RigView, imu: str, now_ns: int, *, with_sigma: bool) -> list[dic
     """An IMU's rows, by heading; none if there is nothing to say of it."""
     cameras = [camera for camera in view.names("cam") if (imu, camera) in view.offsets]
     rows = [_offset_cells(view, imu, camera, now_ns, with_sigma) for camera in cameras]
-    beside = _binding_cells(view, imu)
+    beside = _binding_cells(view, imu, now_ns)
     if not rows and not beside:
         return []
     rows += [{} for _ in range(2 - len(rows))]
@@ -64,16 +64,15 @@ def _rows(view: RigView, imu: str, now_ns: int, *, with_sigma: bool) -> list[dic
 
 
 def _offset_cells(view: RigView, imu: str, camera: str, now_ns: int, with_sigma: bool) -> dict[str, Text]:
-    seen = view.offsets[imu, camera]
-    offset = seen.message
-    verdict = Verdict.STALE if now_ns - seen.at_ns > STALE_ANSWER_NS else offset.verdict
+    offset = view.offset(imu, camera, now_ns)
+    verdict = offset.verdict
     style = VERDICT_STYLE[verdict]
     cells = {
         "camera": Text(camera),
         "offset s": Text(
             words.offset(offset, with_sigma=with_sigma), style if verdict is Verdict.OK else "dim"
         ),
-        "verdict": Text(words.plain(verdict) if verdict is Verdict.STALE else words.verdict(offset), style),
+        "verdict": Text(words.verdict(offset), style),
         "histogram": Text(sparkline(offset), style),
     }
     true_s = view.true_offset_s(imu, camera)
@@ -83,23 +82,22 @@ def _offset_cells(view: RigView, imu: str, camera: str, now_ns: int, with_sigma:
     return cells
 
 
-def _binding_cells(view: RigView, imu: str) -> dict[str, tuple[Text, Text]]:
+def _binding_cells(view: RigView, imu: str, now_ns: int) -> dict[str, tuple[Text, Text]]:
     """(answer, what stands below it) for who, where and what."""
     worn = view.worn(imu)
     cells: dict[str, tuple[Text, Text]] = {}
-    seen = view.bindings.get(imu)
-    if seen is not None:
-        item = seen.message
+    item = view.binding(imu, now_ns)
+    if item is not None:
         person, part = (worn.person, worn.part) if worn else (None, item.expected_part or None)
         wearer = view.true_wearer(item)
         cells["wearer"] = _answer(item.wearer, item.p_wearer, item.wearer_verdict, wearer, person)
         cells["part"] = _answer(item.part, item.p_part, item.part_verdict, item.part, part)
-    action = view.action_of(imu)
+    action = view.action(imu, now_ns)
     if action is not None:
-        label = action.message.label
+        label = action.label
         true = view.truth.message.actions.get(worn.person) if worn and view.truth else None
         compared = None if label == "unknown" else label  # saying so is never wrong
-        cells["action"] = _answer(label, action.message.p, action.message.verdict, compared, true)
+        cells["action"] = _answer(label, action.p, action.verdict, compared, true)
     return cells
 
 
@@ -137,7 +135,7 @@ def sparkline(offset: Offset, width: int = 16) -> str:
     return "".join(_BARS[round(8 * peak / top)] for peak in peaks) if top > 0 else ""
 
 
-def alarms(view: RigView) -> list[Text]:
+def alarms(view: RigView, now_ns: int) -> list[Text]:
     """A line for each contradiction of the YAML."""
-    told = [seen.message for seen in view.bindings.values() if seen.message.alarm]
-    return [Text(words.clean(f"! {item.alarm}"), "bold red", no_wrap=True) for item in told]
+    told = [item.alarm for imu in view.bindings if (item := view.binding(imu, now_ns)) and item.alarm]
+    return [Text(words.clean(f"! {alarm}"), "bold red", no_wrap=True) for alarm in told]

@@ -53,9 +53,8 @@ class LiveTable(Output):
 class LogLines(Output):
     """The same as log lines, every 5 s."""
 
-    def __init__(self, view: RigView, log: Path | None, stream: TextIO | None = None) -> None:
-        handlers = [logging.StreamHandler(stream), *_file(log)]
-        super().__init__(view, handlers, every_ns=LINES_EVERY_NS, wait=True)
+    def __init__(self, view: RigView, stream: TextIO | None = None) -> None:
+        super().__init__(view, [logging.StreamHandler(stream)], every_ns=LINES_EVERY_NS, wait=True)
 
     def _show(self, now_ns: int) -> None:
         for line in lines(self.view, now_ns):
@@ -63,9 +62,9 @@ class LogLines(Output):
 
 
 def output(streams: tuple[StreamSpec, ...], title: str, *, table: bool, log: Path | None) -> Output:
-    """The terminal for a rig with these ``streams``; everything logged goes to ``log`` too."""
+    """The terminal for a rig with these ``streams``; a table puts what is logged into ``log``, too."""
     view = RigView(title=title, streams=streams, started_ns=host_now_ns(), log=str(log or ""))
-    return LiveTable(view, log) if table else LogLines(view, log)
+    return LiveTable(view, log) if table else LogLines(view)
 
 
 def _file(log: Path | None) -> list[logging.Handler]:

@@ -33,8 +33,8 @@ class Search:
     problem: str = ""
 
 
-def run(*, console: Console, errors: Console, only_yaml: bool, limit_s: float = LIMIT_S) -> int:
-    """Search, and print a table and YAML to ``console``, or the YAML alone; 0, whatever was found."""
+def run(*, console: Console, errors: Console, only_yaml: bool, limit_s: float = LIMIT_S) -> None:
+    """Search, and print a table and YAML to ``console``, or the YAML alone."""
     with errors.status("searching for devices"):
         searches = search(registry.discoverers(), limit_s=limit_s)
     if not only_yaml:
@@ -48,7 +48,6 @@ def run(*, console: Console, errors: Console, only_yaml: bool, limit_s: float = 
             if item.problem:
                 errors.print(Text(f"{item.driver}: {item.problem}"), soft_wrap=True)
     console.print(Text(rig_yaml(searches)), end="", soft_wrap=True)
-    return 0
 
 
 def search(drivers: Sequence[str], *, limit_s: float) -> tuple[Search, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mobind_live.driver import StreamSpec
+from mobind_live.schema import Binding
 from mobind_live.terminal import words
 from mobind_live.terminal.view import RigView
 
@@ -11,8 +12,9 @@ def lines(view: RigView, now_ns: int) -> list[str]:
     """What the table shows, as aligned lines of text."""
     found = [words.SIMULATED] if view.simulated else []
     found += [_stream_line(view, spec, now_ns) for spec in view.streams]
-    found += [_offset_line(view, imu, camera) for imu, camera in sorted(view.offsets)]
-    found += [_binding_line(view, imu) for imu in sorted(view.bindings)]
+    found += [_offset_line(view, imu, camera, now_ns) for imu, camera in sorted(view.offsets)]
+    bindings = [(imu, view.binding(imu, now_ns)) for imu in sorted(view.bindings)]
+    found += [_binding_line(view, imu, item, now_ns) for imu, item in bindings if item]
     for name, seen in sorted(view.processes.items()):
         told = words.process(seen.message)
         memory = seen.message.counters.get("rss_mb", 0.0)
@@ -38,23 +40,22 @@ def _stream_line(view: RigView, spec: StreamSpec, now_ns: int) -> str:
     )
 
 
-def _offset_line(view: RigView, imu: str, camera: str) -> str:
-    message = view.offsets[imu, camera].message
+def _offset_line(view: RigView, imu: str, camera: str, now_ns: int) -> str:
+    message = view.offset(imu, camera, now_ns)
     true_s = view.true_offset_s(imu, camera)
     truth = "" if true_s is None else f"  (truth {true_s:+.3f})"
     return f"offset  {imu:<14} {camera:<10} {words.offset(message)} s  {words.verdict(message)}{truth}"
 
 
-def _binding_line(view: RigView, imu: str) -> str:
-    message = view.bindings[imu].message
+def _binding_line(view: RigView, imu: str, message: Binding, now_ns: int) -> str:
     worn = view.worn(imu)
-    action = view.action_of(imu)
+    action = view.action(imu, now_ns)
     text = (
         f"wearer  {imu:<14} {message.wearer or '-'} {100 * message.p_wearer:.0f} % {message.wearer_verdict}  "
         f"part {message.part or '-'} {100 * message.p_part:.0f} % {message.part_verdict}"
     )
     if action is not None:
-        text += f"  action {action.message.label} {100 * action.message.p:.0f} % {action.message.verdict}"
+        text += f"  action {action.label} {100 * action.p:.0f} % {action.verdict}"
     if worn is not None:
         text += f"  (truth {worn.person} {worn.part})"
     return f"{text}  ALARM {words.clean(message.alarm)}" if message.alarm else text

@@ -92,16 +92,15 @@ def render(watch: Watch, intake: Intake, now_ns: int) -> Table:
     return table
 
 
-def run(topic: str, endpoint: str, *, console: Console, raw: bool = False) -> int:
+def run(topic: str, endpoint: str, *, console: Console, raw: bool = False) -> None:
     """Watch the topics under ``topic`` until Ctrl-C. A whole topic (it ends in ``/`` and has a stream's
     name in it) or ``raw`` prints its messages; otherwise the table of topics is shown, once a second, in
-    place on a terminal and one below the other elsewhere. Returns the exit code. Raises BusError."""
+    place on a terminal and one below the other elsewhere. Raises BusError."""
     with contextlib.suppress(KeyboardInterrupt), Subscriber((topic,), endpoint) as subscriber:
         if raw or is_whole(topic):
             _print_messages(subscriber, endpoint, console)
         else:
             _show_rates(subscriber, endpoint, console)
-    return 0
 
 
 def is_whole(topic: str) -> bool:

@@ -57,10 +57,8 @@ def _camera(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     alive = _alive(view, spec, now_ns)
     if alive.state is not State.PASS:
         return alive
-    sees = any(
-        seen.message.evidence_s > 0 for (_, camera), seen in view.offsets.items() if camera == spec.name
-    )
-    if not sees:
+    offsets = [view.offset(*pair, now_ns) for pair in view.offsets if pair[1] == spec.name]
+    if not any(offset.evidence_s > 0 for offset in offsets):
         return Finding(spec.name, State.WAIT, f"{alive.text}; no moving person in view")
     return alive
 
@@ -69,11 +67,13 @@ def _imu(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     alive = _alive(view, spec, now_ns)
     if alive.state is not State.PASS:
         return alive
-    seen = view.bindings.get(spec.name)
-    if seen is None:
-        return Finding(spec.name, State.WAIT, f"{alive.text}; no answer about it yet")
-    place = _place(seen.message)
-    offsets = [item.message for (imu, _), item in view.offsets.items() if imu == spec.name]
+    binding = view.binding(spec.name, now_ns)
+    if binding is None or binding.wearer_verdict is Verdict.STALE:
+        return Finding(
+            spec.name, State.WAIT, f"{alive.text}; no answer about it {'now' if binding else 'yet'}"
+        )
+    place = _place(binding)
+    offsets = [view.offset(*pair, now_ns) for pair in view.offsets if pair[0] == spec.name]
     time = _time(offsets)
     states = (place.state, time.state)
     worst = State.FAIL if State.FAIL in states else State.WAIT if State.WAIT in states else State.PASS
@@ -84,6 +84,9 @@ def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     """Whether data come, fast enough and whole."""
     known = view.stream(spec.name)
     if known is None or known[0].received == 0:
+        device = view.device(spec.name)
+        if device is not None and device.message.state in ("waiting", "failed") and device.message.detail:
+            return Finding(spec.name, State.WAIT, words.clean(device.message.detail))
         ask = "is it switched on, charged and near?" if spec.kind == "imu" else "is it plugged in?"
         return Finding(spec.name, State.WAIT, f"nothing arrives: {ask}")
     health, at_ns = known
@@ -115,11 +118,21 @@ def _place(binding: Binding) -> Finding:
     guess = f"perhaps on the {found} ({100 * binding.p_part:.0f} %)"
     if not wanted:
         return Finding(binding.stream, State.PASS, f"of {binding.wearer}, {guess}")
-    trunk = sum(candidate.p for candidate in binding.candidates if candidate.part in TRUNK)
-    if binding.expected_part in TRUNK and trunk >= OK_P:  # hardly ever sure of which
+    if binding.expected_part in TRUNK and _on_trunk_p(binding) >= OK_P:  # hardly ever sure of which
         where = f"on head, chest or pelvis of {binding.wearer}, as it should be; {guess}"
         return Finding(binding.stream, State.PASS, where)
     return Finding(binding.stream, State.WAIT, f"{guess}: move the {wanted} alone")
+
+
+def _on_trunk_p(binding: Binding) -> float:
+    """How probable any part of the wearer's trunk is, in the camera that finds it least so."""
+    return min(
+        (
+            sum(c.p for c in binding.candidates if (c.camera, c.track) == seat and c.part in TRUNK)
+            for seat in binding.tracks.items()
+        ),
+        default=0.0,
+    )
 
 
 def _time(offsets: list[Offset]) -> Finding:

@@ -24,7 +24,7 @@ def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> Re
         head.append(_banner(width))
     streams, found = _streams(view, now_ns, width), answers(view, now_ns, width)
     processes = _processes(view, now_ns, width)
-    head += alarms(view)  # on top, where the smallest terminal still shows them
+    head += alarms(view, now_ns)  # on top, where the smallest terminal still shows them
     parts: list[RenderableType] = [*head, _panel(streams, "streams")]
     used = len(head) + streams.row_count + 3
     if found.row_count:
@@ -33,7 +33,7 @@ def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> Re
     if used + processes.row_count + 3 <= height:
         parts.append(_panel(processes, "processes"))
         used += processes.row_count + 3
-    notes = _notes(view, now_ns, min(height - used - 2, 12))
+    notes = _notes(view, min(height - used - 2, 12))
     if notes:
         parts.append(_panel(Group(*notes), "messages"))
     return Group(*parts)
@@ -99,8 +99,8 @@ def _stream(
         Text(rate, _rate_style(health.rate_hz, health.nominal_hz)),
         Text(words.age(age_s), "red" if age_s is None or age_s > 2 else ""),
         words.loss(health),
-        words.count(view.gaps(spec.kind, spec.name)),
-        words.count(view.shed(spec.kind, spec.name)),
+        str(view.gaps(spec.kind, spec.name)),
+        str(view.shed(spec.kind, spec.name)),
         *clock,
         words.jitter(health),
         error,
@@ -130,7 +130,7 @@ def _processes(view: RigView, now_ns: int, width: int) -> Table:
         row: list[RenderableType] = [
             Text(name, "bold"),
             Text(state, STATE_STYLE.get(state, "")),
-            words.count(view.restarts(name)),
+            str(view.restarts(name)),
             f"{view.cpu.get(name, 0.0):.0f} %",
             f"{seen.message.counters.get('rss_mb', 0.0):.0f} MB",
         ]
@@ -138,7 +138,7 @@ def _processes(view: RigView, now_ns: int, width: int) -> Table:
     return table
 
 
-def _notes(view: RigView, now_ns: int, rows: int) -> list[Text]:
+def _notes(view: RigView, rows: int) -> list[Text]:
     if rows <= 0 or not view.notes:
         return []
     styles = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "bold red"}

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from mobind_live.driver import StreamSpec
-from mobind_live.schema import Action, Binding, Health, Offset, Received, StreamHealth, Truth, WornTruth
+from mobind_live.schema import (
+    Action,
+    Binding,
+    Health,
+    Offset,
+    Received,
+    StreamHealth,
+    Truth,
+    Verdict,
+    WornTruth,
+)
 
 STALE_ANSWER_NS = 5_000_000_000
 SILENT_PROCESS_NS = 3_000_000_000
@@ -23,6 +33,9 @@ class Seen(Generic[M]):
 
     message: M
     at_ns: int
+
+    def fresh(self, now_ns: int) -> bool:
+        return now_ns - self.at_ns <= STALE_ANSWER_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,30 @@ class RigView:
                 self.truth = Seen(message, now_ns)
             self.simulated = self.simulated or getattr(message, "simulated", False)
 
+    def offset(self, imu: str, camera: str, now_ns: int) -> Offset:
+        """The last offset; stale if no newer one has come for a while, as from a worker that died."""
+        seen = self.offsets[imu, camera]
+        return (
+            seen.message if seen.fresh(now_ns) else replace(seen.message, verdict=Verdict.STALE, held_s=0.0)
+        )
+
+    def binding(self, imu: str, now_ns: int) -> Binding | None:
+        """The last binding, if there is one; stale in the same way."""
+        seen = self.bindings.get(imu)
+        if seen is None or seen.fresh(now_ns):
+            return seen and seen.message
+        stale = Verdict.STALE
+        return replace(seen.message, wearer_verdict=stale, part_verdict=stale, alarm="")
+
+    def action(self, imu: str, now_ns: int) -> Action | None:
+        """What the wearer of an IMU is doing, or what the IMU alone tells; stale in the same way."""
+        binding = self.bindings.get(imu)
+        wearer = binding.message.wearer if binding else ""
+        seen = self.actions.get(wearer) or self.actions.get(imu)
+        if seen is None or seen.fresh(now_ns):
+            return seen and seen.message
+        return replace(seen.message, verdict=Verdict.STALE)
+
     def names(self, kind: str) -> list[str]:
         """The rig's streams of one kind, then any that answers name and the rig does not."""
         known = [spec.name for spec in self.streams if spec.kind == kind]
@@ -76,11 +113,15 @@ class RigView:
 
     def stream(self, name: str) -> tuple[StreamHealth, int] | None:
         """The latest health of one stream, and when it came."""
-        for seen in self.processes.values():
-            for health in seen.message.streams:
-                if health.stream == name:
-                    return health, seen.at_ns
-        return None
+        seen = self.device(name)
+        if seen is None:
+            return None
+        return next(health for health in seen.message.streams if health.stream == name), seen.at_ns
+
+    def device(self, name: str) -> Seen[Health] | None:
+        """The latest health of the process that a stream comes from."""
+        every = self.processes.values()
+        return next((s for s in every if any(h.stream == name for h in s.message.streams)), None)
 
     def gaps(self, kind: str, name: str) -> int:
         """Messages of a stream that the worker missed: holes in ``seq``."""
@@ -128,12 +169,6 @@ class RigView:
         } - {None}
         return people.pop() if len(people) == 1 else None
 
-    def action_of(self, imu: str) -> Seen[Action] | None:
-        """What the wearer of an IMU is doing, or what the IMU alone tells."""
-        binding = self.bindings.get(imu)
-        wearer = binding.message.wearer if binding else ""
-        return self.actions.get(wearer) or self.actions.get(imu)
-
     def _health(self, message: Health, now_ns: int) -> None:
         name = message.stream
         self.processes[name] = Seen(message, now_ns)
@@ -144,5 +179,6 @@ class RigView:
         seconds = (message.t_ns - since.t_ns) * 1e-9
         if seconds > 0.4:  # a change of state is told at once: too soon to measure anything
             used = message.counters.get("cpu_s", 0.0) - since.counters.get("cpu_s", 0.0)
-            self.cpu[name] = 0.7 * self.cpu.get(name, 0.0) + 30 * used / seconds
+            # Per cent, smoothed over about three heartbeats.
+            self.cpu[name] = 0.7 * self.cpu.get(name, 0.0) + 0.3 * (100 * used / seconds)
             self._cpu_since[name] = message

@@ -36,10 +36,6 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def count(number: float) -> str:
-    return f"{number:.0f}"
-
-
 def age_s(health: StreamHealth, at_ns: int, now_ns: int) -> float | None:
     """Seconds since a stream's last sample, ``at_ns`` being when its health came; None before the first."""
     # The heartbeat is itself up to half a second old: time since then counts only once it is overdue.

@@ -97,7 +97,7 @@ def _find(
 
 
 def metrics_of(found: list[Finding]) -> Metrics:
-    """The issue's figures; the offset is read at the part worn, as it would be where the YAML names it."""
+    """The card's figures; the offset is read at the part worn, as it would be where the YAML names it."""
     takes, excerpts = [f for f in found if f.whole], [f for f in found if not f.whole]
     whole, short = _forearm_errors(takes), _forearm_errors(excerpts)
     metrics = {

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from mobind_live.devices.samples.limits import BadLine, HeaderError
 from mobind_live.devices.samples.names import MOTION, field_name, field_names
@@ -19,12 +18,6 @@ Rescale = Callable[[str, str], float]
 
 def _as_it_is(_field: str, _name: str) -> float:
     return 1.0
-
-
-class Decoder(Protocol):
-    """One line to fields; None for a line that rightly holds no sample. Raises BadLine."""
-
-    def __call__(self, line: str) -> Mapping[str, float] | None: ...
 
 
 class CsvDecoder:

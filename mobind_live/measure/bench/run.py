@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from mobind_live.measure.bench.scenes import Case
 from mobind_live.measure.bench.score import Scorer, Tally
 from mobind_live.models import checkpoint
 from mobind_live.models.errors import RequestError
-from mobind_live.recordings.files.outputs import must_be_writable
+from mobind_live.recordings.files.outputs import must_be_writable, write_json
 
 _FULL_REPEATS = 4
 _MAX_OFFSET_S = 10.0
@@ -115,4 +114,4 @@ def flat(results: list[Result]) -> dict[str, float]:
 def _write(path: Path, found: dict[str, float]) -> None:
     """JSON knows no infinity: what never happened is null."""
     document = {name: round(value, 4) if math.isfinite(value) else None for name, value in found.items()}
-    path.write_text(json.dumps(document, indent=2) + "\n")
+    write_json(path, document)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mobind_live.binding import peak, priors
-from mobind_live.binding import posterior as binding
+from mobind_live.binding import peak, posterior, priors
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.engine import TOKEN_S
 from mobind_live.binding.posterior import Calibration, CameraPosterior
@@ -50,7 +49,7 @@ class Outcomes:
         """One answer of probability ``p``; ``there``: somebody in view wears the sensor."""
         self.nats[kind].append(-float(np.log(max(p_truth, FLOOR_P))))
         self.asked[kind] += there
-        if p >= binding.OK_P:
+        if p >= posterior.OK_P:
             self.ok[kind] += 1
             self.false[kind] += not right
 
@@ -62,11 +61,11 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
         given = [_posteriors(view, snapshot.likelier, calibration) for view in snapshot.views]
         for imu, part in enumerate(snapshot.part):
             of_imu = [posteriors[imu] for posteriors in given]
-            for view, posterior in zip(snapshot.views, of_imu, strict=True):
-                if posterior.motion_s >= binding.MIN_MOTION_S:
-                    _wearer(found, posterior, int(view.own[imu]))
-                    _offset(found, view, posterior, imu, calibration)
-            if max(p.motion_s for p in of_imu) >= binding.MIN_MOTION_S:
+            for view, own in zip(snapshot.views, of_imu, strict=True):
+                if own.motion_s >= posterior.MIN_MOTION_S:
+                    _wearer(found, own, int(view.own[imu]))
+                    _offset(found, view, own, imu, calibration)
+            if max(p.motion_s for p in of_imu) >= posterior.MIN_MOTION_S:
                 there = any(view.own[imu] >= 0 for view in snapshot.views)
                 _part(found, of_imu, int(part), there)
     return found
@@ -74,12 +73,12 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
 
 def _posteriors(view: View, likelier: np.ndarray, calibration: Calibration) -> list[CameraPosterior]:
     alone = [
-        binding.posterior(own.astype(np.float64), np.zeros(()), view.tracks, motion_s, calibration)
+        posterior.posterior(own.astype(np.float64), np.zeros(()), view.tracks, motion_s, calibration)
         for own, motion_s in zip(view.evidence, view.motion_s, strict=True)
     ]
     return one_to_one(
         [
-            binding.tilted(given, priors.of_placement(given, said))
+            posterior.tilted(given, priors.of_placement(given, said))
             for given, said in zip(alone, likelier, strict=True)
         ]
     )
@@ -102,13 +101,13 @@ def _offset(found: Outcomes, view: View, given: CameraPosterior, imu: int, calib
     p_truth = float(given.lag[near].sum()) * (1 - given.p_none) if there else given.p_none
     right = abs(error_s) <= max(TOLERANCE_S, 3 * calibration.sigma * said.sigma_s)
     found.note("offset", p_truth, said.p, right, there)
-    if said.p >= binding.OK_P:
+    if said.p >= posterior.OK_P:
         found.errors_s.append(error_s)
         found.sigmas_s.append(said.sigma_s)
 
 
 def _part(found: Outcomes, given: list[CameraPosterior], part: int, there: bool) -> None:
-    said = binding.fuse_parts(given)
+    said = posterior.fuse_parts(given)
     p_truth = float(said.probabilities[part]) if there else said.p_none
     # Right is right even where the wearer is out of sight; the wearer's verdict says so.
     found.note("part", p_truth, said.p, said.best == part, there)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from rich.table import Table
 
+from mobind_live.binding.posterior import OK_P
 from mobind_live.measure.bench import score
 from mobind_live.measure.bench.judge import TOLERANCE_S, Judge, Said
 from mobind_live.measure.bench.play import Player
@@ -23,22 +24,21 @@ from mobind_live.terminal.style import unframed
 
 KINDS = (*score.KINDS, "action")
 EDGES = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
-SURE_P = 0.9
 Pairs = dict[str, list[tuple[float, bool]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
     """For each bin of EDGES: how many answers, their mean probability, and the share that is right (NaN in an
-    empty bin). ``sure`` and ``sure_right``: how many with SURE_P and more, and the share of them that is
-    right. ``gap``: how far probability and share are apart, on average over the answers."""
+    empty bin). ``sure`` and ``sure_right``: how many with OK_P and more, and the share of them that is
+    right. ``ece``: the expected calibration error, how far probability and share are apart on average."""
 
     count: np.ndarray
     p: np.ndarray
     right: np.ndarray
     sure: int
     sure_right: float
-    gap: float
+    ece: float
 
 
 def pairs(case: Case, weights: Path | None, constants: Constants) -> Pairs:
@@ -81,9 +81,9 @@ def curve(given: list[tuple[float, bool]]) -> Curve:
     with np.errstate(invalid="ignore"):
         mean_p = np.bincount(place, p, len(EDGES) - 1) / count
         share = np.bincount(place, right, len(EDGES) - 1) / count
-    gap = float(np.nansum(np.abs(mean_p - share) * count) / max(1, count.sum()))
-    sure = p >= SURE_P
-    return Curve(count, mean_p, share, int(sure.sum()), float(right[sure].mean()) if sure.any() else 0.0, gap)
+    ece = float(np.nansum(np.abs(mean_p - share) * count) / max(1, count.sum()))
+    sure = p >= OK_P
+    return Curve(count, mean_p, share, int(sure.sum()), float(right[sure].mean()) if sure.any() else 0.0, ece)
 
 
 def table(curves: dict[str, Curve]) -> Table:
@@ -99,8 +99,8 @@ def table(curves: dict[str, Curve]) -> Table:
         out.add_row(f"{low:.2f} to {high:.2f}", *(cell for pair in cells for cell in pair))
     out.add_row()
     sure = [(f"{c.sure_right:.3f}", str(c.sure)) for c in curves.values()]
-    out.add_row(f"{SURE_P} and more", *(cell for pair in sure for cell in pair))
-    out.add_row("mean gap", *(cell for c in curves.values() for cell in (f"{c.gap:.3f}", "")))
+    out.add_row(f"{OK_P} and more", *(cell for pair in sure for cell in pair))
+    out.add_row("ECE", *(cell for c in curves.values() for cell in (f"{c.ece:.3f}", "")))
     return out
 
 
@@ -116,7 +116,7 @@ def draw(curves: dict[str, Curve], path: Path) -> None:
         filled = c.count > 0
         above.plot(c.p[filled], c.right[filled], "o-", color="C0", markersize=4)
         above.set(
-            title=f"{kind}\n{c.sure_right:.1%} right of {c.sure} with p ≥ {SURE_P}",
+            title=f"{kind}\n{c.sure_right:.1%} right of {c.sure} with p ≥ {OK_P}",
             xlim=(0, 1),
             ylim=(0, 1.02),
         )

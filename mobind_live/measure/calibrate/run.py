@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from mobind_live.binding import engine
+from mobind_live.binding import fitted
 from mobind_live.measure.bench import captured, scenes
 from mobind_live.measure.bench.pool import in_parallel
 from mobind_live.measure.bench.scenes import Case
@@ -22,7 +21,7 @@ from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder
 from mobind_live.models.errors import RequestError
-from mobind_live.recordings.files.outputs import must_be_picture, must_be_writable
+from mobind_live.recordings.files.outputs import must_be_picture, must_be_writable, write_json
 from mobind_live.terminal.screen import progress
 
 _CHECK_SEED = 500_000  # scenes to check on lie so far from those to fit on
@@ -67,7 +66,7 @@ def run(request: Request, console: Console) -> None:
     if request.plot is not None:
         reliability.draw(curves, request.plot)
     if request.json_path is not None:
-        _write_json(request.json_path, constants, report, curves)
+        _write(request.json_path, constants, report, curves)
     if request.write:
         shown = "half of them with captured motion, " if request.motion else ""
         note = f"{request.scenes} scenes, {shown}seed {request.seed}"
@@ -91,7 +90,7 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
     @cache
     def evaluate(constants: Constants) -> Outcomes:
         model.constants = constants
-        return outcomes(snapshots, engine.calibration(model))
+        return outcomes(snapshots, fitted.calibration(model))
 
     before = model.constants
     told = [
@@ -146,9 +145,9 @@ def _summary(found: Outcomes) -> dict[str, float]:
     }
 
 
-def _write_json(path: Path, constants: Constants, report: dict[str, float], curves: dict[str, Curve]) -> None:
+def _write(path: Path, constants: Constants, report: dict[str, float], curves: dict[str, Curve]) -> None:
     document = {f"constants/{name}": value for name, value in asdict(constants).items()} | report
     for kind, c in curves.items():
-        document |= {f"{kind}/answers": int(c.count.sum()), f"{kind}/gap": c.gap}
+        document |= {f"{kind}/answers": int(c.count.sum()), f"{kind}/ece": c.ece}
         document |= {f"{kind}/sure": c.sure, f"{kind}/sure_right": c.sure_right}
-    path.write_text(json.dumps({k: np.round(v, 5).tolist() for k, v in document.items()}, indent=2) + "\n")
+    write_json(path, {key: np.round(value, 5).tolist() for key, value in document.items()})

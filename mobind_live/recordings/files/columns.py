@@ -17,11 +17,16 @@ from mobind_live.recordings.files.csv_table import Table, normal
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.schema import KEYPOINTS
 
-_TIME = re.compile(r"(millis|micros|time ?stamp|sample ?time ?fine|time|t)(?: (s|sec|seconds|ms|us|ns))?")
+_TIME = re.compile(
+    r"(millis|micros|time ?stamp|sample ?time ?fine|time|t)"
+    r"(?: (s|sec|seconds|ms|msec|millis|us|usec|micros|ns))?"
+)
 _SENSOR = re.compile(
     r"(?:(acc|accel|accelerometer|acceleration|a)|(gyr|gyro|gyroscope|g)) ?([xyz123])(?: .+)?"
 )
-_TIME_UNITS = {"sec": "s", "seconds": "s"}
+_TIME_UNITS = {
+    "sec": "s", "seconds": "s", "msec": "ms", "millis": "ms", "usec": "us", "micros": "us",
+}  # fmt: skip
 _TOLD = {"millis": "ms", "micros": "us"}
 _NUMBER = re.compile(r"[0-9 ]+(e[0-9 ]+)?")
 _SCORES = ("score", "confidence", "conf", "likelihood", "visibility", "c", "p")
@@ -47,9 +52,11 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``values`` (rows,) or (rows, 3), the ``titles`` above them, and the ``unit`` named there, or ""."""
+    """``values`` (rows,) or (rows, 3), the ``places`` in the table where they stand, the ``titles`` above
+    them, and the ``unit`` named there, or ""."""
 
     values: np.ndarray
+    places: tuple[int, ...]
     titles: tuple[str, ...]
     unit: str
 
@@ -79,7 +86,7 @@ def time_column(table: Table, hints: Hints) -> Column:
         if match is None:
             raise FileError(f"{table.path}: no time column; expected time_s, Millis or timestamp")
     unit = (match[2] or _TOLD.get(match[1], "")) if match else ""
-    return Column(table.values[:, index], (table.titles[index],), _TIME_UNITS.get(unit, unit))
+    return Column(table.values[:, index], (index,), (table.titles[index],), _TIME_UNITS.get(unit, unit))
 
 
 def acc_columns(table: Table, hints: Hints) -> Column:
@@ -104,10 +111,10 @@ def _triple(table: Table, group: int, said: tuple[str, ...], units: dict[str, fl
                 found.setdefault(axis, index)
     if len(found) < 3:
         raise FileError(f"{table.path}: columns {want} not found in: {', '.join(table.titles)}")
-    places = [found[axis] for axis in "xyz"]
+    places = tuple(found[axis] for axis in "xyz")
     titles = tuple(table.titles[place] for place in places)
     _, unit = split_unit(titles[0])
-    return Column(table.values[:, places], titles, unit if unit in units else "")
+    return Column(table.values[:, places], places, titles, unit if unit in units else "")
 
 
 def _place(table: Table, said: str) -> int:

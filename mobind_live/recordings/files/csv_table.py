@@ -52,7 +52,8 @@ def read_table(path: Path, limit: int | None, is_header: Callable[[list[str]], b
 def normal(cell: str) -> str:
     """``"AccelX"`` to ``accel x``, ``"Timestamp (us)"`` to ``timestamp us``, ``"gyro_x_deg/s"`` likewise."""
     cell = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cell)
-    return re.sub(r"[^a-z0-9]+", " ", cell.lower().replace("^", "")).strip()
+    cell = cell.lower().replace("^", "").replace("\u00b5", "u").replace("\u03bc", "u")  # both are micro
+    return re.sub(r"[^a-z0-9]+", " ", cell).strip()
 
 
 def _lines(path: Path) -> list[str]:

@@ -7,6 +7,7 @@ cannot be what it says is refused with one line, never guessed at.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,7 @@ def read_keypoints(path: Path, *, limit: int | None = None) -> KeypointFile:
             raise FileError(f"{path}: {name}_score reaches {score.max():g}; scores go from 0 to 1")
         keypoints[:, KEYPOINTS.index(name)] = np.column_stack([np.where(seen[:, None], xy, 0.0), score])
     _refuse_shares(path, keypoints)
+    _refuse_several(table)
     time = columns.time_column(table, _NO_HINTS)
     stamps = _stamps(table, time, np.ones(len(keypoints), dtype=bool), "", strictly=True)
     scores = "with scores" if any(score is not None for *_, score in found.values()) else "without scores"
@@ -100,6 +102,14 @@ def _refuse_shares(path: Path, keypoints: np.ndarray) -> None:
         )
 
 
+def _refuse_several(table: Table) -> None:
+    if "track" in table.names:
+        tracks = np.unique(table.values[:, table.names.index("track")])
+        if len(tracks) > 1:
+            some = ", ".join(f"{track:g}" for track in tracks[:5])
+            raise FileError(f"{table.path}: several people (track {some}); keep the rows of one of them")
+
+
 def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) -> ImuFile:
     """The IMU samples in ``path``, at most ``limit`` rows. Raises FileError.
 
@@ -110,6 +120,7 @@ def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) 
     table = read_table(path, limit, is_header, _IMU_COLUMNS)
     acc, gyro = columns.acc_columns(table, hints), columns.gyro_columns(table, hints)
     time = columns.time_column(table, hints)
+    _refuse_shared(table, time, acc, gyro)
     whole = np.isfinite(acc.values.sum(axis=1) + gyro.values.sum(axis=1))
     stamps = _stamps(table, time, whole, hints.time_unit, strictly=False)
     acc_unit, gyro_unit = _units(path, acc, gyro, hints, stamps)
@@ -124,6 +135,14 @@ def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) 
         found=f"time {time.titles[0]} ({stamps.unit}), acc {' '.join(acc.titles)} ({acc_unit}), "
         f"gyro {' '.join(gyro.titles)} ({gyro_unit})",
     )
+
+
+def _refuse_shared(table: Table, *meanings: Column) -> None:
+    """Raises FileError where one column would be two things."""
+    counts = Counter(place for column in meanings for place in column.places)
+    twice = [table.titles[place] for place, count in counts.items() if count > 1]
+    if twice:
+        raise FileError(f"{table.path}: {twice[0]} would be two things at once; name other columns")
 
 
 def imu_rate_hz(path: Path, limit: int) -> float:
@@ -206,7 +225,7 @@ def _time_unit(table: Table, time: Column, ticks: np.ndarray, said: str) -> str:
         better = plausible.time_unit(ticks)
         raise FileError(
             f"{table.path}: with {time.titles[0]} in {unit} there are {rate:.3g} samples per second"
-            + (f"; the unit seems to be {better}" if better else "")
+            + (f"; the unit seems to be {better}, say so with --units time={better}" if better else "")
         )
     return unit
 

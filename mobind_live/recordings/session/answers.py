@@ -3,7 +3,7 @@ which runs at another rate, but messages come in the order of one clock."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -15,6 +15,7 @@ from mobind_live.schema import Binding, Imu, Offset, Verdict
 
 # One offset is kept for so long, while it hardly changes: a session has hundreds of thousands.
 _EVERY_NS, _SAME_S = 5_000_000_000, 0.001
+_SILENT_NS = 5_000_000_000  # without a binding, nobody says any more who is who
 _NOTHING = np.zeros(0, np.float32)
 
 T = TypeVar("T")
@@ -32,6 +33,11 @@ class Course(Generic[T]):
         self.times_ns.append(at_ns)
         self.said.append(said)
 
+    def until(self, at_ns: int) -> T | None:
+        """What was said last at ``at_ns``."""
+        before = bisect_right(self.times_ns, at_ns)
+        return self.said[before - 1] if before else None
+
     def nearest(self, at_ns: int) -> T:
         """What was said nearest to ``at_ns``; something must have been."""
         after = min(bisect_left(self.times_ns, at_ns), len(self.said) - 1)
@@ -43,10 +49,12 @@ class Answers:
     lives, and a name is on a track only while a binding is sure of it."""
 
     def __init__(self) -> None:
+        self.turning: set[str] = set()  # the IMUs that ever told their orientation
         self._boots: dict[str, int] = {}
         self._offsets: dict[tuple[str, str], Course[OffsetMap]] = {}
         self._names: dict[Seat, Course[str]] = {}
         self._seats: dict[str, set[Seat]] = {}  # of each IMU, now
+        self._told_ns: list[int] = []  # when any binding was said
 
     @property
     def cameras(self) -> Sequence[str]:
@@ -67,6 +75,7 @@ class Answers:
 
     def bound(self, at_ns: int, binding: Binding) -> None:
         """A binding was said, sure or not."""
+        self._told_ns.append(at_ns)
         sure = binding.wearer_verdict in (Verdict.OK, Verdict.NO_MOTION) and binding.wearer
         tracks = binding.tracks.items() if sure else ()
         seats = {(camera, self._boots.get(camera, 0), track) for camera, track in tracks}
@@ -88,6 +97,9 @@ class Answers:
         return [] if course is None else list(map(course.nearest(at_ns).to_camera, imu.t_ns.tolist()))
 
     def wearer(self, camera: str, boot_ns: int, track: int, at_ns: int) -> str:
-        """Who the person on ``track`` was, or nothing."""
+        """Who the person on ``track`` was; nothing where no binding said shortly before is sure of it."""
         course = self._names.get((camera, boot_ns, track))
-        return course.nearest(at_ns) if course else ""
+        told = bisect_right(self._told_ns, at_ns)
+        if course is None or not told or at_ns - self._told_ns[told - 1] > _SILENT_NS:
+            return ""
+        return course.until(at_ns) or ""

@@ -104,6 +104,8 @@ def _answers(every: Iterator[Entry], tables: _Tables) -> Answers:
             found.aligned(at_ns, m)
         elif isinstance(m, Binding):
             found.bound(at_ns, m)
+        elif isinstance(m, Imu) and len(m.quaternion):
+            found.turning.add(m.stream)
     return found
 
 
@@ -115,7 +117,7 @@ def _streams(every: Iterator[Entry], answers: Answers, tables: _Tables) -> Count
         if isinstance(m, Imu) and len(m.t_ns):
             rows[f"imu_{m.stream}"] += len(m.t_ns)
             titles = ["t_s", *(f"t_{camera}_s" for camera in answers.cameras), *_SENSOR]
-            titles += _QUATERNION if len(m.quaternion) else []
+            titles += _QUATERNION if m.stream in answers.turning else []
             tables.add(f"imu_{m.stream}", titles, _samples(m, answers, at_ns, tables))
         elif isinstance(m, Pose):
             rows[f"cam_{m.stream}"] += len(m.track_ids)
@@ -128,7 +130,8 @@ def _streams(every: Iterator[Entry], answers: Answers, tables: _Tables) -> Count
 def _samples(imu: Imu, answers: Answers, at_ns: int, tables: _Tables) -> Iterator[list[Any]]:
     seen = [answers.in_camera(imu, camera, at_ns) for camera in answers.cameras]
     felt = np.concatenate([imu.acc_m_s2, imu.gyro_rad_s], axis=1).tolist()
-    turned = imu.quaternion.tolist() or [[]] * len(felt)
+    none = [""] * len(_QUATERNION) if imu.stream in answers.turning else []
+    turned = imu.quaternion.tolist() or [none] * len(felt)
     for n, t_ns in enumerate(imu.t_ns.tolist()):
         aligned = (tables.seconds(stamps[n]) if stamps else "" for stamps in seen)
         yield [tables.seconds(t_ns), *aligned, *map(_short, felt[n]), *map(_short, turned[n])]

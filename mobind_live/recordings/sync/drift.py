@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mobind_live.binding.drift import MAD_TO_SIGMA
+
 _REACH = 8  # tokens (0.32 s): as far from the whole recording's peak a stretch may have its own
 _FIT = 2  # tokens to each side of a peak that its parabola is laid through
 _AROUND = 50  # tokens to each side of the peak that tell how far it stands out
@@ -78,6 +80,6 @@ def line(given: Points) -> Line:
         error = scatter * float(np.sqrt((share**2).sum()))
         slope_error = error / np.sqrt(max(spread, 1e-12))
         slope = free / (1 + (slope_error / (_USUAL_PPM * 1e-6)) ** 2)
-        size = max(1.4826 * float(np.median(np.abs(left))), 1e-4)
+        size = max(MAD_TO_SIGMA * float(np.median(np.abs(left))), 1e-4)
         robust = 1 / np.maximum(1, np.abs(left) / (_HUBER * size))
     return Line(middle, value, error, slope * 1e6)

@@ -23,7 +23,6 @@ class Recording:
     float32, x y in pixels and score."""
 
     t_ns: np.ndarray
-    image_size: tuple[int, int]
     frame: np.ndarray
     track_ids: np.ndarray
     keypoints: np.ndarray
@@ -54,7 +53,6 @@ class Recording:
         rows = np.isin(self.track_ids, kept[:_MOST])
         return Recording(
             t_ns=self.t_ns,
-            image_size=self.image_size,
             frame=self.frame[rows],
             track_ids=self.track_ids[rows],
             keypoints=self.keypoints[rows],
@@ -78,19 +76,18 @@ class Recording:
                 stream=CAMERA,
                 t_ns=t_ns,
                 received_ns=0,
-                image_size=self.image_size,
+                image_size=(0, 0),  # the engine looks neither at it nor at the boxes
                 track_ids=ids[there].astype(np.int32),
-                boxes=np.zeros((len(there), 4), np.float32),  # the engine does not look at them
+                boxes=np.zeros((len(there), 4), np.float32),
                 keypoints=everybody[there],
             )
 
 
 def of_file(file: KeypointFile) -> Recording:
-    """The one person of a keypoint file. Its picture's size is not known, and not needed."""
+    """The one person of a keypoint file."""
     seen = np.flatnonzero(file.keypoints[..., 2].any(axis=1))
     return Recording(
         t_ns=file.t_ns - file.start_ns,
-        image_size=(0, 0),
         frame=seen.astype(np.int32),
         track_ids=np.full(len(seen), ONE, np.int32),
         keypoints=file.keypoints[seen],

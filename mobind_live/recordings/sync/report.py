@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.schema import Verdict
 from mobind_live.terminal import words
@@ -73,21 +70,6 @@ def _as_json(one: Found) -> dict[str, Any]:
         "p_part": round(one.p_part, 5),
         "part_verdict": one.part_verdict.value,
     }
-
-
-def write_json(path: Path, found: dict[str, Found]) -> None:
-    """Write the answers, whole or not at all. Raises FileError."""
-    text = json.dumps(as_json(found), indent=2) + "\n"
-    try:
-        if path.exists() and not path.is_file():  # a pipe, or a device
-            path.write_text(text)
-            return
-        whole = path.resolve()  # and not a link to it
-        part = whole.with_name(f"{whole.name}.part")
-        part.write_text(text)
-        part.replace(whole)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def show(console: Console, found: dict[str, Found]) -> None:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mobind_live.recordings.files.columns import Hints
 from mobind_live.recordings.files.errors import FileError, HintError
-from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, must_be_writable
+from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, must_be_writable, write_json
 from mobind_live.recordings.files.recordings import ImuFile, read_keypoints
 from mobind_live.recordings.sync.recording import Recording, of_file
 from mobind_live.recordings.sync.request import Files, about, length_s, read_imus
@@ -42,7 +42,7 @@ def run(files: Files, console: Console, *, json: Path | None = None, plot: Path 
 
     report.show(console, found)
     if json is not None:
-        report.write_json(json, found)
+        write_json(json, report.as_json(found))
     if plot is not None:
         from mobind_live.recordings.sync import plot as drawing
 

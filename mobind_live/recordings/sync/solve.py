@@ -37,8 +37,8 @@ Tick = Callable[[float], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What there is to say of one IMU. ``offset_s`` is that at the middle of the camera's recording; None:
-    nothing can be said. ``lags_s`` and ``weights`` (L,) are the histogram; ``points`` the offsets along the
-    way; ``note`` says what is special."""
+    nothing can be said. ``lags_s`` and ``weights`` (L,) are the histogram; ``note`` says what is
+    special."""
 
     offset_s: float | None = None
     sigma_s: float | None = None
@@ -49,17 +49,14 @@ class Found:
     part: str = ""
     p_part: float = 0.0
     part_verdict: Verdict = Verdict.NO_MOTION
-    evidence_s: float = 0.0
     lags_s: np.ndarray
     weights: np.ndarray
-    points: drift.Points
     note: str = ""
 
     def shifted(self, by_s: float) -> Found:
         """The same, the IMU's time counted from ``by_s`` earlier on."""
-        points = replace(self.points, offset_s=self.points.offset_s + by_s)
         offset_s = None if self.offset_s is None else self.offset_s + by_s
-        return replace(self, offset_s=offset_s, lags_s=self.lags_s + by_s, points=points)
+        return replace(self, offset_s=offset_s, lags_s=self.lags_s + by_s)
 
     @property
     def answered(self) -> bool:
@@ -69,7 +66,7 @@ class Found:
 def nothing(note: str) -> Found:
     """Of an IMU that was left out, for the reason ``note``."""
     none = np.empty(0)
-    return Found(lags_s=none, weights=none, points=drift.Points(none, none, none), note=note)
+    return Found(lags_s=none, weights=none, note=note)
 
 
 def solve(
@@ -227,8 +224,7 @@ class _Stretches:
 def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, middle_s: float) -> Found:
     peak = round(offset.offset_s / TOKEN_S) + len(offset.lags_s) // 2
     part = PARTS.index(binding.part) if binding.part else 0
-    points = drift.points(stretches.curves(imu, part, peak), stretches.middles_s, peak, TOKEN_S)
-    line = drift.line(points)
+    line = drift.line(drift.points(stretches.curves(imu, part, peak), stretches.middles_s, peak, TOKEN_S))
     shift_s = line.drift_ppm * 1e-6 * (middle_s - line.middle_s) if math.isfinite(line.sigma_s) else 0.0
     own = line.sigma_s if math.isfinite(line.sigma_s) else 0.0
     return Found(
@@ -241,9 +237,7 @@ def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, mi
         part=binding.part,
         p_part=binding.p_part,
         part_verdict=binding.part_verdict,
-        evidence_s=offset.evidence_s,
         lags_s=offset.lags_s,
         weights=offset.weights,
-        points=points,
         note=binding.alarm,
     )

@@ -20,7 +20,7 @@ from mobind_live.recordings.sync.recording import CAMERA, Recording
 from mobind_live.schema import KEYPOINTS
 
 _log = logging.getLogger(__name__)
-_FORM = 1  # of the cache file; another one is not read
+_FORM = 2  # of the cache file; another one is not read
 _ARRAYS = ("t_ns", "frame", "track_ids", "keypoints")
 
 
@@ -65,8 +65,7 @@ def load(path: Path, key: str) -> Recording | None:
         with path.open("rb") as kept, np.load(kept, allow_pickle=False) as file:
             if str(file["key"]) != key:
                 return None
-            width, height = (int(side) for side in file["image_size"])
-            return Recording(image_size=(width, height), **{name: file[name] for name in _ARRAYS})
+            return Recording(**{name: file[name] for name in _ARRAYS})
     except BROKEN_NPZ:
         return None
 
@@ -77,7 +76,7 @@ def save(path: Path, key: str, found: Recording) -> None:
     try:
         with part.open("wb") as file:
             arrays = {name: getattr(found, name) for name in _ARRAYS}
-            np.savez_compressed(file, key=np.array(key), image_size=np.array(found.image_size), **arrays)
+            np.savez_compressed(file, key=np.array(key), **arrays)
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -102,7 +101,6 @@ def _watch(
     task = progress.add_task(f"poses in {path.name}", total=frames)
     stamps: list[int] = []
     rows: list[tuple[int, np.ndarray, np.ndarray]] = []
-    size = (0, 0)
     whole = True
     damaged: list[int] = []
     for frame in _frames(path, damaged.append):
@@ -110,7 +108,6 @@ def _watch(
             whole = False
             break
         people = finder({CAMERA: frame.image})[CAMERA]
-        size = (frame.image.shape[1], frame.image.shape[0])
         rows.append((len(stamps), people.track_ids, people.keypoints))
         stamps.append(frame.t_ns)
         progress.advance(task)
@@ -121,7 +118,6 @@ def _watch(
     empty = np.empty((0, len(KEYPOINTS), 3), np.float32)
     found = Recording(
         t_ns=np.array(stamps, np.int64) - stamps[0],
-        image_size=size,
         frame=np.concatenate([np.full(len(ids), n, np.int32) for n, ids, _ in rows]),
         track_ids=np.concatenate([ids for _, ids, _ in rows]).astype(np.int32),
         keypoints=np.concatenate([empty, *(points for _, _, points in rows)]).astype(np.float32),

@@ -22,9 +22,8 @@ from mobind_live.bus import MemoryBus, MemoryPublisher
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
 from mobind_live.devices.lsl import liblsl as lsl
-from mobind_live.devices.lsl import outlets as lsl_out
 from mobind_live.drivers.simulator import Config
-from mobind_live.runtime import launch
+from mobind_live.runtime import launch, lsl_outlets
 from mobind_live.schema import Action, Binding, Candidate, Health, Verdict
 
 __all__ = ["stage"]  # the fixture
@@ -75,7 +74,7 @@ def published(name: str) -> Iterator[tuple[MemoryPublisher, MemoryBus]]:
     """The streams of a rig, offered; what is sent to its bus goes into them."""
     bus, stop = MemoryBus(), threading.Event()
     thread = threading.Thread(
-        target=lsl_out.run, args=(rig(name), bus.publisher(), bus.subscriber(lsl_out.TOPICS), stop)
+        target=lsl_outlets.run, args=(rig(name), bus.publisher(), bus.subscriber(lsl_outlets.TOPICS), stop)
     )
     thread.start()
     try:
@@ -133,14 +132,14 @@ def test_offsets_bindings_and_actions_arrive_with_their_stamps_and_names() -> No
     assert [stamp_s, bound_s, acted_s] == pytest.approx([expected_s] * 3, abs=0.05)
     assert numbers[:6] == pytest.approx([-1.25, 0.01, 0.99, 0, 30, 20])
     assert stamp_s - numbers[6] == pytest.approx(1.0, abs=1e-6)
-    assert channels(info) == list(lsl_out.OFFSET_CHANNELS)
+    assert channels(info) == list(lsl_outlets.OFFSET_CHANNELS)
     described = {key: info.desc().child_value(key) for key in ("rig", "imu", "camera", "verdict_0", "sign")}
     assert described == {
         "rig": name,
         "imu": "imu0",
         "camera": "cam0",
         "verdict_0": "ok",
-        "sign": lsl_out.SIGN,
+        "sign": lsl_outlets.SIGN,
     }
     assert json.loads(bound) == {
         "imu": "imu0",
@@ -162,7 +161,7 @@ def test_offsets_bindings_and_actions_arrive_with_their_stamps_and_names() -> No
 
 
 def test_what_no_stream_is_for_is_passed_over() -> None:
-    outlets = lsl_out.Outlets(rig(unique("rig")))
+    outlets = lsl_outlets.Outlets(rig(unique("rig")))
     outlets.send(offset(imu="another"))
     assert outlets.sent == 0
     outlets.send(offset())
@@ -171,8 +170,8 @@ def test_what_no_stream_is_for_is_passed_over() -> None:
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_each_verdict_has_the_code_that_the_description_gives_it(verdict: Verdict) -> None:
-    outlet = lsl_out.outlets(rig("r"))["v1/out/offset/imu0/cam0/"]
-    code = lsl_out.sample(offset(verdict=verdict), 0)[3]
+    outlet = lsl_outlets.outlets(rig("r"))["v1/out/offset/imu0/cam0/"]
+    code = lsl_outlets.sample(offset(verdict=verdict), 0)[3]
     assert outlet.about[f"verdict_{code:.0f}"] == verdict.value
 
 
@@ -211,7 +210,7 @@ def test_an_xdf_file_of_the_streams_has_their_names_labels_and_units(tmp_path: P
 
     (described,) = numbers["info"]["desc"]
     rows = [(row["label"][0], row["unit"][0]) for row in described["channels"][0]["channel"]]
-    assert rows == list(lsl_out.OFFSET_CHANNELS)
+    assert rows == list(lsl_outlets.OFFSET_CHANNELS)
     assert (described["imu"], described["camera"]) == (["imu0"], ["cam0"])
     assert numbers["time_series"][0, 0] == -1.25
     assert texts["info"]["type"] == ["Markers"]

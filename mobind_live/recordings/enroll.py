@@ -134,7 +134,7 @@ def _scene(request: Request, named: dict[str, tuple[Path, Hints]], console: Cons
     people = read_people(request.files, console)
     found = find(request.files, people, imus, console)
     kept = _placed(found, console)
-    track = _whose(request, people, {one.track for one in kept.values()}, console)
+    track = _whose(request, people, {one.track for one in kept.values()})
     kept = {name: one for name, one in kept.items() if one.track == track}
     return _Scene(
         length_s=people.length_s,
@@ -179,7 +179,7 @@ def _placed(found: dict[str, Found], console: Console) -> dict[str, Found]:
     return kept
 
 
-def _whose(request: Request, people: Recording, worn: set[int | None], console: Console) -> int:
+def _whose(request: Request, people: Recording, worn: set[int | None]) -> int:
     """The track the example is of. Raises HintError if it is not clear."""
     tracks = people.tracks
     if request.track is not None:

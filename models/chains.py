@@ -12,7 +12,7 @@ from mobind_live.schema import KEYPOINTS, PARTS
 
 _K = {name: index for index, name in enumerate(KEYPOINTS)}
 CHAINS = ("head", "trunk", "left_arm", "right_arm", "left_leg", "right_leg")
-MID_HIP, MID_SHOULDER, _MID_EAR = 17, 18, 19
+MIDDLES = MID_HIP, MID_SHOULDER, _MID_EAR = 17, 18, 19
 
 
 def _arm(own: str, other: str) -> list[int]:
@@ -49,7 +49,8 @@ LINES = np.array(
     ]
 )
 POINT_CHANNELS, VELOCITY = 5, 2  # of each joint in a chain, and the first of its velocity's
-POSE_CHANNELS = POINTS.shape[1] * POINT_CHANNELS + LINES.shape[1] * 2 + KIND.shape[1]
+TURNING_CHANNELS = 2  # of each line; the last is the rate at which it turns
+POSE_CHANNELS = POINTS.shape[1] * POINT_CHANNELS + LINES.shape[1] * TURNING_CHANNELS + KIND.shape[1]
 
 # Where each part is found in the output of the chains: (chain, head).
 PART_OUTPUT = np.array(

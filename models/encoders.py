@@ -7,6 +7,8 @@ gives the same numbers later by ``LOOKAHEAD`` tokens.
 
 A token is a vector inside the unit ball, and the angular speed as one dimension more; the dot product of an
 IMU token and a pose token, times the learned scale, adds to the log-likelihood that the two are one motion.
+Half of the vector is of the motion as it is and half of its mirror image, by the same weights, so that a
+mirrored recording has the mirrored answers.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mobind_live.models import angular_speed
+from mobind_live.models import angular_speed, mirror
 from mobind_live.models.angular_speed import AngularSpeed
 from mobind_live.models.chains import CHAINS, PART_OUTPUT, POSE_CHANNELS
 from mobind_live.models.constants import Constants
 from mobind_live.models.features import IMU_CHANNELS, STEP_HZ, STEPS_PER_TOKEN
+from mobind_live.models.mirror import Mirror
 
 TOKEN_HZ = STEP_HZ / STEPS_PER_TOKEN
 KERNEL = 5
@@ -33,15 +36,15 @@ LOOKAHEAD = 1 + sum(ahead for _, ahead in BLOCKS)
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Widths of the network."""
+    """Widths of the network: of its layers, and of what they say of a motion."""
 
     width: int = 96
     embedding: int = 64
 
     @property
     def token(self) -> int:
-        """How many numbers a token has: the embedding, and the angular speed."""
-        return self.embedding + 1
+        """How many numbers a token has: the motion's, its mirror image's, and the angular speed."""
+        return 2 * self.embedding + 1
 
 
 class _Ahead(nn.Module):
@@ -65,10 +68,12 @@ class Encoder(nn.Module):
     """Rows (R, channels, T at 50 Hz) to tokens (R, heads, token, T // 2); the last dimension is the
     angular speed."""
 
-    def __init__(self, channels: int, heads: int, sizes: Sizes, speed: AngularSpeed) -> None:
+    def __init__(
+        self, channels: int, heads: int, sizes: Sizes, speed: AngularSpeed, mirrored: Mirror
+    ) -> None:
         super().__init__()
         self.channels, self.heads, self.sizes = channels, heads, sizes
-        self.speed = speed
+        self.speed, self.mirrored = speed, mirrored
         self.stem = _Ahead(channels, sizes.width, 1, 1, stride=STEPS_PER_TOKEN)
         self.blocks = nn.ModuleList(_Ahead(sizes.width, sizes.width, d, a) for d, a in BLOCKS)
         self.out = nn.Conv1d(sizes.width, heads * sizes.embedding, 1)
@@ -80,22 +85,28 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         speed = self.speed(x)
-        x = self.stem(x)
+        x = self.stem(self._twice(x))
         for block in self.layers:
             x = x + block(x)
         return torch.cat([self._embed(x), speed], dim=2)
 
+    def _twice(self, x: Tensor) -> Tensor:
+        """Each row (R, ...) and then its mirror image: (2 R, ...)."""
+        return torch.stack([x, self.mirrored(x)], dim=1).flatten(0, 1)
+
     def _embed(self, x: Tensor) -> Tensor:
+        """The last layer (2 R, width, N) to vectors in the unit ball (R, heads, 2 embedding, N)."""
         y = self.out(x).unflatten(1, (self.heads, self.sizes.embedding))
-        length = y.norm(dim=2, keepdim=True)
-        return y / (1 + length)
+        inside = y / (1 + y.norm(dim=2, keepdim=True)) / math.sqrt(2)
+        return inside.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2, 3)
 
     def fresh(self, rows: int) -> list[Tensor]:
         """The state of ``rows`` rows that have seen nothing: each layer's recent inputs, and the age."""
         device = self.out.weight.device
         width = self.sizes.width
-        states = [torch.zeros(rows, self.channels, KERNEL - 1, device=device)]
-        states += [torch.zeros(rows, width, block.span + block.ahead, device=device) for block in self.layers]
+        states = [torch.zeros(rows, 2, self.channels, KERNEL - 1, device=device)]
+        spans = [block.span + block.ahead for block in self.layers]
+        states += [torch.zeros(rows, 2, width, span, device=device) for span in spans]
         speed = self.speed.fresh(rows, LOOKAHEAD)
         return [*states, speed, torch.zeros(rows, dtype=torch.long, device=device)]
 
@@ -107,11 +118,12 @@ class Encoder(nn.Module):
         The tokens are those that ``forward`` gives ``LOOKAHEAD`` tokens earlier; the first LOOKAHEAD that a
         row gives lie before its start and mean nothing.
         """
-        *layers, before_speed, age = state
+        *states, before_speed, age = state
+        layers = [state.flatten(0, 1) for state in states]
         tokens = x.shape[-1] // STEPS_PER_TOKEN
-        index = age[:, None] + torch.arange(tokens, device=x.device)
+        index = age.repeat_interleave(2)[:, None] + torch.arange(tokens, device=x.device)
         speed, after_speed = self.speed.step(x, before_speed)
-        seen = torch.cat([layers[0], x], dim=-1)
+        seen = torch.cat([layers[0], self._twice(x)], dim=-1)
         stem = self.stem
         x = functional.relu(stem.norm(stem.conv(seen)))
         after = [seen[..., -(KERNEL - 1) :]]
@@ -127,7 +139,8 @@ class Encoder(nn.Module):
             residual = seen[..., before.shape[-1] - block.ahead :][..., :tokens]
             fresh = block.conv(seen[..., block.ahead :])
             x = residual + functional.relu(block.norm(fresh))
-        return torch.cat([self._embed(x), speed], dim=2), [*after, after_speed, age + tokens]
+        kept = [layer.unflatten(0, (-1, 2)) for layer in after]
+        return torch.cat([self._embed(x), speed], dim=2), [*kept, after_speed, age + tokens]
 
 
 class Binder(nn.Module):
@@ -138,8 +151,8 @@ class Binder(nn.Module):
         super().__init__()
         sizes = sizes or Sizes()
         self.sizes = sizes
-        self.imu = Encoder(IMU_CHANNELS, 1, sizes, angular_speed.of_imu())
-        self.pose = Encoder(POSE_CHANNELS, 2, sizes, angular_speed.of_chains())
+        self.imu = Encoder(IMU_CHANNELS, 1, sizes, angular_speed.of_imu(), mirror.of_imu())
+        self.pose = Encoder(POSE_CHANNELS, 2, sizes, angular_speed.of_chains(), mirror.of_chains())
         self.log_scale = nn.Parameter(torch.tensor(0.0))
         self.log_token_scale = nn.Parameter(torch.tensor(2.5))
         self.nobody = nn.Parameter(torch.tensor(0.0))

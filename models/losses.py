@@ -69,13 +69,16 @@ def binding_loss(
     centred: bool = False,
     without: tuple[Without, ...] = (),
     token_weight: float = 0.3,
+    half: bool = False,
 ) -> Losses:
     """The losses of one batch, and how often the best candidate names the right part and person.
     ``centred``: of tokens less their running mean, as they are used. ``without`` some of its candidates, or
-    the term of single tokens, it tells what each is worth."""
+    the term of single tokens, it tells what each is worth. ``half``: the encoders in bfloat16."""
     people, sensors = batch.part.shape
-    imu = model.embed_imu(batch.imu.flatten(0, 1)).unflatten(0, (people, sensors))
-    pose = model.embed_pose(batch.pose)
+    with torch.autocast(batch.imu.device.type, dtype=torch.bfloat16, enabled=half):
+        imu = model.embed_imu(batch.imu.flatten(0, 1)).unflatten(0, (people, sensors))
+        pose = model.embed_pose(batch.pose)
+    imu, pose = imu.float(), pose.float()
     if centred:
         imu, pose = Centre().step(imu), Centre().step(pose)
     imu_longer = imu.shape[2] > pose.shape[2]

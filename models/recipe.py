@@ -100,6 +100,7 @@ class TrainConfig(Recipe):
     reel_s: Seconds = 40.0
     workouts: Share = 0.0  # of the reels: exercises drawn at random
     sticks: Share = 0.25  # of the skeletons: rebuilt from angles alone
+    place_m: Annotated[float, Field(ge=0, le=0.2)] = 0.03  # off the usual place, each way
     utd_mhad: Path | None = None
     utd_subjects: tuple[int, ...] = (1, 3, 5, 7)
     real_every: Annotated[int, Field(ge=0)] = 0

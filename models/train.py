@@ -59,7 +59,7 @@ class Batches(Dataset[Batch]):
         self, config: TrainConfig, fleet: Fleet, motion: list[BodyMotion], clips: list[utd_mhad.Clip]
     ) -> None:
         self.config, self.fleet, self.motion, self.clips = config, fleet, motion, clips
-        self.conditions = Conditions(sticks=config.sticks)
+        self.conditions = Conditions(sticks=config.sticks, place_m=config.place_m)
 
     def __len__(self) -> int:
         return self.config.steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -10,15 +11,17 @@ from mobind_live.models.angular_speed import AngularSpeed
 from mobind_live.models.chains import CHAINS, POSE_CHANNELS
 from mobind_live.models.encoders import LOOKAHEAD, TOKEN_HZ, Binder, Encoder, Sizes, parts_of
 from mobind_live.models.features import IMU_CHANNELS, STEPS_PER_TOKEN
+from mobind_live.models.mirror import Mirror
 from mobind_live.schema import PARTS
 
 SMALL = Sizes(width=16, embedding=8)
+SEVEN = Mirror(np.arange(7)[None], np.array([1, -1, 1, 1, -1, 1, 1]))
 
 
 def encoder(heads: int = 2) -> Encoder:
     """An encoder whose batch norms are not the identity."""
     torch.manual_seed(0)
-    net = Encoder(7, heads, SMALL, AngularSpeed(torch.randn(1, heads, 2, 7), (0,)))
+    net = Encoder(7, heads, SMALL, AngularSpeed(torch.randn(1, heads, 2, 7), (0,)), SEVEN)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             torch.nn.init.normal_(module.running_mean, 0, 0.5)  # pyright: ignore[reportArgumentType]
@@ -101,7 +104,7 @@ def test_tokens_are_inside_the_unit_ball_and_parts_in_order() -> None:
 
     assert imu.shape == (2, 20, SMALL.token)
     assert pose.shape == (3, len(PARTS), 20, SMALL.token)
-    motions = imu[..., : SMALL.embedding], pose[..., : SMALL.embedding]
+    motions = imu[..., :-1], pose[..., :-1]
     assert max(motion.norm(dim=-1).max() for motion in motions) < 1
 
 

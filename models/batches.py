@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mobind_live.kinematics.body import BodyMotion, mirrored
+from mobind_live.kinematics.body import BodyMotion, mirrored_points
 from mobind_live.kinematics.camera import KeypointNoise, yolo_noise
 from mobind_live.models.datasets import utd_mhad
 from mobind_live.models.datasets.virtual import Conditions, draw_parts, keypoints, sensors, windows
@@ -141,9 +141,7 @@ def _seen_from_elsewhere(rng: np.random.Generator, joints_m: np.ndarray, flip: b
     about_y = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
     turned = (joints_m - middle) @ about_y.T + middle
     if flip:
-        turned = mirrored(
-            BodyMotion(STEP_HZ, turned, np.zeros((1, 11, 3, 3)), np.zeros((1, 11, 3)))
-        ).keypoints_m
+        turned = mirrored_points(turned)
     points = utd_mhad.picture(turned)
     size = np.full(len(points), 500.0 * 1.75 / middle[2])
     noise = KeypointNoise(jitter=rng.uniform(0, 0.004), wander=rng.uniform(0, 0.006), drop=0.01)

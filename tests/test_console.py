@@ -234,6 +234,12 @@ def test_the_newest_notes_are_shown() -> None:
     assert "01:09  note 69" in "\n".join(shown(view))
 
 
+def test_what_failed_for_good_is_named_on_the_smallest_screen() -> None:
+    failed = replace(WORKER, state="failed", detail="given up")
+    screen = shown(view_of(failed, offset()), width=80, height=12)
+    assert "worker failed" in screen[0]
+
+
 def test_restarts_are_the_supervisors_count_where_a_process_does_not_know() -> None:
     boss = replace(health(), stream="supervisor", counters={"restarts/worker": 2})
     assert row(shown(view_of(WORKER, boss)), "worker").split()[2:4] == ["running", "2"]

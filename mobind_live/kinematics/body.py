@@ -93,12 +93,19 @@ SWAP_PARTS = [
 ]
 
 
+_FLIP = np.array([-1.0, 1.0, 1.0])
+
+
+def mirrored_points(keypoints: np.ndarray) -> np.ndarray:
+    """Keypoints (..., 17, 3) seen in a mirror: x negated, left and right exchanged."""
+    return keypoints[..., SWAP_KEYPOINTS, :] * _FLIP
+
+
 def mirrored(motion: BodyMotion) -> BodyMotion:
-    """The same motion seen in a mirror (x negated, left and right exchanged)."""
-    flip = np.array([-1.0, 1.0, 1.0])
+    """The same motion seen in a mirror."""
     return BodyMotion(
         rate_hz=motion.rate_hz,
-        keypoints_m=motion.keypoints_m[..., SWAP_KEYPOINTS, :] * flip,
-        rotation=motion.rotation[..., SWAP_PARTS, :, :] * flip[:, None] * flip[None, :],
-        mount_m=motion.mount_m[..., SWAP_PARTS, :] * flip,
+        keypoints_m=mirrored_points(motion.keypoints_m),
+        rotation=motion.rotation[..., SWAP_PARTS, :, :] * _FLIP[:, None] * _FLIP[None, :],
+        mount_m=motion.mount_m[..., SWAP_PARTS, :] * _FLIP,
     )

@@ -46,13 +46,16 @@ def _panel(content: RenderableType, title: str) -> Panel:
 
 
 def _title(view: RigView, now_ns: int, width: int) -> Text:
-    states = [_state(seen, now_ns) for name, seen in view.processes.items() if name != "supervisor"]
+    states = {name: _state(seen, now_ns) for name, seen in view.processes.items() if name != "supervisor"}
+    running, failed = list(states.values()).count("running"), [n for n, s in states.items() if s == "failed"]
     up = words.duration((now_ns - view.started_ns) * 1e-9)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(" mobind-live ", "bold white on blue")
     text.append(f" {view.title}", "bold")
     text.append(f"   up {up}", "dim")
-    text.append(f"   {states.count('running')} of {len(states)} running", "dim")
+    text.append(f"   {running} of {len(states)} running", "dim")
+    if failed:
+        text.append(f"   {', '.join(failed)} failed", "bold red")
     if width >= FULL:
         text.append("   offset = t_imu - t_cam   Ctrl-C stops", "dim")
     return text

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.kinematics.body import BodyMotion, mirrored
+from mobind_live.kinematics.body import mirrored_points
 from mobind_live.kinematics.camera import KeypointNoise, yolo_noise
 from mobind_live.models.actions import DAILY, OTHER, STILL
 from mobind_live.models.datasets import utd_mhad
@@ -197,7 +197,7 @@ def _real_pool(real: list[_Real], points: np.ndarray) -> Pool:
     count = len(real)
     flip = np.array([sample.flip for sample in real])
     points = points.copy()
-    points[flip] = _mirrored_picture(points[flip])
+    points[flip] = mirrored_points(points[flip]) + np.array([640.0, 0.0, 0.0])
     sign = np.where(flip[:, None], [-1.0, 1.0, 1.0], 1.0)[:, None]
     acc = np.stack([sample.acc for sample in real]) * sign
     gyro = np.stack([sample.gyro for sample in real]) * sign * np.where(flip, -1.0, 1.0)[:, None, None]
@@ -223,9 +223,3 @@ def _real_pool(real: list[_Real], points: np.ndarray) -> Pool:
 
 def _side(part: str, flip: bool) -> str:
     return part.replace("right", "left") if flip else part
-
-
-def _mirrored_picture(points: np.ndarray) -> np.ndarray:
-    """Keypoints (..., 17, 3) as a mirror shows them."""
-    flat = BodyMotion(STEP_HZ, points, np.zeros((1, 11, 3, 3)), np.zeros((1, 11, 3)))
-    return mirrored(flat).keypoints_m + np.array([640.0, 0.0, 0.0])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mobind_live.kinematics.body import limb_joints
 from mobind_live.models.features import SEEN
 from mobind_live.recordings.files.recordings import ImuFile
 from mobind_live.recordings.sync.recording import Recording
@@ -18,8 +19,6 @@ _WINDOW_S = 10.0
 _SEEN_SHARE = 0.8
 
 _K = {name: index for index, name in enumerate(KEYPOINTS)}
-_LIMBS = {"upper_arm": ("shoulder", "elbow"), "forearm": ("elbow", "wrist"), "thigh": ("hip", "knee"),
-          "shank": ("knee", "ankle")}  # fmt: skip
 _SHOULDERS, _HIPS = ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")
 _TRUNK = {
     "head": (("left_ear", "right_ear"), _SHOULDERS),
@@ -42,11 +41,11 @@ class Trace:
 
 def ends_of(part: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The keypoints between whose middles ``part`` lies in the picture."""
-    if part in _TRUNK:
+    joints = limb_joints(part)
+    if joints is None:
         return _TRUNK[part]
-    side, _, segment = part.partition("_")
-    upper, lower = _LIMBS[segment]
-    return (f"{side}_{upper}",), (f"{side}_{lower}",)
+    near, far = joints
+    return (KEYPOINTS[near],), (KEYPOINTS[far],)
 
 
 def sensor_turning(file: ImuFile) -> Trace:

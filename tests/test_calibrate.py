@@ -149,14 +149,14 @@ def test_a_curve_counts_each_answer_once_and_says_how_often_it_is_right() -> Non
         [(float(x), bool(y)) for x, y in zip(p, rng.uniform(0, 1, len(p)) < p, strict=True)]
     )
     assert honest.count.sum() == len(p)
-    assert honest.gap < 0.02
+    assert honest.ece < 0.02
     assert honest.sure == np.sum(p >= 0.9)
     assert honest.sure_right == pytest.approx(0.95, abs=0.01)
     boaster = reliability.curve([(0.99, False), (1.0, True)])
     assert boaster.count[-1] == 2
     assert boaster.right[-1] == 0.5
-    assert boaster.gap == pytest.approx(0.495)
-    assert reliability.curve([]).gap == 0.0
+    assert boaster.ece == pytest.approx(0.495)
+    assert reliability.curve([]).ece == 0.0
 
 
 def test_a_part_that_agrees_too_well_is_found_out() -> None:

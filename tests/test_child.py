@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+from types import SimpleNamespace
 
 import children
 import pytest
@@ -45,12 +46,17 @@ def test_a_process_that_even_a_kill_does_not_end_is_replaced(caplog: pytest.LogC
     assert "was killed but has not exited yet" in caplog.text
 
 
-@pytest.mark.parametrize(("heard", "kept"), [(False, b"known"), (True, None)])
-def test_a_state_that_was_not_come_to_is_kept_for_the_next_life(heard: bool, kept: bytes | None) -> None:
-    """Whoever was heard may have died of restoring it."""
+@pytest.mark.parametrize(
+    ("exitcode", "heard", "kept"), [(-9, False, b"known"), (-9, True, None), (1, False, None)]
+)
+def test_a_state_that_was_not_come_to_is_kept_for_the_next_life(
+    exitcode: int, heard: bool, kept: bytes | None
+) -> None:
+    """Whoever was heard, or crashed, may have died of restoring it."""
     child = immortal()
+    child._process = SimpleNamespace(exitcode=exitcode, close=lambda: None)  # type: ignore[assignment]
     child._handed, child.heard_from = b"known", heard
-    child.watch(181 * SECOND)
+    child.watch(SECOND)
     assert child._saved == kept
 
 

@@ -193,8 +193,8 @@ def test_run_and_drive_hand_over_the_rig_and_the_exit_code(
         ran.append((list(rig.devices), title))
         return 3
 
-    def drive(rig: Rig, name: str, title: str) -> int:
-        ran.append((list(rig.devices), name))
+    def drive(rig: Rig, title: str) -> int:
+        ran.append((list(rig.devices), title))
         return 4
 
     monkeypatch.setattr(launch, "run", run)
@@ -204,7 +204,7 @@ def test_run_and_drive_hand_over_the_rig_and_the_exit_code(
     assert call("run", path).exit_code == 3
     assert call("drive", "other", "--config", path).exit_code == 4
     assert call("drive", "simulator").exit_code == 4
-    assert ran == [(["mine", "other"], str(path)), (["other"], "other"), (["simulator"], "simulator")]
+    assert ran == [(["mine", "other"], str(path)), (["other"], str(path)), (["simulator"], "simulator")]
 
 
 @pytest.mark.parametrize("only_yaml", [False, True])

@@ -34,7 +34,6 @@ def recording(keypoints: np.ndarray, frames: np.ndarray | None = None) -> Record
     pixels = keypoints * [HEIGHT_PX, HEIGHT_PX, 1.0]
     return Recording(
         t_ns=np.arange(int(frames[-1]) + 1) * 1_000_000_000 // HZ,
-        image_size=(1280, 720),
         frame=frames.astype(np.int32),
         track_ids=np.ones(len(keypoints), np.int32),
         keypoints=pixels.astype(np.float32),

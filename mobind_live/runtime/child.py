@@ -53,6 +53,9 @@ class ProcessSpec:
     gate: bool = False
 
 
+_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM)  # exit codes of a process that did not end by itself
+
+
 @dataclass(slots=True)
 class RestartPolicy:
     """When to restart what died: at once, then after 0.5 s, doubling; never again after 5 in 60 s."""
@@ -149,8 +152,10 @@ class Child:
             if self._process.exitcode == HOPELESS_EXIT:
                 self._read_pipe()
                 self._give_up(self._last_words)
-            else:
-                self._died(f"ended with {_exit_text(self._process.exitcode)}", now_ns)
+                return
+            if not self.heard_from and self._process.exitcode in _BY_OTHERS:
+                self._saved = self._saved or self._handed  # it has not come to restoring it
+            self._died(f"ended with {_exit_text(self._process.exitcode)}", now_ns)
             return
         limit_ns = STARTING_STALL_NS if self._state in ("starting", "waiting") else STALL_NS
         if now_ns - self._beat_ns > limit_ns:
@@ -202,8 +207,6 @@ class Child:
             self._give_up(f"given up after {self.policy.limit} restarts in 60 s; {reason}")
             return
         self.restarts += 1
-        if not self.heard_from:
-            self._saved = self._saved or self._handed  # it has not come to restoring it
         self.heard_from = False
         self._before = f"restarting; {reason}"
         self.start_at_ns = now_ns + delay_ns

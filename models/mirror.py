@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mobind_live.kinematics.body import SWAP_KEYPOINTS
+from mobind_live.kinematics.body import SWAP_KEYPOINTS, other_side
 from mobind_live.models.chains import (
     CHAINS,
     LINES,
@@ -35,7 +35,7 @@ def of_imu() -> Mirror:
 def of_chains() -> Mirror:
     """The mirror of a person's chains: an arm reads as the other arm does in the mirrored picture."""
     keypoint = np.concatenate([SWAP_KEYPOINTS, MIDDLES])
-    other = [CHAINS.index(_other_side(name)) for name in CHAINS]
+    other = [CHAINS.index(other_side(name)) for name in CHAINS]
     pick = np.tile(np.arange(POSE_CHANNELS), (len(CHAINS), 1))
     for chain, twin in enumerate(other):
         seen = keypoint[POINTS[chain]].tolist()
@@ -47,11 +47,6 @@ def of_chains() -> Mirror:
     sign[0:points:POINT_CHANNELS] = sign[VELOCITY:points:POINT_CHANNELS] = -1
     sign[points + TURNING_CHANNELS - 1 : points + lines : TURNING_CHANNELS] = -1
     return Mirror(pick, sign)
-
-
-def _other_side(name: str) -> str:
-    side, _, limb = name.partition("_")
-    return f"{ {'left': 'right', 'right': 'left'}[side] }_{limb}" if limb else name
 
 
 class Mirror(nn.Module):

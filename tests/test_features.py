@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
+from mobind_live.kinematics.body import other_side
 from mobind_live.kinematics.imu import random_rotations
 from mobind_live.models.chains import CHAINS, POSE_CHANNELS
 from mobind_live.models.features import IMU_CHANNELS, ImuFeatures, PoseFeatures
@@ -31,10 +32,6 @@ def people(rows: int = 2, steps: int = 120) -> np.ndarray:
     base = rng.uniform(100, 500, (rows, 1, 17, 2))
     moved = base + np.cumsum(rng.normal(0, 3, (rows, steps, 17, 2)), axis=1)
     return np.concatenate([moved, rng.uniform(0.5, 1, (rows, steps, 17, 1))], axis=-1)
-
-
-def other_side(name: str) -> str:
-    return name.replace("left", "?").replace("right", "left").replace("?", "right")
 
 
 def test_the_mounting_changes_nothing() -> None:

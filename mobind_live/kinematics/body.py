@@ -85,12 +85,13 @@ def limb_mounts(keypoints_m: np.ndarray, trunk_mounts_m: np.ndarray) -> np.ndarr
     return mounts
 
 
-SWAP_KEYPOINTS = [
-    KEYPOINTS.index(n.replace("left", "?").replace("right", "left").replace("?", "right")) for n in KEYPOINTS
-]
-SWAP_PARTS = [
-    PARTS.index(n.replace("left", "?").replace("right", "left").replace("?", "right")) for n in PARTS
-]
+def other_side(name: str) -> str:
+    """``right_wrist`` for ``left_wrist`` and the reverse; what has no side stays as it is."""
+    return name.replace("left", "?").replace("right", "left").replace("?", "right")
+
+
+SWAP_KEYPOINTS = [KEYPOINTS.index(other_side(name)) for name in KEYPOINTS]
+SWAP_PARTS = [PARTS.index(other_side(name)) for name in PARTS]
 
 
 _FLIP = np.array([-1.0, 1.0, 1.0])

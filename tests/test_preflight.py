@@ -143,6 +143,12 @@ def test_a_camera_that_sees_nobody_waits() -> None:
     assert "no moving person in view" in text
 
 
+def test_a_rig_of_cameras_alone_can_pass() -> None:
+    view = RigView(title="", streams=(CAM,), started_ns=0)
+    view.feed(received(heard()), 0)
+    assert [item.state for item in judge(view, SECOND // 2)] == [State.PASS]
+
+
 def session(limit_s: float = 60.0) -> tuple[Preflight, threading.Event, io.StringIO]:
     stop, out = threading.Event(), io.StringIO()
     console = Console(file=out, width=120, force_terminal=False)

@@ -58,7 +58,8 @@ def _camera(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     if alive.state is not State.PASS:
         return alive
     offsets = [view.offset(*pair, now_ns) for pair in view.offsets if pair[1] == spec.name]
-    if not any(offset.evidence_s > 0 for offset in offsets):
+    worn = any(stream.kind == "imu" for stream in view.streams)  # without IMUs nothing tells of motion
+    if worn and not any(offset.evidence_s > 0 for offset in offsets):
         return Finding(spec.name, State.WAIT, f"{alive.text}; no moving person in view")
     return alive
 

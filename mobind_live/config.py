@@ -14,7 +14,16 @@ from pydantic import ValidationError as PydanticError
 from mobind_live import registry
 from mobind_live.bus import PUBLISH_ENDPOINT, SUBSCRIBE_ENDPOINT, is_loopback
 from mobind_live.config_errors import ConfigError, Document, did_you_mean
-from mobind_live.driver import NAME, NAME_RULE, DeviceError, DriverConfig, RigFile, RigFolder, StreamSpec
+from mobind_live.driver import (
+    NAME,
+    NAME_RULE,
+    WEARER,
+    DeviceError,
+    DriverConfig,
+    RigFile,
+    RigFolder,
+    StreamSpec,
+)
 from mobind_live.section import Section
 
 __all__ = [
@@ -210,7 +219,7 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
         for spec in specs:
             if not NAME.fullmatch(spec.name):
                 raise document.error(where, f"stream name {spec.name!r}; allowed: {NAME_RULE}")
-            if re.fullmatch(r"wearer_\d+", spec.name):
+            if WEARER.fullmatch(spec.name):
                 raise document.error(where, f"stream name {spec.name!r}: so wearers are called; rename it")
             if spec.subject is not None:
                 subjects.setdefault(spec.subject, name)

@@ -79,13 +79,14 @@ class Found:
 # What streams, devices and subjects may be called.
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 NAME_RULE = "letters, digits, _ and - only"
+WEARER = re.compile(r"wearer_\d+")  # so wearers without a subject are called, and nothing else
 
 
 def subject_name(name: str) -> str:
     """``name``, if somebody who wears an IMU may be called so. Raises ValueError."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name; allowed: {NAME_RULE}")
-    if re.fullmatch(r"wearer_\d+", name):
+    if WEARER.fullmatch(name):
         raise ValueError("wearer_1, wearer_2, ... are what wearers without a subject are called")
     return name
 

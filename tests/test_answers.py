@@ -9,9 +9,9 @@ from rig import EPOCH_NS
 
 from mobind_live.binding import posterior
 from mobind_live.binding.alarms import with_alarms
-from mobind_live.binding.answers import STALE_NS, Answers
+from mobind_live.binding.answers import Answers
 from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
-from mobind_live.binding.engine import Engine
+from mobind_live.binding.engine import STALE_NS, Engine
 from mobind_live.driver import Clock, StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Binding, Health, Imu, Offset, Pose, StreamHealth, Verdict

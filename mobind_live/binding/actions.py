@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mobind_live.binding.engine import Engine
+from mobind_live.binding.engine import STALE_NS, Engine
 from mobind_live.binding.example_windows import ENOUGH
 from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.actions import MODES, STILL, UNKNOWN, WINDOW, ActionNet, decide
@@ -23,7 +23,6 @@ from mobind_live.models.rolling import RECENT, Recent
 from mobind_live.schema import PARTS, Action, Binding, Offset, Verdict
 
 SMOOTH_S = 1.0
-STALE_NS = 3_000_000_000
 _SHOWN = 3
 
 
@@ -81,17 +80,14 @@ class Actions:
         self.known = known or Known()
         self.labels = (*net.sizes.labels, *self.known.labels)
         self._memory: dict[str, _Memory] = {}
-        self._parts: dict[tuple[str, int], int] = {}  # of an IMU and its number of moves
 
     def messages(self, bindings: list[Binding], offsets: list[Offset], now_ns: int) -> list[Action]:
         """One answer for each wearer, and for each IMU whose wearer is not known but whose part is."""
-        moves = self.engine.beliefs.moves
-        seats = {name: (name, moves[imu]) for imu, name in enumerate(self.engine.names)}
+        parts = self.engine.beliefs.sure_parts
         for binding in bindings:
             if binding.part_verdict is Verdict.OK:
-                self._parts[seats[binding.stream]] = PARTS.index(binding.part)
-        self._parts = {seat: part for seat, part in self._parts.items() if seat in seats.values()}
-        found = subjects(bindings, offsets, {name: part for (name, _), part in self._parts.items()})
+                parts[binding.stream] = PARTS.index(binding.part)
+        found = subjects(bindings, offsets, parts)
         windows = {subject.name: self._windows(subject, now_ns) for subject in found}
         given = self._probabilities({name: w for name, w in windows.items() if w.mode})
         self._memory = {name: memory for name, memory in self._memory.items() if name in given}

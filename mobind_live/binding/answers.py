@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mobind_live.binding import peak, posterior
-from mobind_live.binding.actions import STALE_NS, Actions
+from mobind_live.binding.actions import Actions
 from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.drift import (
     HELD_SIGMA_S,
@@ -19,7 +19,7 @@ from mobind_live.binding.drift import (
     Sure,
     apart,
 )
-from mobind_live.binding.engine import TOKEN_S, Engine
+from mobind_live.binding.engine import STALE_NS, TOKEN_S, Engine
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.saved import SavedState
 from mobind_live.binding.ties import Tie

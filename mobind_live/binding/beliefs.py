@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +25,8 @@ class Beliefs:
     ``subjects`` (who is said to wear them) and ``limbs`` (on which part, if both are said).
 
     ``learned`` is what ended tracks have taught, ``wearers`` which IMUs were on one body; ``ties`` are the
-    offsets between cameras, ``placing`` is what each IMU's own motion says of where it sits.
+    offsets between cameras, ``placing`` is what each IMU's own motion says of where it sits, ``sure_parts``
+    the part that an IMU was last surely on.
     """
 
     names: tuple[str, ...]
@@ -37,8 +37,8 @@ class Beliefs:
     ties: Ties
     placing: Placing
     learned: Learned = field(default_factory=Learned)
+    sure_parts: dict[str, int] = field(default_factory=dict)
     wearers: Wearers = field(init=False)
-    moves: Counter[int] = field(default_factory=Counter)  # how often each IMU came to sit elsewhere
 
     def __post_init__(self) -> None:
         told = zip(self.names, self.subjects, strict=True)
@@ -156,7 +156,7 @@ class Beliefs:
 
     def moved(self, imu: int) -> None:
         """An IMU sits elsewhere than it did; its clock is what it was."""
-        self.moves[imu] += 1
+        self.sure_parts.pop(self.names[imu], None)
         self.learned.part.pop(imu, None)
         self.placing.reset(imu)
         self.wearers.moved(self.names[imu])

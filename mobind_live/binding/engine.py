@@ -26,7 +26,7 @@ TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
 AWAY_NS = 5_000_000_000  # a camera silent for so long may show other people under the same numbers
 _UNUSED_SLOTS = 8  # of people who have left, as after a crowd, that are kept for others
-_ENDED_NS = 3_000_000_000  # from when on a silent stream tells nothing of how late answers are
+STALE_NS = 3_000_000_000  # what a stream that has been silent for longer had to say is of the past
 JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
 RECENT_MOTION_S = 2.5  # with less, the last seconds alone say nothing
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
@@ -319,13 +319,13 @@ class Engine:
         newest = {
             camera: max((r.last_token_ns for r in self.tracks.values() if r.camera == camera), default=0)
             for camera in self.cameras
-            if now_ns - self.camera_arrived_ns[camera] < _ENDED_NS
+            if now_ns - self.camera_arrived_ns[camera] <= STALE_NS
         }
         ages = [
             (now_ns - min(row.last_token_ns, newest[camera])) * 1e-9
             for row in self.imus.values()
             for camera in newest
-            if row.last_token_ns and newest[camera] and now_ns - row.arrived_ns < _ENDED_NS
+            if row.last_token_ns and newest[camera] and now_ns - row.arrived_ns <= STALE_NS
         ]
         return [age for age in ages if 0 <= age < 60]
 

@@ -84,9 +84,9 @@ class RigView:
     def offset(self, imu: str, camera: str, now_ns: int) -> Offset:
         """The last offset; stale if no newer one has come for a while, as from a worker that died."""
         seen = self.offsets[imu, camera]
-        return (
-            seen.message if seen.fresh(now_ns) else replace(seen.message, verdict=Verdict.STALE, held_s=0.0)
-        )
+        if seen.fresh(now_ns):
+            return seen.message
+        return replace(seen.message, verdict=Verdict.STALE, held_s=0.0)
 
     def binding(self, imu: str, now_ns: int) -> Binding | None:
         """The last binding, if there is one; stale in the same way."""

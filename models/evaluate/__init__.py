@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mobind_live.models.evaluate.command import DATASETS, Request, run
+from mobind_live.models.evaluate.command import Request, run
 
-__all__ = ["DATASETS", "Request", "run"]
+__all__ = ["Request", "run"]

@@ -13,6 +13,7 @@ shorter than the mean: .954 and .951.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -40,10 +41,16 @@ class Centre:
         if not count:
             return tokens
         before = tokens.new_zeros(tokens[..., 0, :].shape) if self._sum is None else self._sum
-        age = torch.arange(count, device=tokens.device, dtype=tokens.dtype)
-        fade = _KEEP ** (age + 1)
-        share = torch.tril(_KEEP ** (age[:, None] - age).clamp(min=0))
+        share, fade = _shares(count, tokens.device)
         sums = share @ tokens + fade[:, None] * before[..., None, :]
         weights = share.sum(dim=1) + fade * self._weight
         self._sum, self._weight = sums[..., -1, :], float(weights[-1])
         return tokens - sums / weights[:, None]
+
+
+@cache
+def _shares(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What each of ``count`` tokens weighs in the sums up to each of them (count, count), and what the sum
+    before them does (count,)."""
+    age = torch.arange(count, device=device)
+    return torch.tril(_KEEP ** (age[:, None] - age).clamp(min=0)), _KEEP ** (age + 1)

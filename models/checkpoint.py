@@ -20,13 +20,15 @@ KIND = "mobind-live binder 2"
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 DEFAULT = WEIGHTS / "binder.safetensors"
 
+_OWN = ("sizes", "constants")  # of the header, what is the network's own
+
 M = TypeVar("M", bound=nn.Module)
 
 
-def save(path: Path, model: Binder, notes: dict[str, str]) -> None:
-    """Write the weights of ``model``, with ``notes`` (command, seed, steps, ...) in the header."""
-    own = {"sizes": json.dumps(asdict(model.sizes)), "constants": model.constants.text()}
-    write(path, KIND, model, {**own, **notes})
+def save(path: Path, model: Binder, said: dict[str, str]) -> None:
+    """Write the weights of ``model``, with what is ``said`` of them (command, seed, ...) in the header."""
+    own = dict(zip(_OWN, (json.dumps(asdict(model.sizes)), model.constants.text()), strict=True))
+    write(path, KIND, model, {**said, **own})
 
 
 def load(path: Path | None = None) -> Binder:
@@ -41,14 +43,20 @@ def _binder(header: dict[str, str]) -> Binder:
     return model
 
 
+def notes(path: Path) -> dict[str, str]:
+    """What the header of a file of weights says of how they came about. Raises CheckpointError."""
+    load(path)
+    with safe_open(path, framework="pt") as file:
+        return {key: value for key, value in file.metadata().items() if key not in ("kind", *_OWN)}
+
+
 def write_constants(path: Path, constants: Constants, note: str) -> None:
     """Put other constants into a file of weights, and a ``note`` on how they were found; nothing else of it
     changes. Raises CheckpointError."""
-    model = load(path)
+    model, said = load(path), notes(path)
+    model.constants = constants
     try:
-        with safe_open(path, framework="pt") as file:
-            header = {key: value for key, value in file.metadata().items() if key != "kind"}
-        write(path, KIND, model, {**header, "constants": constants.text(), "calibrated": note})
+        save(path, model, {**said, "calibrated": note})
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
 

@@ -2,7 +2,7 @@
 
 A row (an IMU, or one chain of one person) comes in at 50 Hz and leaves as tokens at 25 Hz. Nothing in it
 knows where in the recording it is: no positions, so only motion can match motion. A token sees 0.36 s ahead
-and about 2.5 s back. ``forward`` takes whole recordings; ``step`` takes the next block and a state, and
+and about 2.5 s back. Here whole recordings are encoded; ``models.streaming`` takes block after block and
 gives the same numbers later by ``LOOKAHEAD`` tokens.
 
 A token is a vector inside the unit ball, and the angular speed as one dimension more; the dot product of an
@@ -14,7 +14,7 @@ mirrored recording has the mirrored answers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -36,26 +36,32 @@ LOOKAHEAD = 1 + sum(ahead for _, ahead in BLOCKS)
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Widths of the network: of its layers, and of what they say of a motion."""
+    """Widths of the network: of its layers, and of what they say of a motion. ``kept``: to so many numbers
+    its tokens have been narrowed (``models.narrow``)."""
 
     width: int = 96
     embedding: int = 64
+    kept: int | None = None
+
+    @property
+    def whole(self) -> int:
+        """How many numbers are learned: the motion's, its mirror image's, and the angular speed."""
+        return 2 * self.embedding + 1
 
     @property
     def token(self) -> int:
-        """How many numbers a token has: the motion's, its mirror image's, and the angular speed."""
-        return 2 * self.embedding + 1
+        """How many numbers a token has."""
+        return self.kept or self.whole
 
 
-class _Ahead(nn.Module):
+class Ahead(nn.Module):
     """A convolution over time that sees ``ahead`` tokens of the future and the rest of its kernel back."""
 
     def __init__(self, inputs: int, outputs: int, dilation: int, ahead: int, stride: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv1d(inputs, outputs, KERNEL, stride=stride, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm1d(outputs)
-        self.ahead = ahead
-        self.stride = stride
+        self.dilation, self.ahead, self.stride = dilation, ahead, stride
         self.span = (KERNEL - 1) * dilation
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,8 +71,10 @@ class _Ahead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Rows (R, channels, T at 50 Hz) to tokens (R, heads, token, T // 2); the last dimension is the
-    angular speed."""
+    """Rows (R, channels, T at 50 Hz) to tokens (R, heads, token, T // 2): the last number is the angular
+    speed, or, narrowed, all are sums by the ``basis`` (whole, kept)."""
+
+    basis: Tensor | None
 
     def __init__(
         self, channels: int, heads: int, sizes: Sizes, speed: AngularSpeed, mirrored: Mirror
@@ -74,73 +82,35 @@ class Encoder(nn.Module):
         super().__init__()
         self.channels, self.heads, self.sizes = channels, heads, sizes
         self.speed, self.mirrored = speed, mirrored
-        self.stem = _Ahead(channels, sizes.width, 1, 1, stride=STEPS_PER_TOKEN)
-        self.blocks = nn.ModuleList(_Ahead(sizes.width, sizes.width, d, a) for d, a in BLOCKS)
+        self.stem = Ahead(channels, sizes.width, 1, 1, stride=STEPS_PER_TOKEN)
+        self.blocks = nn.ModuleList(Ahead(sizes.width, sizes.width, d, a) for d, a in BLOCKS)
         self.out = nn.Conv1d(sizes.width, heads * sizes.embedding, 1)
+        self.register_buffer("basis", torch.zeros(sizes.whole, sizes.kept) if sizes.kept else None)
 
     @property
-    def layers(self) -> list[_Ahead]:
+    def layers(self) -> list[Ahead]:
         """The residual blocks, typed."""
-        return [block for block in self.blocks if isinstance(block, _Ahead)]
+        return [block for block in self.blocks if isinstance(block, Ahead)]
 
     def forward(self, x: Tensor) -> Tensor:
         speed = self.speed(x)
-        x = self.stem(self._twice(x))
+        x = self.stem(self.twice(x))
         for block in self.layers:
             x = x + block(x)
-        return torch.cat([self._embed(x), speed], dim=2)
+        return self.tokens(self.out(x), speed)
 
-    def _twice(self, x: Tensor) -> Tensor:
+    def twice(self, x: Tensor) -> Tensor:
         """Each row (R, ...) and then its mirror image: (2 R, ...)."""
         return torch.stack([x, self.mirrored(x)], dim=1).flatten(0, 1)
 
-    def _embed(self, x: Tensor) -> Tensor:
-        """The last layer (2 R, width, N) to vectors in the unit ball (R, heads, 2 embedding, N)."""
-        y = self.out(x).unflatten(1, (self.heads, self.sizes.embedding))
-        inside = y / (1 + y.norm(dim=2, keepdim=True)) / math.sqrt(2)
-        return inside.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2, 3)
-
-    def fresh(self, rows: int) -> list[Tensor]:
-        """The state of ``rows`` rows that have seen nothing: each layer's recent inputs, and the age."""
-        device = self.out.weight.device
-        width = self.sizes.width
-        states = [torch.zeros(rows, 2, self.channels, KERNEL - 1, device=device)]
-        spans = [block.span + block.ahead for block in self.layers]
-        states += [torch.zeros(rows, 2, width, span, device=device) for span in spans]
-        speed = self.speed.fresh(rows, LOOKAHEAD)
-        return [*states, speed, torch.zeros(rows, dtype=torch.long, device=device)]
-
-    @torch.no_grad()
-    def step(self, x: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Tokens (R, heads, token, n / 2) of the next n steps (R, channels, n), n even, and the new
-        state.
-
-        The tokens are those that ``forward`` gives ``LOOKAHEAD`` tokens earlier; the first LOOKAHEAD that a
-        row gives lie before its start and mean nothing.
-        """
-        *states, before_speed, age = state
-        layers = [state.flatten(0, 1) for state in states]
-        tokens = x.shape[-1] // STEPS_PER_TOKEN
-        index = age.repeat_interleave(2)[:, None] + torch.arange(tokens, device=x.device)
-        speed, after_speed = self.speed.step(x, before_speed)
-        seen = torch.cat([layers[0], self._twice(x)], dim=-1)
-        stem = self.stem
-        x = functional.relu(stem.norm(stem.conv(seen)))
-        after = [seen[..., -(KERNEL - 1) :]]
-        late = stem.ahead
-        for block, before in zip(self.layers, layers[1:], strict=True):
-            # Outputs that lie before a row's start are the zeros that ``forward`` pads with.
-            x = x * (index >= late)[:, None, :]
-            seen = torch.cat([before, x], dim=-1)
-            after.append(seen[..., -before.shape[-1] :])
-            late += block.ahead
-            # The state is as long as the kernel's span plus the look-ahead, so that the residual, which is
-            # older by the look-ahead, is always inside it.
-            residual = seen[..., before.shape[-1] - block.ahead :][..., :tokens]
-            fresh = block.conv(seen[..., block.ahead :])
-            x = residual + functional.relu(block.norm(fresh))
-        kept = [layer.unflatten(0, (-1, 2)) for layer in after]
-        return torch.cat([self._embed(x), speed], dim=2), [*kept, after_speed, age + tokens]
+    def tokens(self, y: Tensor, speed: Tensor) -> Tensor:
+        """Tokens (R, heads, token, N) of what the last layer says, (2 R, heads * embedding, N), and of the
+        angular ``speed`` (R, heads, 1, N)."""
+        vectors = y.unflatten(1, (self.heads, self.sizes.embedding))
+        inside = vectors / (1 + vectors.norm(dim=2, keepdim=True)) / math.sqrt(2)
+        both = inside.unflatten(0, (-1, 2)).transpose(1, 2).flatten(2, 3)
+        whole = torch.cat([both, speed], dim=2)
+        return whole if self.basis is None else (whole.transpose(2, 3) @ self.basis).transpose(2, 3)
 
 
 class Binder(nn.Module):
@@ -157,6 +127,14 @@ class Binder(nn.Module):
         self.log_token_scale = nn.Parameter(torch.tensor(2.5))
         self.nobody = nn.Parameter(torch.tensor(0.0))
         self.constants = Constants()
+
+    def widened(self) -> Binder:
+        """The same network with all that it has learned in its tokens, to be trained on or mixed."""
+        out = Binder(replace(self.sizes, kept=None))
+        out.constants = self.constants
+        learned = out.state_dict().keys()
+        out.load_state_dict({name: value for name, value in self.state_dict().items() if name in learned})
+        return out.eval()
 
     def weigh_speed(self, nats: float) -> None:
         """Let a product of two angular speeds, each as log(1 + rad/s), count ``nats`` whatever the part."""

@@ -98,6 +98,10 @@ class TrainConfig(Recipe):
     seed: Seed = 0
     reels: Count = 240
     reel_s: Seconds = 40.0
+    # How reels stray from their takes, beyond what they always do (models/datasets/reels.py).
+    limb: Share = 0.0
+    warp: Annotated[float, Field(ge=0, le=1)] = 0.0
+    gain: Annotated[float, Field(ge=0, le=1)] = 0.0
     workouts: Share = 0.0  # of the reels: exercises drawn at random
     sticks: Share = 0.25  # of the skeletons: rebuilt from angles alone
     place_m: Annotated[float, Field(ge=0, le=0.2)] = 0.03  # off the usual place, each way

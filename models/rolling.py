@@ -12,6 +12,7 @@ from mobind_live.models.actions import POSE_PICK, pose_inputs
 from mobind_live.models.chains import CHAINS
 from mobind_live.models.encoders import Binder, Encoder, parts_of
 from mobind_live.models.features import IMU_CHANNELS, ImuFeatures, PoseFeatures
+from mobind_live.models.streaming import Streaming
 
 
 class _Features(Protocol):
@@ -56,8 +57,8 @@ class _Rows(Generic[F]):
     """The states of a growing set of rows: feature extractor and encoder, addressed by slot."""
 
     def __init__(self, encoder: Encoder, features: type[F], rows_each: int) -> None:
-        self.encoder, self.features, self.rows_each = encoder, features, rows_each
-        self.state = encoder.fresh(0)
+        self.encoder, self.features, self.rows_each = Streaming(encoder), features, rows_each
+        self.state = self.encoder.fresh(0)
         self.extractor = features(0)
         self.count = 0
 

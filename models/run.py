@@ -39,7 +39,7 @@ def prepare(config: TrainConfig, device: torch.device) -> Run:
     """A run at its first step. Raises CheckpointError if ``start_from`` cannot be used."""
     model = Binder(Sizes(config.width, config.embedding))
     if config.start_from:
-        start = checkpoint.load(config.start_from)
+        start = checkpoint.load(config.start_from).widened()
         if start.sizes != model.sizes:
             raise CheckpointError(f"{config.start_from}: is {start.sizes}, the recipe wants {model.sizes}")
         model.load_state_dict(start.state_dict())

@@ -73,7 +73,7 @@ def main(words: list[str]) -> int:
         if given.speed is not None and not 0 <= given.speed < math.inf:
             raise CheckpointError(f"--speed {given.speed}: say how many nats, 0 or more")
         files, shares = read(given.parts)
-        models = [checkpoint.load(file) for file in files]
+        models = [checkpoint.load(file).widened() for file in files]
         for file, model in zip(files, models, strict=True):
             if model.sizes != models[0].sizes:
                 raise CheckpointError(f"{file}: is {model.sizes}, {files[0]} is {models[0].sizes}")

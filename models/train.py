@@ -183,9 +183,10 @@ def _motion(config: TrainConfig) -> list[BodyMotion]:
     takes = reels.for_training(bvh.load(config.motion), config.motion)
     rngs = np.random.default_rng((config.seed, 0)).spawn(config.reels)
     drawn = round(config.workouts * config.reels)
+    variation = reels.Variation(limb=config.limb, warp=config.warp, gain=config.gain)
     return [
         *(workouts.reel(rng, config.reel_s, reels.REEL_HZ) for rng in rngs[:drawn]),
-        *(reels.make_reel(rng, takes, config.reel_s, reels.Variation()) for rng in rngs[drawn:]),
+        *(reels.make_reel(rng, takes, config.reel_s, variation) for rng in rngs[drawn:]),
     ]
 
 

@@ -127,6 +127,9 @@ def test_constants_travel_with_the_weights_and_can_be_replaced_alone(tmp_path: P
 
 def test_constants_that_are_not_numbers_are_named(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
-    checkpoint.save(path, Binder(SMALL), {"constants": '{"temper": "much"}'})
+    sizes = '{"width": 8, "embedding": 4}'
+    checkpoint.write(
+        path, checkpoint.KIND, Binder(SMALL), {"sizes": sizes, "constants": '{"temper": "much"}'}
+    )
     with pytest.raises(CheckpointError, match="not usable weights"):
         checkpoint.load(path)

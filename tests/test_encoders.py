@@ -12,6 +12,7 @@ from mobind_live.models.chains import CHAINS, POSE_CHANNELS
 from mobind_live.models.encoders import LOOKAHEAD, TOKEN_HZ, Binder, Encoder, Sizes, parts_of
 from mobind_live.models.features import IMU_CHANNELS, STEPS_PER_TOKEN
 from mobind_live.models.mirror import Mirror
+from mobind_live.models.streaming import Streaming
 from mobind_live.schema import PARTS
 
 SMALL = Sizes(width=16, embedding=8)
@@ -30,11 +31,12 @@ def encoder(heads: int = 2) -> Encoder:
 
 
 def streamed(net: Encoder, x: Tensor, blocks: list[int]) -> Tensor:
-    """What ``step`` gives, moved back by its delay."""
-    state, out = net.fresh(len(x)), []
+    """What a stream of blocks gives, moved back by its delay."""
+    stream, out = Streaming(net), []
+    state = stream.fresh(len(x))
     quiet = torch.zeros(*x.shape[:2], LOOKAHEAD * STEPS_PER_TOKEN)
     for block in [*x.split(blocks, dim=-1), quiet]:
-        tokens, state = net.step(block, state)
+        tokens, state = stream.step(block, state)
         out.append(tokens)
     return torch.cat(out, dim=-1)[..., LOOKAHEAD:]
 
@@ -59,9 +61,10 @@ def test_rows_of_different_age_go_together() -> None:
     with torch.no_grad():
         wholes = net(old), net(young)
 
-    _, first = net.step(old[..., :60], net.fresh(1))
-    both = [torch.cat([a, b]) for a, b in zip(first, net.fresh(1), strict=True)]
-    tokens, _ = net.step(torch.cat([old[..., 60:], young]), both)
+    stream = Streaming(net)
+    _, first = stream.step(old[..., :60], stream.fresh(1))
+    both = [torch.cat([a, b]) for a, b in zip(first, stream.fresh(1), strict=True)]
+    tokens, _ = stream.step(torch.cat([old[..., 60:], young]), both)
 
     start = 60 // STEPS_PER_TOKEN - LOOKAHEAD
     torch.testing.assert_close(tokens[:1], wholes[0][..., start:-LOOKAHEAD], atol=1e-4, rtol=0)

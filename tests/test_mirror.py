@@ -11,6 +11,7 @@ from mobind_live.models import mirror
 from mobind_live.models.chains import CHAINS
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.features import ImuFeatures, PoseFeatures
+from mobind_live.models.narrow import narrowed
 
 STEPS, WIDTH_PX = 90, 1280
 MIRRORED = np.array([-1.0, 1.0, 1.0])
@@ -58,14 +59,18 @@ def test_a_chain_in_the_mirror_is_the_other_side_s(people: tuple[torch.Tensor, t
     assert (plain - mirrored[:, :, TWIN]).abs().max() > 0.1
 
 
+@pytest.mark.parametrize("kept", [None, 5])
 def test_mirrored_recordings_agree_as_much(
-    imus: tuple[torch.Tensor, torch.Tensor], people: tuple[torch.Tensor, torch.Tensor]
+    imus: tuple[torch.Tensor, torch.Tensor], people: tuple[torch.Tensor, torch.Tensor], kept: int | None
 ) -> None:
     """Whatever the weights are: of each IMU with each part, and in the mirror with the other side's part."""
     torch.manual_seed(0)
     model = Binder(Sizes(width=16, embedding=8)).eval()
 
     with torch.no_grad():
+        if kept is not None:
+            tokens = model.embed_imu(imus[0]).flatten(0, 1), model.embed_pose(people[0]).flatten(0, 2)
+            model = narrowed(model, *tokens, kept)
         plain, mirrored = (
             torch.einsum("knd,cpnd->kcp", model.embed_imu(imu), model.embed_pose(pose))
             for imu, pose in zip(imus, people, strict=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import BodyMotion
@@ -28,7 +29,10 @@ from mobind_live.models.errors import DatasetError
 
 REEL_HZ = 60.0
 _FADE = 24  # frames of cross-fade between takes (0.4 s)
-_ARMS = [JOINTS.index(f"{joint}_{side}") for joint in ("Shoulder", "UpperArm", "LowerArm") for side in "LR"]
+_FURTHEST_RAD = 2.6  # from a joint's mean; at pi its turns would leap
+_ARM, _LEG = ("Shoulder", "UpperArm", "LowerArm"), ("UpperLeg", "LowerLeg")
+_ARMS = [JOINTS.index(f"{joint}_{side}") for joint in _ARM for side in "LR"]
+_LIMBS = [[JOINTS.index(f"{joint}_{side}") for joint in limb] for limb in (_ARM, _LEG) for side in "LR"]
 
 # Whole contents and whole styles that training never sees; ``eval bvh`` runs on them.
 HELD_OUT_CONTENTS = frozenset({"kick", "slash", "call", "guide", "bye"})
@@ -65,6 +69,9 @@ class Variation:
     splice: float = 0.25
     turn: float = 0.5
     turn_rad: float = 0.4
+    limb: float = 0.0  # each limb that of another take
+    warp: float = 0.0  # how far the speed strays within a take, as a logarithm
+    gain: float = 0.0  # the standard deviation of how much more a joint turns than it did, as a logarithm
     height: tuple[float, float] = (0.87, 1.12)
     drill: float = 0.35
     drill_s: tuple[float, float] = (4.0, 14.0)
@@ -90,15 +97,64 @@ def _piece(
 ) -> tuple[np.ndarray, np.ndarray]:
     if rng.random() < variation.drill:
         return drill(rng, takes, rng.uniform(*variation.drill_s), REEL_HZ)
-    local, root = resampled(takes[rng.integers(len(takes))], REEL_HZ, rng.uniform(*variation.speed))
+    local, root = _played(rng, takes, variation)
     if rng.random() < variation.splice:
-        other, _ = resampled(takes[rng.integers(len(takes))], REEL_HZ, rng.uniform(*variation.speed))
-        length = min(len(other), len(root))
-        local, root = local[:length].copy(), root[:length]
-        local[:, _ARMS] = other[:length, _ARMS]
+        local, root = _spliced(local, root, _played(rng, takes, variation)[0], _ARMS)
+    if variation.limb:
+        for limb in _LIMBS:
+            if rng.random() < variation.limb:
+                local, root = _spliced(local, root, _played(rng, takes, variation)[0], limb)
+    if variation.gain:
+        local = _exaggerated(rng, local, variation.gain)
     if rng.random() < variation.turn:
         local = local @ _random_turns(rng, len(root), local.shape[1], variation.turn_rad)
     return local, root
+
+
+def _played(
+    rng: np.random.Generator, takes: list[Take], variation: Variation
+) -> tuple[np.ndarray, np.ndarray]:
+    """One of ``takes`` at a speed of its own."""
+    take, speed = takes[rng.integers(len(takes))], rng.uniform(*variation.speed)
+    local, root = resampled(take, REEL_HZ, speed)
+    return _warped(rng, local, root, variation.warp) if variation.warp else (local, root)
+
+
+def _warped(
+    rng: np.random.Generator, local: np.ndarray, root: np.ndarray, warp: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same way, now faster, now slower, by a factor of up to e^``warp`` that changes within seconds."""
+    time = np.arange(len(root)) / REEL_HZ
+    hz, phase = np.exp(rng.uniform(np.log(0.1), np.log(0.8), 2)), rng.random(2)
+    wave = np.sin(2 * np.pi * (hz * time[:, None] + phase)).mean(axis=1)
+    place = np.concatenate([[0.0], np.cumsum(np.exp(warp * rng.random() * wave))])
+    place = place[place <= len(root) - 1]
+    frames = np.arange(len(root))
+    turned = CubicSpline(frames, local.reshape(len(root), -1))(place).reshape(len(place), -1, 3, 3)
+    return orthonormal(turned), CubicSpline(frames, root)(place)
+
+
+def _spliced(
+    local: np.ndarray, root: np.ndarray, other: np.ndarray, joints: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """``joints`` turn as in ``other``, for as long as both last."""
+    length = min(len(other), len(root))
+    local = local[:length].copy()
+    local[:, joints] = other[:length, joints]
+    return local, root[:length]
+
+
+def _exaggerated(rng: np.random.Generator, local: np.ndarray, gain: float) -> np.ndarray:
+    """Every joint but the root turns more or less far from its mean than it did."""
+    turned = local.copy()
+    for joint in range(1, local.shape[1]):
+        turns = Rotation.from_matrix(local[:, joint])
+        mean = turns.mean()
+        away = (mean.inv() * turns).as_rotvec()
+        furthest = max(np.linalg.norm(away, axis=1).max(), 1e-6)
+        away *= min(rng.lognormal(0, gain), _FURTHEST_RAD / furthest)
+        turned[:, joint] = (mean * Rotation.from_rotvec(away)).as_matrix()
+    return turned
 
 
 def _random_turns(rng: np.random.Generator, frames: int, joints: int, radians: float) -> np.ndarray:

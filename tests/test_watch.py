@@ -103,6 +103,32 @@ def test_what_is_believed_is_contradicted_by_the_last_seconds(
     assert engine.beliefs.wearers.names == {}
 
 
+def test_what_was_handed_over_is_looked_for_anew_and_its_clock_kept(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before the last seconds as a whole speak against its wearer."""
+    shows(engine, SLOW, WEARER, 35.0, *((ARM, LAG + n, 2.0) for n in (-1, 0, 1)))
+    shows(engine, SLOW, STRANGER, 35.0)
+    shows(engine, FAST, WEARER, 6.0, *((ARM, LAG + n, 2.0) for n in (-1, 0, 1)))
+    shows(engine, FAST, STRANGER, 6.0)
+    watch, evidence, middle = Watch(engine), engine.evidence, engine.lags // 2 + LAG
+    monkeypatch.setattr(watch, "_rests", lambda *_: False)
+    assert watch.notice() == []
+    said: list[str] = []
+    seconds = 0
+    while not said:
+        seconds += 1
+        evidence.felt_s[0] += 1.0
+        evidence.sums[FAST] *= math.exp(-1 / evidence.memories_s[FAST])
+        second = engine.calibration.chance / engine.calibration.scale
+        evidence.sums[FAST, 0, STRANGER, LEG, middle - 1 : middle + 2] += 0.9 * second
+        said = watch.notice()
+    assert said == ["arm: moves as another person does now; looking for its wearer anew"]
+    assert seconds <= 4
+    assert not evidence.sums.any()
+    assert abs(int(engine.beliefs.learned.lag[0, "cam"].argmax()) - middle) <= 1
+
+
 def test_the_last_seconds_must_be_long_enough_and_differ(engine: Engine) -> None:
     shows(engine, SLOW, WEARER, 35.0, (ARM, LAG, 2.0))
     shows(engine, SLOW, STRANGER, 35.0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 # In what strangers' motions agree in a second of a sensor's motion: how much better each sensor must agree
 # with the other person, how much all of them together must have, and how much two of them must have each.
-_SLACK, _TOGETHER, _EACH = 0.3, 4.0, 1.0
+_SLACK, _TOGETHER, _EACH = 0.15, 4.0, 1.0
 
 
 @dataclass(slots=True)

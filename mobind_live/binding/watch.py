@@ -13,6 +13,7 @@ from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import RECENT_MOTION_S, Engine
 from mobind_live.binding.evidence import FAST, SLOW
 from mobind_live.binding.exchange import Doubt
+from mobind_live.binding.handover import Leaning, handed_over
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.models.features import STEPS_PER_TOKEN
@@ -32,12 +33,26 @@ class _Idle(NamedTuple):
 
 
 class _Agreed(NamedTuple):
-    """How well the last seconds of a sensor agree with each track at the ``place`` (track, part, lag) where
-    it is believed, when it had moved for ``felt_s``."""
+    """How well the last seconds of a sensor agree with each part (11,) of each track at the ``place`` (track,
+    part, lag) where it is believed, when it had moved for ``felt_s``."""
 
     place: tuple[int, int, int]
     felt_s: float
-    by_track: dict[int, float]
+    by_track: dict[int, np.ndarray]
+
+    def same_place(self, other: _Agreed) -> bool:
+        """Whether both are about the same track and lag."""
+        return self.place[0] == other.place[0] and abs(self.place[2] - other.place[2]) <= 1
+
+
+class _New(NamedTuple):
+    """How well a sensor that is believed on ``part`` of ``track`` has agreed with each part (11,) of each
+    track in its last ``motion_s`` seconds of motion, in what strangers reach in one."""
+
+    track: int
+    part: int
+    motion_s: float
+    by_track: dict[int, np.ndarray]
 
 
 class Watch:
@@ -48,14 +63,24 @@ class Watch:
         self._idle: dict[tuple[int, str], _Idle] = {}
         self._agreed: dict[tuple[int, str], _Agreed] = {}
         self._doubts: dict[tuple[str, int, int], Doubt] = {}
+        self._leanings: dict[str, dict[int, Leaning]] = {}
 
     def notice(self) -> list[str]:
         """A sentence for each thing that is not what was believed: two people whom the tracker has taken for
         each other, an IMU or a clock that the last seconds' motion contradicts, a sensor that rests while its
         limb moves."""
         engine = self.engine
-        said = [sentence for camera in engine.cameras for sentence in self._exchanges(camera)]
+        said: list[str] = []
+        gone: set[int] = set()
+        for camera in engine.cameras:
+            new = self._new(camera)
+            said += self._exchanges(camera, new)
+            gone |= self._handed_over(camera, new)
         for imu, name in enumerate(engine.names):
+            if imu in gone:
+                engine.take_off(imu)
+                said.append(f"{name}: moves as another person does now; looking for its wearer anew")
+                continue
             if any(self._contradicted(imu, camera) for camera in engine.cameras):
                 engine.start_over(imu)
                 engine.beliefs.moved(imu)
@@ -66,38 +91,49 @@ class Watch:
             said.append(f"{name}: the motion no longer fits what was believed; starting over")
         return said
 
-    def _exchanges(self, camera: str) -> Iterator[str]:
-        """Have the engine exchange the tracks of ``camera`` whose people have changed places."""
-        gains = self._gains(camera)
-        doubts = {pair: self._doubts.get(pair, Doubt()) for pair in gains}
-        self._doubts = {key: doubt for key, doubt in self._doubts.items() if key[0] != camera} | doubts
-        for pair, doubt in doubts.items():
-            if doubt.add(gains[pair]):
-                _, one, other = pair
-                self.engine.exchange(camera, one, other)
-                del self._doubts[pair]
-                yield f"{camera}: tracks {one} and {other} have changed people; what they wear goes with them"
-                return
-
-    def _gains(self, camera: str) -> dict[tuple[str, int, int], dict[int, tuple[float, float]]]:
-        """For each two tracks of ``camera`` on which sensors surely are: by how much each of those has since
-        the last time agreed better with the other track, and its seconds of motion."""
+    def _new(self, camera: str) -> dict[int, _New]:
+        """What has come since the last time, of each IMU that surely is on somebody in ``camera``."""
         unit = self.engine.calibration.scale / self.engine.calibration.chance
-        gains: dict[tuple[str, int, int], dict[int, tuple[float, float]]] = {}
+        found: dict[int, _New] = {}
         for imu in range(len(self.engine.names)):
             before, now = self._agreed.pop((imu, camera), None), self._agreement(imu, camera)
             if now is None:
                 continue
             self._agreed[imu, camera] = now
-            if before is None or before.place != now.place:
+            if before is None or not before.same_place(now):
                 continue
-            own, motion_s = now.place[0], now.felt_s - before.felt_s
+            motion_s = now.felt_s - before.felt_s
             keep = math.exp(-motion_s / self.engine.evidence.memories_s[FAST])
-            new = {t: now.by_track[t] - keep * old for t, old in before.by_track.items() if t in now.by_track}
-            for track in (t for t in new if t != own):
-                pair = camera, min(track, own), max(track, own)
-                gains.setdefault(pair, {})[imu] = unit * (new[track] - new[own]), motion_s
-        return gains
+            both = now.by_track.keys() & before.by_track.keys()
+            new = {track: unit * (now.by_track[track] - keep * before.by_track[track]) for track in both}
+            found[imu] = _New(now.place[0], now.place[1], motion_s, new)
+        return found
+
+    def _exchanges(self, camera: str, new: dict[int, _New]) -> Iterator[str]:
+        """Have the engine exchange the tracks of ``camera`` whose people have changed places."""
+        gains = _gains(new)
+        doubts = {pair: self._doubts.get((camera, *pair), Doubt()) for pair in gains}
+        self._doubts = {key: doubt for key, doubt in self._doubts.items() if key[0] != camera}
+        self._doubts |= {(camera, *pair): doubt for pair, doubt in doubts.items()}
+        for pair, doubt in doubts.items():
+            if doubt.add(gains[pair]):
+                one, other = pair
+                self.engine.exchange(camera, one, other)
+                del self._doubts[camera, one, other]
+                self._leanings.pop(camera, None)
+                yield f"{camera}: tracks {one} and {other} have changed people; what they wear goes with them"
+                return
+
+    def _handed_over(self, camera: str, new: dict[int, _New]) -> set[int]:
+        """The IMUs that agree with somebody else in ``camera`` than with whom they are believed on."""
+        before = self._leanings.get(camera, {})
+        leanings = {imu: leaning for imu, leaning in before.items() if (imu, camera) in self._agreed}
+        for imu, came in new.items():
+            if imu not in leanings or leanings[imu].own != came.track:
+                leanings[imu] = Leaning(came.track)
+            leanings[imu].add(came.by_track, came.motion_s)
+        self._leanings[camera] = leanings
+        return handed_over(leanings)
 
     def _agreement(self, imu: int, camera: str) -> _Agreed | None:
         """How well the last seconds of an IMU agree with each track, if it is surely on one of them."""
@@ -107,8 +143,8 @@ class Watch:
             return None
         slots = [row.slot for row in engine.people(camera)]
         person, part, lag = _most_probable(given)
-        sums = engine.evidence.sums[FAST, imu, slots, part, max(0, lag - 1) : lag + 2]
-        by_track = dict(zip(given.tracks, sums.mean(dim=-1).tolist(), strict=True))
+        sums = engine.evidence.sums[FAST, imu, slots, :, max(0, lag - 1) : lag + 2].mean(dim=-1)
+        by_track = dict(zip(given.tracks, sums.cpu().numpy().astype(np.float64), strict=True))
         place = given.tracks[person], part, lag
         return _Agreed(place, float(engine.evidence.felt_s[imu]), by_track)
 
@@ -164,6 +200,19 @@ class Watch:
         # What has been refuted once stays so, until something else is believed.
         seconds = np.where(before.seconds < rest.TAKEN_OFF_S, seconds, before.seconds)
         return _Idle(track, lag, until, seconds)
+
+
+def _gains(new: dict[int, _New]) -> dict[tuple[int, int], dict[int, tuple[float, float]]]:
+    """For each two tracks: by how much each sensor on one of them has agreed better with the other, on the
+    same part, and its seconds of motion."""
+    gains: dict[tuple[int, int], dict[int, tuple[float, float]]] = {}
+    for imu, came in new.items():
+        for track, agreed in came.by_track.items():
+            if track != came.track:
+                pair = min(track, came.track), max(track, came.track)
+                better = float(agreed[came.part] - came.by_track[came.track][came.part])
+                gains.setdefault(pair, {})[imu] = better, came.motion_s
+    return gains
 
 
 def _most_probable(given: CameraPosterior) -> tuple[int, int, int]:

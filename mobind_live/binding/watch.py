@@ -67,8 +67,8 @@ class Watch:
 
     def notice(self) -> list[str]:
         """A sentence for each thing that is not what was believed: two people whom the tracker has taken for
-        each other, an IMU or a clock that the last seconds' motion contradicts, a sensor that rests while its
-        limb moves."""
+        each other, a sensor that has gone to somebody else, an IMU or a clock that the last seconds' motion
+        contradicts, a sensor that rests while its limb moves."""
         engine = self.engine
         said: list[str] = []
         gone: set[int] = set()
@@ -77,19 +77,24 @@ class Watch:
             said += self._exchanges(camera, new)
             gone |= self._handed_over(camera, new)
         for imu, name in enumerate(engine.names):
-            if imu in gone:
-                engine.take_off(imu)
-                said.append(f"{name}: moves as another person does now; looking for its wearer anew")
-                continue
-            if any(self._contradicted(imu, camera) for camera in engine.cameras):
-                engine.start_over(imu)
-                engine.beliefs.moved(imu)
-            elif any(self._rests(imu, camera) for camera in engine.cameras):
-                engine.take_off(imu)
-            else:
-                continue
-            said.append(f"{name}: the motion no longer fits what was believed; starting over")
+            if reason := self._let_go(imu, gone=imu in gone):
+                said.append(f"{name}: {reason}")
         return said
+
+    def _let_go(self, imu: int, *, gone: bool) -> str | None:
+        """Have the engine let go of what no longer holds of an IMU, if anything does not, and say what."""
+        engine = self.engine
+        if gone:
+            engine.take_off(imu)
+            return "moves as another person does now; looking for its wearer anew"
+        if any(self._contradicted(imu, camera) for camera in engine.cameras):
+            engine.start_over(imu)
+            engine.beliefs.moved(imu)
+        elif any(self._rests(imu, camera) for camera in engine.cameras):
+            engine.take_off(imu)
+        else:
+            return None
+        return "the motion no longer fits what was believed; starting over"
 
     def _new(self, camera: str) -> dict[int, _New]:
         """What has come since the last time, of each IMU that surely is on somebody in ``camera``."""

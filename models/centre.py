@@ -41,7 +41,7 @@ class Centre:
         if not count:
             return tokens
         before = tokens.new_zeros(tokens[..., 0, :].shape) if self._sum is None else self._sum
-        share, fade = _shares(count, tokens.device)
+        share, fade = _shares(count, tokens.device, tokens.dtype)
         sums = share @ tokens + fade[:, None] * before[..., None, :]
         weights = share.sum(dim=1) + fade * self._weight
         self._sum, self._weight = sums[..., -1, :], float(weights[-1])
@@ -49,8 +49,9 @@ class Centre:
 
 
 @cache
-def _shares(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+@torch.inference_mode(mode=False)  # else what is made in use could not be used in training
+def _shares(count: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """What each of ``count`` tokens weighs in the sums up to each of them (count, count), and what the sum
     before them does (count,)."""
-    age = torch.arange(count, device=device)
+    age = torch.arange(count, device=device, dtype=dtype)
     return torch.tril(_KEEP ** (age[:, None] - age).clamp(min=0)), _KEEP ** (age + 1)

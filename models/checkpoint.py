@@ -44,8 +44,7 @@ def _binder(header: dict[str, str]) -> Binder:
 
 
 def notes(path: Path) -> dict[str, str]:
-    """What the header of a file of weights says of how they came about. Raises CheckpointError."""
-    load(path)
+    """What the header of a file that ``load`` takes says of how its weights came about."""
     with safe_open(path, framework="pt") as file:
         return {key: value for key, value in file.metadata().items() if key not in ("kind", *_OWN)}
 

@@ -1,13 +1,13 @@
 """Tokens of fewer numbers: ``python -m mobind_live.models.narrow WEIGHTS OUT --motion FILE [--kept N]``
 
 An IMU's token and a pose's are only ever multiplied with each other, and most of what such products vary by
-lies in few directions: of the 129 numbers that are learned, 40 leave 0.05 % of it out. Which directions,
+lies in few directions: of the 129 numbers that are learned, 40 leave 0.1 % of it out. Which directions,
 follows from both sides' covariances A and B: the best product of rank r keeps the first r singular vectors of
 A^(1/2) B^(1/2) (reduced-rank approximation with both sides whitened, Eckart and Young 1936). What is compared
 for every lag, and kept for as long as the lags reach, is then a third as much.
 
-Directions come in pairs, alike and opposite for a motion and its mirror image, so that mirrored recordings
-still have the mirrored answers. IMU tokens keep their mean length, since the engine measures motion by it.
+Each direction is alike or opposite for a motion and its mirror image, so that a mirrored recording still has
+the mirrored answers. IMU tokens keep their mean length, since the engine measures motion by it.
 """
 
 from __future__ import annotations
@@ -96,6 +96,10 @@ def main(words: list[str]) -> int:
         model = checkpoint.load(given.weights).widened()
         if not 0 < given.kept <= model.sizes.whole:
             raise ModelError(f"--kept {given.kept}: say 1 to {model.sizes.whole}")
+        if given.seed < 0:
+            raise ModelError(f"--seed {given.seed}: say 0 or more")
+        if given.out.is_dir() or not given.out.parent.is_dir():
+            raise ModelError(f"{given.out}: name a file in a folder that is there")
         out = narrowed(model, *tokens_of(model, given.motion, given.seed), given.kept)
         said = {**checkpoint.notes(given.weights), "narrowed": f"seed {given.seed}"}
         checkpoint.save(given.out, out, said)

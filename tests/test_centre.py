@@ -49,3 +49,11 @@ def test_an_old_habit_is_forgotten() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     assert Centre().step(tokens(0)).shape == (11, 0, 8)
+
+
+def test_what_was_used_first_can_be_trained_after() -> None:
+    with torch.inference_mode():
+        Centre().step(torch.ones(1, 7, 2))
+    tokens = torch.ones(1, 7, 2, requires_grad=True)
+    Centre().step(tokens).sum().backward()
+    assert tokens.grad is not None

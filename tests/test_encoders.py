@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,14 +21,18 @@ SMALL = Sizes(width=16, embedding=8)
 SEVEN = Mirror(np.arange(7)[None], np.array([1, -1, 1, 1, -1, 1, 1]))
 
 
-def encoder(heads: int = 2) -> Encoder:
-    """An encoder whose batch norms are not the identity."""
+def encoder(heads: int = 2, kept: int | None = None) -> Encoder:
+    """An encoder whose batch norms, and whose basis if it has one, are not the identity."""
     torch.manual_seed(0)
-    net = Encoder(7, heads, SMALL, AngularSpeed(torch.randn(1, heads, 2, 7), (0,)), SEVEN)
+    net = Encoder(7, heads, replace(SMALL, kept=kept), AngularSpeed(torch.randn(1, heads, 2, 7), (0,)), SEVEN)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             torch.nn.init.normal_(module.running_mean, 0, 0.5)  # pyright: ignore[reportArgumentType]
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)  # pyright: ignore[reportArgumentType]
             torch.nn.init.normal_(module.bias, 0, 0.5)
+            torch.nn.init.uniform_(module.weight, 0.5, 2.0)
+    if net.basis is not None:
+        torch.nn.init.normal_(net.basis)
     return net.eval()
 
 
@@ -42,8 +48,9 @@ def streamed(net: Encoder, x: Tensor, blocks: list[int]) -> Tensor:
 
 
 @pytest.mark.parametrize("blocks", [[2] * 60, [120], [4, 6, 80, 2, 28], [40, 80]])
-def test_step_by_step_is_the_whole(blocks: list[int]) -> None:
-    net = encoder()
+@pytest.mark.parametrize("kept", [None, 5])
+def test_step_by_step_is_the_whole(blocks: list[int], kept: int | None) -> None:
+    net = encoder(kept=kept)
     x = torch.randn(3, 7, 120)
 
     with torch.no_grad():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from mocap import quiet, write_takes
@@ -106,9 +105,17 @@ def test_the_command_keeps_what_is_said_of_the_weights_and_can_be_undone(
     assert soup.main([str(mixed), f"{path}=1", f"{out}=1"]) == 0
     assert checkpoint.load(mixed).sizes == SMALL
 
-    for kept in ("0", "18"):
-        assert narrow.main([str(path), str(out), "--motion", str(motion), "--kept", kept]) == 2
-        assert "say 1 to 17" in capsys.readouterr().err
-    assert narrow.main([str(path), str(out), "--motion", str(tmp_path / "none")]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    assert np.isfinite(checkpoint.load(out).log_scale.item())
+    before = out.read_bytes()
+    for extra, says in (
+        (["--kept", "0"], "say 1 to 17"),
+        (["--kept", "18"], "say 1 to 17"),
+        (["--kept", "6", "--seed", "-1"], "say 0 or more"),
+        (["--kept", "6", "--motion", str(tmp_path / "none")], "none"),
+    ):
+        assert narrow.main([str(path), str(out), "--motion", str(motion), *extra]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert says in line
+    for nowhere in (tmp_path, tmp_path / "none" / "b.safetensors"):
+        assert narrow.main([str(path), str(nowhere), "--motion", str(motion), "--kept", "6"]) == 2
+        assert "name a file" in capsys.readouterr().err
+    assert out.read_bytes() == before

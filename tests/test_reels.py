@@ -102,3 +102,12 @@ def test_exaggerated_joints_turn_about_the_same_middle(takes: list[bvh.Take]) ->
             * Rotation.from_matrix(local[:, ARM_JOINT]).mean()
         )
         assert moved.magnitude() < 0.1
+
+
+@pytest.mark.parametrize("swing_deg", [60.0, 115.0, 200.0])
+def test_however_far_a_joint_turns_it_does_not_leap(swing_deg: float) -> None:
+    local, _ = bvh.resampled(bvh.parse("d_walk_plain_9", bvh_text(arm_swing=swing_deg)), reels.REEL_HZ)
+    for seed in range(12):
+        far = reels._exaggerated(np.random.default_rng(seed), local, 0.6)
+        step = np.einsum("tji,tjk->tik", far[1:, ARM_JOINT], far[:-1, ARM_JOINT])
+        assert Rotation.from_matrix(step).magnitude().max() < 0.6

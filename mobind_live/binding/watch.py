@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +41,7 @@ class _Agreed(NamedTuple):
 
     def same_place(self, other: _Agreed) -> bool:
         """Whether both are about the same track and lag."""
-        return self.place[0] == other.place[0] and abs(self.place[2] - other.place[2]) <= 1
+        return (self.place[0], self.place[2]) == (other.place[0], other.place[2])
 
 
 class _New(NamedTuple):
@@ -74,10 +73,13 @@ class Watch:
         gone: set[int] = set()
         for camera in engine.cameras:
             new = self._new(camera)
-            said += self._exchanges(camera, new)
-            gone |= self._handed_over(camera, new)
+            if exchanged := self._exchanged(camera, new):
+                said.append(exchanged)
+            else:
+                gone |= self._handed_over(camera, new)
         for imu, name in enumerate(engine.names):
             if reason := self._let_go(imu, gone=imu in gone):
+                self._begin_anew(imu)
                 said.append(f"{name}: {reason}")
         return said
 
@@ -96,12 +98,21 @@ class Watch:
             return None
         return "the motion no longer fits what was believed; starting over"
 
+    def _begin_anew(self, imu: int) -> None:
+        """Count nothing of what an IMU has said so far, for or against anybody."""
+        self._agreed = {key: agreed for key, agreed in self._agreed.items() if key[0] != imu}
+        for leanings in self._leanings.values():
+            leanings.pop(imu, None)
+        for doubt in self._doubts.values():
+            doubt.by_sensor.pop(imu, None)
+
     def _new(self, camera: str) -> dict[int, _New]:
         """What has come since the last time, of each IMU that surely is on somebody in ``camera``."""
         unit = self.engine.calibration.scale / self.engine.calibration.chance
         found: dict[int, _New] = {}
         for imu in range(len(self.engine.names)):
-            before, now = self._agreed.pop((imu, camera), None), self._agreement(imu, camera)
+            before = self._agreed.pop((imu, camera), None)
+            now = self._agreement(imu, camera, before)
             if now is None:
                 continue
             self._agreed[imu, camera] = now
@@ -114,8 +125,8 @@ class Watch:
             found[imu] = _New(now.place[0], now.place[1], motion_s, new)
         return found
 
-    def _exchanges(self, camera: str, new: dict[int, _New]) -> Iterator[str]:
-        """Have the engine exchange the tracks of ``camera`` whose people have changed places."""
+    def _exchanged(self, camera: str, new: dict[int, _New]) -> str | None:
+        """Have the engine exchange two tracks of ``camera`` whose people have changed places, and say so."""
         gains = _gains(new)
         doubts = {pair: self._doubts.get((camera, *pair), Doubt()) for pair in gains}
         self._doubts = {key: doubt for key, doubt in self._doubts.items() if key[0] != camera}
@@ -126,8 +137,10 @@ class Watch:
                 self.engine.exchange(camera, one, other)
                 del self._doubts[camera, one, other]
                 self._leanings.pop(camera, None)
-                yield f"{camera}: tracks {one} and {other} have changed people; what they wear goes with them"
-                return
+                return (
+                    f"{camera}: tracks {one} and {other} have changed people; what they wear goes with them"
+                )
+        return None
 
     def _handed_over(self, camera: str, new: dict[int, _New]) -> set[int]:
         """The IMUs that agree with somebody else in ``camera`` than with whom they are believed on."""
@@ -140,14 +153,17 @@ class Watch:
         self._leanings[camera] = leanings
         return handed_over(leanings)
 
-    def _agreement(self, imu: int, camera: str) -> _Agreed | None:
-        """How well the last seconds of an IMU agree with each track, if it is surely on one of them."""
+    def _agreement(self, imu: int, camera: str, before: _Agreed | None) -> _Agreed | None:
+        """How well the last seconds of an IMU agree with each track, if it is surely on one of them; at the
+        lag of ``before``, if that is next to it, so that the two can be compared."""
         engine = self.engine
         given = engine.view(camera).posteriors[imu]
         if given.wearer.max(initial=0.0) < posterior.OK_P:
             return None
         slots = [row.slot for row in engine.people(camera)]
         person, part, lag = _most_probable(given)
+        if before is not None and abs(before.place[2] - lag) <= 1:
+            lag = before.place[2]
         sums = engine.evidence.sums[FAST, imu, slots, :, max(0, lag - 1) : lag + 2].mean(dim=-1)
         by_track = dict(zip(given.tracks, sums.cpu().numpy().astype(np.float64), strict=True))
         place = given.tracks[person], part, lag

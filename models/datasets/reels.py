@@ -29,7 +29,7 @@ from mobind_live.models.errors import DatasetError
 
 REEL_HZ = 60.0
 _FADE = 24  # frames of cross-fade between takes (0.4 s)
-_FURTHEST_RAD = 2.6  # from a joint's mean; at pi its turns would leap
+_FURTHEST_RAD = 2.6  # from a joint's mean; beyond pi it is as near the other way, and would leap
 _ARM, _LEG = ("Shoulder", "UpperArm", "LowerArm"), ("UpperLeg", "LowerLeg")
 _ARMS = [JOINTS.index(f"{joint}_{side}") for joint in _ARM for side in "LR"]
 _LIMBS = [[JOINTS.index(f"{joint}_{side}") for joint in limb] for limb in (_ARM, _LEG) for side in "LR"]
@@ -152,7 +152,9 @@ def _exaggerated(rng: np.random.Generator, local: np.ndarray, gain: float) -> np
         mean = turns.mean()
         away = (mean.inv() * turns).as_rotvec()
         furthest = max(np.linalg.norm(away, axis=1).max(), 1e-6)
-        away *= min(rng.lognormal(0, gain), _FURTHEST_RAD / furthest)
+        more = rng.lognormal(0, gain)
+        if furthest < _FURTHEST_RAD:
+            away *= min(more, _FURTHEST_RAD / furthest)
         turned[:, joint] = (mean * Rotation.from_rotvec(away)).as_matrix()
     return turned
 

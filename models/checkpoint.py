@@ -20,14 +20,12 @@ KIND = "mobind-live binder 2"
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 DEFAULT = WEIGHTS / "binder.safetensors"
 
-_OWN = ("sizes", "constants")  # of the header, what is the network's own
-
 M = TypeVar("M", bound=nn.Module)
 
 
 def save(path: Path, model: Binder, said: dict[str, str]) -> None:
     """Write the weights of ``model``, with what is ``said`` of them (command, seed, ...) in the header."""
-    own = dict(zip(_OWN, (json.dumps(asdict(model.sizes)), model.constants.text()), strict=True))
+    own = {"sizes": json.dumps(asdict(model.sizes)), "constants": model.constants.text()}
     write(path, KIND, model, {**said, **own})
 
 
@@ -46,7 +44,8 @@ def _binder(header: dict[str, str]) -> Binder:
 def notes(path: Path) -> dict[str, str]:
     """What the header of a file that ``load`` takes says of how its weights came about."""
     with safe_open(path, framework="pt") as file:
-        return {key: value for key, value in file.metadata().items() if key not in ("kind", *_OWN)}
+        own = ("kind", "sizes", "constants")
+        return {key: value for key, value in file.metadata().items() if key not in own}
 
 
 def write_constants(path: Path, constants: Constants, note: str) -> None:

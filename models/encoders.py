@@ -130,10 +130,15 @@ class Binder(nn.Module):
 
     def widened(self) -> Binder:
         """The same network with all that it has learned in its tokens, to be trained on or mixed."""
-        out = Binder(replace(self.sizes, kept=None))
+        bases = ("imu.basis", "pose.basis")
+        return self.with_weights({k: value for k, value in self.state_dict().items() if k not in bases})
+
+    def with_weights(self, weights: dict[str, Tensor], kept: int | None = None) -> Binder:
+        """A network of this one's sizes and constants with other ``weights``, its tokens narrowed to ``kept``
+        numbers, or whole."""
+        out = Binder(replace(self.sizes, kept=kept))
         out.constants = self.constants
-        learned = out.state_dict().keys()
-        out.load_state_dict({name: value for name, value in self.state_dict().items() if name in learned})
+        out.load_state_dict(weights)
         return out.eval()
 
     def weigh_speed(self, nats: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from tokenize import TokenError
 from zipfile import BadZipFile
 from zlib import error as ZlibError
@@ -15,6 +17,16 @@ BROKEN_NPZ = (
 
 class ModelError(Exception):
     """One line for the user: what, where, what to do."""
+
+
+def answered(work: Callable[[], object]) -> int:
+    """What a tool of this package (``python -m``) exits with: 0, or 2 and one line on stderr."""
+    try:
+        work()
+    except (ModelError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
 
 
 class RequestError(ModelError):

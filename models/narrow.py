@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +23,10 @@ from torch import Tensor
 from mobind_live.models import checkpoint
 from mobind_live.models.batches import virtual_batch
 from mobind_live.models.centre import Centre
-from mobind_live.models.datasets import bvh, reels
+from mobind_live.models.datasets import reels
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.encoders import Binder
-from mobind_live.models.errors import ModelError
+from mobind_live.models.errors import ModelError, answered
 
 _REELS, _REEL_S, _PEOPLE, _WORN, _WINDOW_S = 24, 40.0, 12, 3, (12.0, 12.0)
 
@@ -43,16 +42,11 @@ def narrowed(model: Binder, imu: Tensor, pose: Tensor, kept: int) -> Binder:
     basis, _ = torch.linalg.qr(directions)
     product = directions @ torch.diag(strength[:kept]) @ right[:kept] @ _power(other, -0.5)
     longer = imu.norm(dim=1).mean() / (imu @ basis).norm(dim=1).mean()
-    out = Binder(replace(model.sizes, kept=kept))
-    out.constants = model.constants
-    out.load_state_dict(
-        {
-            **model.state_dict(),
-            "imu.basis": (longer * basis).float(),
-            "pose.basis": (product.T @ basis / longer).float(),
-        }
-    )
-    return out.eval()
+    bases = {
+        "imu.basis": (longer * basis).float(),
+        "pose.basis": (product.T @ basis / longer).float(),
+    }
+    return model.with_weights({**model.state_dict(), **bases}, kept)
 
 
 def _covariance(model: Binder, tokens: Tensor) -> Tensor:
@@ -72,9 +66,7 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
 def tokens_of(model: Binder, motion: Path, seed: int, batches: int = 8) -> tuple[Tensor, Tensor]:
     """Tokens of virtual IMUs and of poses, each (N, whole), less their running means, as they are compared.
     Raises DatasetError."""
-    takes = reels.for_training(bvh.load(motion), motion)
-    rngs = np.random.default_rng((seed, 0)).spawn(_REELS)
-    made = [reels.make_reel(rng, takes, _REEL_S, reels.Variation()) for rng in rngs]
+    made = reels.of_training(motion, np.random.default_rng((seed, 0)).spawn(_REELS), _REEL_S)
     imus, poses = [], []
     for number in range(batches):
         batch = virtual_batch((seed, 1, number), made, _PEOPLE, _WORN, _WINDOW_S, Conditions())
@@ -92,21 +84,20 @@ def main(words: list[str]) -> int:
     parser.add_argument("--kept", type=int, default=40, metavar="N", help="numbers of a token (default 40)")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(words)
-    try:
-        model = checkpoint.load(given.weights).widened()
-        if not 0 < given.kept <= model.sizes.whole:
-            raise ModelError(f"--kept {given.kept}: say 1 to {model.sizes.whole}")
-        if given.seed < 0:
-            raise ModelError(f"--seed {given.seed}: say 0 or more")
-        if given.out.is_dir() or not given.out.parent.is_dir():
-            raise ModelError(f"{given.out}: name a file in a folder that is there")
-        out = narrowed(model, *tokens_of(model, given.motion, given.seed), given.kept)
-        said = {**checkpoint.notes(given.weights), "narrowed": f"seed {given.seed}"}
-        checkpoint.save(given.out, out, said)
-    except (ModelError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    return answered(lambda: _narrow(given))
+
+
+def _narrow(given: argparse.Namespace) -> None:
+    model = checkpoint.load(given.weights).widened()
+    if not 0 < given.kept <= model.sizes.whole:
+        raise ModelError(f"--kept {given.kept}: say 1 to {model.sizes.whole}")
+    if given.seed < 0:
+        raise ModelError(f"--seed {given.seed}: say 0 or more")
+    if given.out.is_dir() or not given.out.parent.is_dir():
+        raise ModelError(f"{given.out}: name a file in a folder that is there")
+    out = narrowed(model, *tokens_of(model, given.motion, given.seed), given.kept)
+    said = {**checkpoint.notes(given.weights), "narrowed": f"seed {given.seed}"}
+    checkpoint.save(given.out, out, said)
 
 
 if __name__ == "__main__":

@@ -120,9 +120,7 @@ def blended(run: Run, share: float) -> Binder:
     way: a network tuned to new data keeps more of what it knew elsewhere (Wortsman et al. 2022, WiSE-FT)."""
     learned = run.average.module
     assert isinstance(learned, Binder)
-    model = Binder(learned.sizes)
-    model.load_state_dict(mean_state([learned.state_dict(), run.start], [share, 1 - share]))
-    return model
+    return learned.with_weights(mean_state([learned.state_dict(), run.start], [share, 1 - share]))
 
 
 def restore(run: Run, state: Path, recipe: str, device: torch.device) -> None:

@@ -20,15 +20,12 @@ from torch import Tensor
 
 from mobind_live.models import checkpoint
 from mobind_live.models.encoders import Binder
-from mobind_live.models.errors import CheckpointError, ModelError
+from mobind_live.models.errors import CheckpointError, answered
 
 
 def mean(models: list[Binder], shares: list[float]) -> Binder:
     """The mean of networks of one size, weighted by ``shares``."""
-    out = Binder(models[0].sizes)
-    out.constants = models[0].constants
-    out.load_state_dict(mean_state([model.state_dict() for model in models], shares))
-    return out.eval()
+    return models[0].with_weights(mean_state([model.state_dict() for model in models], shares))
 
 
 def mean_state(states: list[dict[str, Tensor]], shares: list[float]) -> dict[str, Tensor]:
@@ -61,7 +58,6 @@ def read(words: list[str]) -> tuple[list[Path], list[float]]:
     return files, shares
 
 
-@torch.no_grad()
 def main(words: list[str]) -> int:
     """The command: 0, or 2 and one line on stderr."""
     parser = argparse.ArgumentParser(prog="python -m mobind_live.models.soup")
@@ -69,26 +65,24 @@ def main(words: list[str]) -> int:
     parser.add_argument("parts", nargs="+", metavar="FILE=SHARE")
     parser.add_argument("--speed", type=float, metavar="NATS", help="of a product of speeds, log(1 + rad/s)")
     given = parser.parse_args(words)
-    try:
-        if given.speed is not None and not 0 <= given.speed < math.inf:
-            raise CheckpointError(f"--speed {given.speed}: say how many nats, 0 or more")
-        files, shares = read(given.parts)
-        models = [checkpoint.load(file).widened() for file in files]
-        for file, model in zip(files, models, strict=True):
-            if model.sizes != models[0].sizes:
-                raise CheckpointError(f"{file}: is {model.sizes}, {files[0]} is {models[0].sizes}")
-        model = mean(models, shares)
-        notes: dict[str, object] = {
-            "soup": {file.name: share for file, share in zip(files, shares, strict=True)}
-        }
-        if given.speed is not None:
-            model.weigh_speed(given.speed)
-            notes["speed"] = given.speed
-        checkpoint.save(given.out, model, {"config": json.dumps(notes)})
-    except (ModelError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    return answered(lambda: _mix(given))
+
+
+@torch.no_grad()
+def _mix(given: argparse.Namespace) -> None:
+    if given.speed is not None and not 0 <= given.speed < math.inf:
+        raise CheckpointError(f"--speed {given.speed}: say how many nats, 0 or more")
+    files, shares = read(given.parts)
+    models = [checkpoint.load(file).widened() for file in files]
+    for file, model in zip(files, models, strict=True):
+        if model.sizes != models[0].sizes:
+            raise CheckpointError(f"{file}: is {model.sizes}, {files[0]} is {models[0].sizes}")
+    model = mean(models, shares)
+    notes: dict[str, object] = {"soup": {file.name: share for file, share in zip(files, shares, strict=True)}}
+    if given.speed is not None:
+        model.weigh_speed(given.speed)
+        notes["speed"] = given.speed
+    checkpoint.save(given.out, model, {"config": json.dumps(notes)})
 
 
 if __name__ == "__main__":

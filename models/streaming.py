@@ -39,13 +39,17 @@ class _Layer:
         bias = norm.bias - norm.running_mean * scale
         return cls(matrix.contiguous(), bias, layer.dilation, layer.stride, past, layer.ahead)
 
+    @property
+    def inputs(self) -> int:
+        return len(self.matrix) // KERNEL
+
     def __call__(self, seen: Tensor, count: int) -> Tensor:
         """The ``count`` newest outputs (R, count, outputs) from inputs (R, time, inputs)."""
         needed = seen[:, self.past - (KERNEL - 1) * self.dilation :]
-        rows, _, inputs = needed.shape
+        rows = len(needed)
         row, step, _ = needed.stride()
         along = (row, self.stride * step, self.dilation * step, 1)
-        windows = needed.as_strided((rows, count, KERNEL, inputs), along).reshape(rows * count, -1)
+        windows = needed.as_strided((rows, count, KERNEL, self.inputs), along).reshape(rows * count, -1)
         product = torch.addmm(self.bias, windows, self.matrix)
         return functional.relu_(product).unflatten(0, (rows, count))
 
@@ -56,22 +60,18 @@ class Streaming:
     @torch.no_grad()
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self._stem = _Layer.of(encoder.stem, KERNEL - 1)
+        self._stem = _Layer.of(encoder.stem, encoder.stem.span)
         # A block's state is as long as the kernel's span plus the look-ahead, so that the residual, which is
         # older by the look-ahead, is always inside it.
         self._blocks = [_Layer.of(block, block.span + block.ahead) for block in encoder.layers]
+        self._layers = [self._stem, *self._blocks]
         assert encoder.out.bias is not None
         self._out, self._bias = encoder.out.weight[..., 0].T.contiguous(), encoder.out.bias
 
     def fresh(self, rows: int) -> list[Tensor]:
         """The state of ``rows`` rows that have seen nothing: each layer's recent inputs, and the age."""
         device = self._out.device
-        widths = [self.encoder.channels, *(self.encoder.sizes.width for _ in self._blocks)]
-        layers = [self._stem, *self._blocks]
-        states = [
-            torch.zeros(rows, 2, layer.past, width, device=device)
-            for layer, width in zip(layers, widths, strict=True)
-        ]
+        states = [torch.zeros(rows, 2, layer.past, layer.inputs, device=device) for layer in self._layers]
         speed = self.encoder.speed.fresh(rows, LOOKAHEAD)
         return [*states, speed, torch.zeros(rows, dtype=torch.long, device=device)]
 
@@ -98,9 +98,9 @@ class Streaming:
             late += layer.late
             x = layer(seen, count) + seen[:, layer.past - layer.late :][:, :count]
         tokens = self.encoder.tokens((x @ self._out + self._bias).transpose(1, 2), speed)
-        layers = [self._stem, *self._blocks]
         after = [
-            seen[:, -layer.past :].unflatten(0, (-1, 2)) for layer, seen in zip(layers, kept, strict=True)
+            seen[:, -layer.past :].unflatten(0, (-1, 2))
+            for layer, seen in zip(self._layers, kept, strict=True)
         ]
         return tokens, [*after, after_speed, age + count]
 

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import run as runs
 from mobind_live.models.batches import real_batch, virtual_batch
-from mobind_live.models.datasets import bvh, reels, utd_mhad, workouts
+from mobind_live.models.datasets import reels, utd_mhad, workouts
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.losses import Batch
@@ -180,14 +180,11 @@ def _leave_signals(worker: int) -> None:
 
 
 def _motion(config: TrainConfig) -> list[BodyMotion]:
-    takes = reels.for_training(bvh.load(config.motion), config.motion)
     rngs = np.random.default_rng((config.seed, 0)).spawn(config.reels)
     drawn = round(config.workouts * config.reels)
     variation = reels.Variation(limb=config.limb, warp=config.warp, gain=config.gain)
-    return [
-        *(workouts.reel(rng, config.reel_s, reels.REEL_HZ) for rng in rngs[:drawn]),
-        *(reels.make_reel(rng, takes, config.reel_s, variation) for rng in rngs[drawn:]),
-    ]
+    captured = reels.of_training(config.motion, rngs[drawn:], config.reel_s, variation)
+    return [*(workouts.reel(rng, config.reel_s, reels.REEL_HZ) for rng in rngs[:drawn]), *captured]
 
 
 def _clips(config: TrainConfig) -> list[utd_mhad.Clip]:

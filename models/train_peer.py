@@ -19,7 +19,7 @@ from torch.nn import functional
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import checkpoint
 from mobind_live.models.batches import real_pairs, virtual_pairs
-from mobind_live.models.datasets import bvh, reels, utd_mhad
+from mobind_live.models.datasets import reels, utd_mhad
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.mobind import Peer
@@ -53,9 +53,8 @@ def train(recipe: PeerRecipe, console: Console) -> Path:
     recipe.make_room()
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    takes = reels.for_training(bvh.load(recipe.motion), recipe.motion)
     rngs = np.random.default_rng((recipe.seed, 0)).spawn(recipe.reels)
-    motion = [reels.make_reel(rng, takes, recipe.reel_s, reels.Variation()) for rng in rngs]
+    motion = reels.of_training(recipe.motion, rngs, recipe.reel_s)
     clips = utd_mhad.load(recipe.utd_mhad, recipe.utd_subjects) if recipe.utd_mhad else []
     peer = Peer(recipe.form).train()
     optimizer = torch.optim.Adam(peer.parameters(), lr=recipe.rate)

@@ -142,7 +142,7 @@ def test_what_says_that_people_were_exchanged_does_not_say_that_sensors_were_han
     monkeypatch.setattr(watch, "_new", lambda _: {0: leaning(2, 3), 1: leaning(3, 2)})
     assert [said.split(":")[0] for said in watch.notice()] == ["cam"]
     assert not watch._leanings
-    assert not watch._doubts
+    assert not watch._doubts["cam"]
 
 
 def test_a_sensor_that_was_let_go_no_longer_speaks_for_an_exchange(
@@ -151,7 +151,7 @@ def test_a_sensor_that_was_let_go_no_longer_speaks_for_an_exchange(
     watch = Watch(engine)
     monkeypatch.setattr(watch, "_new", lambda _: {0: leaning(2, 3), 1: _New(2, ARM, 1.0, {2: np.zeros(11)})})
     assert [said.split(":")[0] for said in watch.notice()] == ["arm"]
-    assert watch._doubts["cam", 2, 3].by_sensor == {}
+    assert watch._doubts["cam"][2, 3].by_sensor == {}
     assert 0 not in watch._leanings["cam"]
 
 

@@ -61,7 +61,7 @@ class Watch:
         self.engine = engine
         self._idle: dict[tuple[int, str], _Idle] = {}
         self._agreed: dict[tuple[int, str], _Agreed] = {}
-        self._doubts: dict[tuple[str, int, int], Doubt] = {}
+        self._doubts: dict[str, dict[tuple[int, int], Doubt]] = {}
         self._leanings: dict[str, dict[int, Leaning]] = {}
 
     def notice(self) -> list[str]:
@@ -103,8 +103,9 @@ class Watch:
         self._agreed = {key: agreed for key, agreed in self._agreed.items() if key[0] != imu}
         for leanings in self._leanings.values():
             leanings.pop(imu, None)
-        for doubt in self._doubts.values():
-            doubt.by_sensor.pop(imu, None)
+        for doubts in self._doubts.values():
+            for doubt in doubts.values():
+                doubt.by_sensor.pop(imu, None)
 
     def _new(self, camera: str) -> dict[int, _New]:
         """What has come since the last time, of each IMU that surely is on somebody in ``camera``."""
@@ -127,15 +128,13 @@ class Watch:
 
     def _exchanged(self, camera: str, new: dict[int, _New]) -> str | None:
         """Have the engine exchange two tracks of ``camera`` whose people have changed places, and say so."""
-        gains = _gains(new)
-        doubts = {pair: self._doubts.get((camera, *pair), Doubt()) for pair in gains}
-        self._doubts = {key: doubt for key, doubt in self._doubts.items() if key[0] != camera}
-        self._doubts |= {(camera, *pair): doubt for pair, doubt in doubts.items()}
+        gains, before = _gains(new), self._doubts.get(camera, {})
+        doubts = self._doubts[camera] = {pair: before.get(pair, Doubt()) for pair in gains}
         for pair, doubt in doubts.items():
             if doubt.add(gains[pair]):
                 one, other = pair
                 self.engine.exchange(camera, one, other)
-                del self._doubts[camera, one, other]
+                del doubts[pair]
                 self._leanings.pop(camera, None)
                 return (
                     f"{camera}: tracks {one} and {other} have changed people; what they wear goes with them"

@@ -168,9 +168,15 @@ def resampled(take: Take, rate_hz: float, speed: float = 1.0) -> tuple[np.ndarra
     """
     times = np.arange(len(take.root_m)) / RATE_HZ / speed
     wanted = np.arange(0, times[-1], 1 / rate_hz)
-    matrices = Rotation.from_rotvec(take.rotation.reshape(-1, 3)).as_matrix().reshape(len(times), -1, 9)
-    spline = CubicSpline(times, matrices)(wanted).reshape(len(wanted), -1, 3, 3)
-    return orthonormal(spline), CubicSpline(times, take.root_m)(wanted)
+    local = Rotation.from_rotvec(take.rotation.reshape(-1, 3)).as_matrix().reshape(len(times), -1, 3, 3)
+    return at_times(local, take.root_m, times, wanted)
+
+
+def at_times(
+    local: np.ndarray, root_m: np.ndarray, times: np.ndarray, wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Local rotations (T, J, 3, 3) and root (T, 3), given at ``times`` (T,), at those ``wanted`` (N,)."""
+    return orthonormal(CubicSpline(times, local)(wanted)), CubicSpline(times, root_m)(wanted)
 
 
 def orthonormal(matrix: np.ndarray) -> np.ndarray:

@@ -7,19 +7,21 @@ at 60 Hz, and windows are cut from them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models.datasets.bvh import (
     JOINTS,
     Take,
+    at_times,
     body_motion,
     content_of,
+    load,
     orthonormal,
     resampled,
     style_of,
@@ -77,6 +79,7 @@ class Variation:
     drill_s: tuple[float, float] = (4.0, 14.0)
 
 
+USUAL = Variation()
 PLAIN = Variation(speed=(1.0, 1.0), splice=0.0, turn=0.0, height=(1.0, 1.0), drill=0.0)
 
 
@@ -90,6 +93,14 @@ def make_reel(
         local, root = _joined(local, root, *_piece(rng, takes, variation))
     scale = rng.uniform(*variation.height)
     return body_motion(local, root * scale, takes[0].offset_m * scale, REEL_HZ).in_single()
+
+
+def of_training(
+    motion: Path, rngs: Sequence[np.random.Generator], seconds: float, variation: Variation = USUAL
+) -> list[BodyMotion]:
+    """A reel of the takes in ``motion`` that are not held out for each of ``rngs``. Raises DatasetError."""
+    takes = for_training(load(motion), motion)
+    return [make_reel(rng, takes, seconds, variation) for rng in rngs]
 
 
 def _piece(
@@ -129,9 +140,7 @@ def _warped(
     wave = np.sin(2 * np.pi * (hz * time[:, None] + phase)).mean(axis=1)
     place = np.concatenate([[0.0], np.cumsum(np.exp(warp * rng.random() * wave))])
     place = place[place <= len(root) - 1]
-    frames = np.arange(len(root))
-    turned = CubicSpline(frames, local.reshape(len(root), -1))(place).reshape(len(place), -1, 3, 3)
-    return orthonormal(turned), CubicSpline(frames, root)(place)
+    return at_times(local, root, np.arange(len(root)), place)
 
 
 def _spliced(

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from mobind_live.models.errors import DatasetError
+from mobind_live.models.errors import DatasetError, answered
 from mobind_live.models.evaluate.table import markdown
 
 BEGIN, END = "<!-- tables: made by mobind_live.models.evaluate.card -->", "<!-- end of tables -->"
@@ -45,12 +45,9 @@ def main(words: list[str]) -> int:
         sys.stderr.write("usage: python -m mobind_live.models.evaluate.card CARD.md A.json [B.json ...]\n")
         return 2
     card = Path(words[0])
-    try:
-        card.write_text(filled(card.read_text(), tables([Path(word) for word in words[1:]])))
-    except (DatasetError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    return answered(
+        lambda: card.write_text(filled(card.read_text(), tables([Path(word) for word in words[1:]])))
+    )
 
 
 if __name__ == "__main__":

@@ -159,8 +159,10 @@ def test_a_curve_counts_each_answer_once_and_says_how_often_it_is_right() -> Non
     assert reliability.curve([]).ece == 0.0
 
 
-def test_a_part_that_agrees_too_well_is_found_out() -> None:
-    """Forearms agree with everything: the regression takes away just that, whatever it is worth."""
+@pytest.mark.parametrize("told", [0.0, 2.0])
+def test_a_part_that_agrees_too_well_is_found_out(told: float) -> None:
+    """Forearms agree with everything: the regression takes away just that, whatever it is worth. What a
+    sensor's own motion has ``told`` of its place for itself is no bias of the evidence."""
     rng = np.random.default_rng(4)
     too_much = np.array([-0.2, 0.1, 0.0, -0.3, 0.6, -0.1, -0.1])
     given = []
@@ -168,11 +170,12 @@ def test_a_part_that_agrees_too_well_is_found_out() -> None:
         part = int(rng.integers(len(PARTS)))
         evidence = 2.0 + too_much[KIND_OF] + 0.15 * rng.standard_normal(len(PARTS))
         evidence[part] += 0.5
-        given.append((evidence, part))
+        own = told * (np.arange(len(PARTS)) == part)
+        given.append((evidence, own, part))
     bias = np.array(parts.fitted(given))
     np.testing.assert_allclose(bias, too_much, atol=0.12)
     wrong, right = (
-        np.mean([(evidence - taken).argmax() == part for evidence, part in given])
+        np.mean([(evidence - taken).argmax() == part for evidence, _, part in given])
         for taken in (np.zeros(len(PARTS)), bias[KIND_OF])
     )
     assert wrong < 0.6
@@ -180,10 +183,10 @@ def test_a_part_that_agrees_too_well_is_found_out() -> None:
 
 
 def test_the_parts_are_read_at_the_wearer_and_the_true_lag() -> None:
-    ((evidence, part),) = parts.samples(snapshot(true_lag=60.0))
+    ((evidence, _, part),) = parts.samples(snapshot(true_lag=60.0))
     assert part == evidence.argmax() == 5
     assert evidence[5] == pytest.approx(1.0, abs=0.1), "20 in 20 seconds"
-    ((far, _),) = parts.samples(snapshot(true_lag=20.0))
+    ((far, _, _),) = parts.samples(snapshot(true_lag=20.0))
     assert far.max() < 0.1
 
 
@@ -255,11 +258,12 @@ def test_what_the_search_finds_is_checked_shown_and_written(
     monkeypatch.setattr(run.fit, "search", search)
     weights = tmp_path / "net.safetensors"
     shutil.copy(checkpoint.DEFAULT, weights)
-    checkpoint.write_constants(weights, Constants(temper=0.01), "far too cautious")
-    run.run(request(weights, tmp_path), Console(quiet=True))
+    nobody = (*[0.0] * 7, -9.0)
+    checkpoint.write_constants(weights, Constants(temper=0.01, presence=nobody), "far too cautious")
+    run.run(request(weights, tmp_path, seconds=14.0), Console(quiet=True))
     (start,) = asked
     assert start.temper == 0.01
-    assert start.presence != Constants().presence, "these are fitted first"
+    assert start.presence != nobody, "these are fitted first"
     assert start.part_bias != Constants().part_bias
     assert checkpoint.load(weights).constants == Constants(temper=0.3)
     document = json.loads((tmp_path / "calibration.json").read_text())

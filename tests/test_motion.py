@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfiltfilt
+from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.exercises import EXERCISES
 from mobind_live.kinematics.imu import GRAVITY_M_S2, virtual_imu
 from mobind_live.kinematics.motion import FIRST_S, Person
+from mobind_live.kinematics.skeleton import DOF, DOFS, Skeleton, plant, pose
 from mobind_live.schema import KEYPOINTS, PARTS, SKELETON
 
 ANKLES = [KEYPOINTS.index("left_ankle"), KEYPOINTS.index("right_ankle")]
@@ -140,6 +143,48 @@ def test_people_in_step_move_together_but_not_identically() -> None:
     assert np.corrcoef(wrist(one), wrist(twin))[0, 1] > 0.95
     assert np.abs(np.diff(wrist(one) - wrist(twin))).max() > 1e-3
     assert np.corrcoef(wrist(one), wrist(other))[0, 1] < 0.8
+
+
+def speeds(seed: int, name: str) -> np.ndarray:
+    """How fast each segment turns (T, 11), rad/s, below 5 Hz, as the sensors on it would say."""
+    turned = Person(seed, (name,)).uniform(0.0, 50.0, 1500).rotation
+    steps = turned[1:] @ np.swapaxes(turned[:-1], -1, -2)
+    rate = 50.0 * Rotation.from_matrix(steps.reshape(-1, 3, 3)).as_rotvec().reshape(-1, len(PARTS), 3)
+    slow = sosfiltfilt(butter(2, 5.0, fs=50.0, output="sos"), rate, axis=0)
+    return np.linalg.norm(slow, axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("name", "pair", "low", "high"),
+    [
+        # Real sensors (bench5: jumping jacks, squats, lunges, toe touches): forearms .45 to .96, shanks
+        # .1 to .55
+        # and .87 in the upper quarter, chest and shank .2 to .7.
+        ("jumping_jacks", ("left_forearm", "right_forearm"), 0.6, 0.95),
+        ("jumping_jacks", ("chest", "left_shank"), 0.4, 0.85),
+        ("squats", ("left_forearm", "right_forearm"), 0.5, 0.95),
+        ("squats", ("pelvis", "left_thigh"), 0.4, 0.95),
+        ("punching", ("left_shank", "right_shank"), -0.1, 0.9),
+        ("waving", ("pelvis", "chest"), 0.3, 0.95),
+    ],
+)
+def test_segments_do_not_turn_in_step(name: str, pair: tuple[str, str], low: float, high: float) -> None:
+    a, b = (PARTS.index(part) for part in pair)
+    found = [np.corrcoef(x[:, a], x[:, b])[0, 1] for x in (speeds(seed, name) for seed in range(4))]
+    assert low < np.median(found) < high
+
+
+def test_planted_feet_keep_the_thighs_where_they_are() -> None:
+    skeleton = Skeleton.of(1.75, np.ones(4))
+    thighs = [PARTS.index("left_thigh"), PARTS.index("right_thigh")]
+    for angle in ("pelvis_pitch", "pelvis_roll", "pelvis_yaw"):
+        dofs = np.zeros((2, len(DOFS)))
+        dofs[:, DOF[angle]] = 0.2
+        dofs[0, [DOF["grip_left"], DOF["grip_right"]]] = 0.5
+        plant(dofs)
+        planted, walking = pose(skeleton, dofs, np.zeros((2, 2)), np.zeros(2)).rotation[:, thighs]
+        np.testing.assert_allclose(planted, np.broadcast_to(np.eye(3), (2, 3, 3)), atol=1e-12)
+        assert np.abs(walking - np.eye(3)).max() > 0.1
 
 
 def test_heads_turn_against_the_chest_as_in_motion_capture() -> None:

@@ -12,7 +12,7 @@ TAU = 2 * np.pi
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """Where T instants are in an exercise. ``phase`` (T,) counts cycles; ``table`` (N, 12) holds standard
+    """Where instants are in an exercise. ``phase`` (..., T) counts cycles; ``table`` (N, 12) holds standard
     normal numbers for each cycle, ``style`` (12,) uniform ones of 0 to 1 for the whole bout."""
 
     phase: np.ndarray

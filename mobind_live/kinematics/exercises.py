@@ -1,7 +1,8 @@
 """What people do: joint angles as functions of an exercise's phase.
 
 Angles are written in degrees here and follow ``skeleton.DOFS``; a name without ``left_`` or ``right_``
-where a side exists means both sides. Everything is twice continuously differentiable in phase: values held
+where a side exists means both sides. On the spot, feet stand where they are whatever the pelvis does: thighs
+are held against the vertical. Everything is twice continuously differentiable in phase: values held
 for one cycle may only scale waves that are flat at the cycle's ends.
 """
 
@@ -32,7 +33,7 @@ def jumping_jacks(c: Cycle) -> Angles:
         out[f"{side}_rot"] = 12 - (25 + 30 * c.style[7]) * u
         out[f"{side}_pron"] = 60 * u
         out[f"{side}_hip_abd"] = 2 + (17 + 9 * c.style[4]) * c.gain(2, 0.06) * u
-        out[f"{side}_hip_flex"] = 6 + 9 * landing
+        out[f"{side}_hip_flex"] = 4 + 4 * landing
         out[f"{side}_knee"] = 9 + 26 * landing
     out["pelvis_pitch"] = 2 + 5 * landing
     out["chest_pitch"] = 3 + (3 + 8 * c.style[8]) * landing - 4 * u
@@ -47,8 +48,9 @@ def squats(c: Cycle) -> Angles:
     depth = 0.75 + 0.3 * c.style[1]
     lean = 24 + 16 * c.style[2]
     way = pulse(c.fraction, 0.2, 0.02, 0.22, start=0.5 * c.style[5])  # what arms do on the way
-    out: Angles = {"pelvis_pitch": lean * depth * u, "chest_pitch": 4 + 7 * u, "head_pitch": -18 * u}
-    out |= {"hip_flex": 4 + depth * (76 + lean) * u, "knee": 6 + depth * 108 * u}
+    spine = lean * (0.3 + 0.3 * c.style[7])  # how much of it is the back's
+    out: Angles = {"pelvis_pitch": (lean - spine) * depth * u, "chest_pitch": 4 + spine * u}
+    out |= {"head_pitch": -18 * u, "hip_flex": 4 + depth * 76 * u, "knee": 6 + depth * 108 * u}
     out |= {"hip_abd": 6 + 9 * u, "hip_rot": -8 - 4 * u}
     arms = int(c.style[3] * 3)
     if arms == 0:  # stretched forward for balance
@@ -76,7 +78,7 @@ def lunges(c: Cycle) -> Angles:
     depth = 0.8 + 0.25 * c.style[1]
     out: Angles = {}
     for side, front in (("left", left), ("right", ~left)):
-        out[f"{side}_hip_flex"] = 4 + depth * u * np.where(front, 76, -8) + np.where(front, 24 * lift, 0)
+        out[f"{side}_hip_flex"] = 2 + depth * u * np.where(front, 64, -20) + np.where(front, 24 * lift, 0)
         out[f"{side}_knee"] = 6 + depth * u * np.where(front, 76, 82) + np.where(front, 42 * lift, 0)
         out[f"{side}_hip_abd"] = 3 + 3 * u
         out[f"grip_{side}"] = 0.5 + 0.5 * hold * np.where(front, -1, 1)
@@ -102,7 +104,7 @@ def lunges(c: Cycle) -> Angles:
 
 
 def waving(c: Cycle) -> Angles:
-    out = dict(standing(c))
+    out = _at_ease(c)
     sides = ("left",) if c.style[0] < 0.4 else ("right",) if c.style[0] < 0.8 else ("left", "right")
     for side in sides:
         shift = 0.0 if side == sides[0] else 0.25 + 0.3 * c.style[5]
@@ -139,8 +141,11 @@ def punching(c: Cycle) -> Angles:
     out["chest_yaw"] = -10 + (16 + 12 * c.style[0]) * twist
     out["pelvis_yaw"] = 14 + 16 * twist
     out["head_yaw"] = -4 - 22 * twist
-    out |= {"hip_flex": 20 + 3 * bob, "knee": 26 + 6 * bob, "hip_abd": 9.0}
-    out["left_hip_flex"], out["right_hip_flex"] = 28 + 3 * bob, 8 + 3 * bob
+    give = (6 + 8 * c.style[4]) * reach  # the knee that the weight goes to
+    out |= {"hip_abd": 9.0, "left_hip_flex": 20 + 6 * bob, "right_hip_flex": 6 * bob}
+    for side, own in (("left", ~left), ("right", left)):
+        out[f"{side}_hip_flex"] = out[f"{side}_hip_flex"] + 0.6 * give * own
+        out[f"{side}_knee"] = 24 + 12 * bob + give * own
     return out
 
 
@@ -153,7 +158,7 @@ def reaching(c: Cycle) -> Angles:
     sign = np.where(left, 1.0, -1.0)
     high = 82 + 32 * n[0]
     lift = pulse(f, 0.2, 0.0, 0.2)
-    out = dict(standing(c))
+    out = _at_ease(c)
     for side, own in (("left", left), ("right", ~left)):
         k = u * own
         out[f"{side}_flex"] = 6 + k * high
@@ -169,13 +174,15 @@ def reaching(c: Cycle) -> Angles:
     out["chest_pitch"] = 3 + u * (5 + 18 * low)
     out["head_pitch"] = u * (-12 + 24 * low)
     out["chest_roll"] = sign * u * (-4 + 3 * n[1])
-    out |= {"hip_flex": 4 + u * (6 + 44 * low), "knee": 5 + u * 20 * low, "hip_abd": 4.0}
+    for side in ("left", "right"):
+        out[f"{side}_hip_flex"] = out[f"{side}_hip_flex"] + 10 * u * low
+        out[f"{side}_knee"] = out[f"{side}_knee"] + 20 * u * low
     return out
 
 
 def clapping(c: Cycle) -> Angles:
     close = (0.5 + 0.5 * wave(c.phase)) * c.gain(0, 0.08)
-    out = dict(standing(c))
+    out = _at_ease(c)
     lift = 28 + 30 * c.style[0]
     for side, skew in (("left", c.style[1]), ("right", 1 - c.style[1])):
         swing = (0.75 + 0.5 * skew) * (20 + 22 * c.style[2])
@@ -193,7 +200,7 @@ def standing(c: Cycle) -> Angles:
     """Quiet standing; weight shifts and looks around come with the phase, slowly."""
     look = c.gain(7, 1.0) - 1
     shift = c.gain(8, 1.0) - 1
-    out: Angles = {"hip_flex": 3.0, "knee": 4.0, "hip_abd": 4.0, "flex": 2.0, "abd": 7.0, "rot": 14.0}
+    out: Angles = {"hip_flex": 2.0, "knee": 4.0, "hip_abd": 4.0, "flex": 2.0, "abd": 7.0, "rot": 14.0}
     out |= {"elbow": 14 + 8 * c.style[9], "pron": 20.0, "chest_pitch": 3.0, "pelvis_pitch": 1.0}
     out |= {
         "head_yaw": 9 * look,
@@ -201,6 +208,20 @@ def standing(c: Cycle) -> Angles:
         "chest_roll": 1.2 * shift,
         "pelvis_roll": -1.0 * shift,
     }
+    return out
+
+
+def _at_ease(c: Cycle) -> Angles:
+    """Standing while the arms are busy, the weight now on one leg and now on the other."""
+    out = dict(standing(c))
+    shift = wave(c.phase / (3 + 3 * c.style[10]), c.style[11]) * c.gain(9, 0.4)
+    size = 0.5 + c.style[9]
+    for side, free in (("left", 0.5 + 0.5 * shift), ("right", 0.5 - 0.5 * shift)):
+        out[f"{side}_knee"] = 4 + 16 * size * free
+        out[f"{side}_hip_flex"] = 2 + 8 * size * free
+        out[f"{side}_hip_abd"] = 4 + 4 * size * (free - 0.5)
+    out["pelvis_roll"] = 4 * size * shift
+    out["pelvis_yaw"] = 4 * size * shift
     return out
 
 

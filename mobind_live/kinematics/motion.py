@@ -16,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from mobind_live.kinematics import sequence
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.kinematics.cycle import Cycle, smooth
 from mobind_live.kinematics.exercises import EXERCISES, Exercise
 from mobind_live.kinematics.habit import IN_DEGREES, Habit
-from mobind_live.kinematics.skeleton import DOF, DOFS, Skeleton, pose
+from mobind_live.kinematics.skeleton import DOF, DOFS, Skeleton, plant, pose
 
 FIRST_S = -60.0  # the earliest time that can be asked for: hidden delays look back past time 0
 _BLEND_S = 1.1  # from one exercise to the next
@@ -32,15 +33,17 @@ _SIDED = {name.removeprefix("left_") for name in DOFS if name.startswith("left_"
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """The cycles of one bout: ``phase`` maps absolute seconds to a count of cycles, ``table`` and ``style``
-    are as in ``Cycle``."""
+    """The cycles of one bout: ``phase`` maps absolute seconds to a count of cycles, ``leads`` to how many
+    cycles each of ``sequence.GROUPS`` is ahead of it, ``table`` and ``style`` are as in ``Cycle``."""
 
     phase: CubicSpline
+    leads: CubicSpline
     table: np.ndarray
     style: np.ndarray
 
     def at(self, t_s: np.ndarray) -> Cycle:
-        return Cycle(self.phase(t_s), self.table, self.style)
+        """Where each group of joints is: phases (G, T)."""
+        return Cycle(self.phase(t_s) + self.leads(t_s).T, self.table, self.style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class Person:
             travel[inside[here]] = bout.travel(now[here])
         dofs[:, IN_DEGREES] = np.radians(dofs[:, IN_DEGREES])
         self._habit.add(dofs, t_s)
+        plant(dofs)
         place = self._home + self._oval * np.stack([np.cos(travel), np.sin(travel)], axis=-1)
         return pose(self.skeleton, dofs, place, heading)
 
@@ -166,9 +170,10 @@ class Person:
         facing = self._facing(before)
         pace, heading = 0.0, facing + rng.uniform(-1.2, 1.2)
         if exercise.ground:
-            cycles = self._tempo(number, name, start, end).at(np.array([start, end]))
-            cadence_hz = float(np.diff(cycles.phase)[0]) / (end - start)
-            speed_m_s = exercise.ground * self.skeleton.height_m * cycles.stride * cadence_hz
+            tempo = self._tempo(number, name, start, end)
+            cadence_hz = float(np.diff(tempo.phase([start, end]))[0]) / (end - start)
+            stride = tempo.at(np.array([start])).stride
+            speed_m_s = exercise.ground * self.skeleton.height_m * stride * cadence_hz
             ways = [_oval_heading(np.array(turn), self._oval, sign, facing) for sign in (1.0, -1.0)]
             nearer = int(abs(float(ways[1]) - facing) < abs(float(ways[0]) - facing))
             pace = (1.0, -1.0)[nearer] * speed_m_s / float(self._oval.mean())
@@ -224,15 +229,18 @@ def _tempo(rng: np.random.Generator, exercise: Exercise, start_s: float, end_s: 
     lengths = period * np.exp(jitter + drift)
     times = start_s - (2 + rng.uniform(0, 1)) * period + np.concatenate([[0.0], np.cumsum(lengths)])
     phase = CubicSpline(times, np.arange(count + 1))
-    return Tempo(phase, rng.standard_normal((count, 12)), rng.uniform(size=12))
+    table, style = rng.standard_normal((count, 12)), rng.uniform(size=12)
+    return Tempo(phase, sequence.leads(rng, times), table, style)
 
 
 def _dofs(exercise: Exercise, cycle: Cycle) -> np.ndarray:
     """Joint angles (T, D) of an exercise, in degrees; a name without a side sets both sides."""
-    out = np.zeros((len(cycle.phase), len(DOFS)))
+    groups, count = cycle.phase.shape
+    out = np.zeros((count, len(DOFS)))
     if not exercise.ground:
         out[:, DOF["grip_left"]] = out[:, DOF["grip_right"]] = 0.5
     for angle, value in exercise.angles(cycle).items():
+        of_groups = np.broadcast_to(value, (groups, count))
         for column in (f"left_{angle}", f"right_{angle}") if angle in _SIDED else (angle,):
-            out[:, DOF[column]] = value
+            out[:, DOF[column]] = of_groups[sequence.GROUP_OF[DOF[column]]]
     return out

@@ -95,6 +95,15 @@ def pose(skeleton: Skeleton, dofs: np.ndarray, place_m: np.ndarray, heading: np.
     return _motion(skeleton, joints, rotations)
 
 
+def plant(dofs: np.ndarray) -> None:
+    """Let the hips of joint angles (T, D) take back what the pelvis turns, as far as the feet stand."""
+    standing = dofs[:, DOF["grip_left"]] + dofs[:, DOF["grip_right"]]
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        dofs[:, DOF[f"{side}_hip_flex"]] += standing * dofs[:, DOF["pelvis_pitch"]]
+        dofs[:, DOF[f"{side}_hip_abd"]] -= standing * sign * dofs[:, DOF["pelvis_roll"]]
+        dofs[:, DOF[f"{side}_hip_rot"]] += standing * sign * dofs[:, DOF["pelvis_yaw"]]
+
+
 def _root(
     skeleton: Skeleton, dofs: np.ndarray, place_m: np.ndarray, heading: np.ndarray, ankles: np.ndarray
 ) -> np.ndarray:

@@ -8,35 +8,38 @@ import numpy as np
 from scipy.optimize import minimize
 
 from mobind_live.binding.posterior import MIN_MOTION_S
+from mobind_live.binding.priors import PLACEMENT
 from mobind_live.measure.calibrate.snapshots import NEAR_TOKENS, Snapshot
 from mobind_live.models.placement import KIND_OF, KINDS
 
 _LARGE = 0.01  # nats that the squares of the biases cost
 
-Sample = tuple[np.ndarray, int]
+Sample = tuple[np.ndarray, np.ndarray, int]
 
 
 def samples(snapshot: Snapshot) -> Iterable[Sample]:
-    """The evidence (11,) for each second of motion that the wearer's parts have at the true lag, and the part
-    worn, of every IMU in every picture that its wearer is in."""
+    """Of every IMU in every picture that its wearer is in: the evidence (11,) for each second of motion that
+    the wearer's parts have at the true lag, what its own motion says of the parts (11,), in nats, and the
+    part worn."""
     for view in snapshot.views:
         for imu, own in enumerate(view.own):
             lags = np.flatnonzero(np.abs(np.arange(view.evidence.shape[3]) - view.lag[imu]) <= NEAR_TOKENS)
             motion_s = view.motion_s[imu, own]
             if own >= 0 and len(lags) and motion_s >= MIN_MOTION_S:
-                yield view.evidence[imu, own][:, lags].max(axis=1) / motion_s, int(snapshot.part[imu])
+                evidence = view.evidence[imu, own][:, lags].max(axis=1) / motion_s
+                yield evidence, PLACEMENT * snapshot.likelier[imu], int(snapshot.part[imu])
 
 
 def fitted(given: list[Sample]) -> tuple[float, ...]:
     """The biases (7,) of ``KINDS``, their mean zero; how much a difference counts is fitted beside them."""
-    evidence, parts = np.array([e for e, _ in given]), np.array([p for _, p in given])
+    evidence, said, parts = (np.array(column) for column in zip(*given, strict=True))
     kinds = np.eye(len(KINDS))[KIND_OF]  # (11, 7)
     worn = np.eye(len(KIND_OF))[parts]
 
     def cost(x: np.ndarray) -> tuple[float, np.ndarray]:
         bias, counts = x[:-1], np.exp(x[-1])
         unbiased = evidence - kinds @ bias
-        logits = counts * unbiased
+        logits = counts * unbiased + said
         logits -= logits.max(axis=1, keepdims=True)
         p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         off = (p - worn) / len(parts)

@@ -26,7 +26,15 @@ from mobind_live.devices.serial.profiles import profiles
 from mobind_live.devices.udev import lasting_name
 from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading
 
+try:
+    from termios import error as termios_error
+except ImportError:  # Windows
+    termios_error = OSError
+
 log = logging.getLogger(__name__)
+
+# pyserial lets those of its terminal calls through as they are.
+_PORT_ERRORS = (serial.SerialException, OSError, termios_error)
 
 GATHER_S = 0.04  # samples that arrive within this time go out together
 READ_BYTES = 65536
@@ -79,7 +87,7 @@ class Driver:
             self._port = serial.serial_for_url(
                 self._config.port, self._config.baud, timeout=timeout_s, exclusive=True
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (*_PORT_ERRORS, ValueError) as error:
             there = ", ".join(port.device for port in list_ports.comports()) or "none"
             reason = getattr(error, "strerror", None) or str(error)
             raise DeviceError(f"port {self._config.port}: {reason}; ports here: {there}") from error
@@ -117,7 +125,7 @@ class Driver:
         try:
             waiting = READ_BYTES if self._by_time else max(1, self._port.in_waiting)
             return self._port.read(min(waiting, READ_BYTES))
-        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: closed while it was read
+        except (*_PORT_ERRORS, TypeError) as error:  # TypeError: closed while it was read
             raise DeviceError(f"port {self._config.port} was lost: {error}") from error
 
     def _tell(self, now_ns: int) -> None:

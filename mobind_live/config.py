@@ -23,6 +23,7 @@ from mobind_live.driver import (
     RigFile,
     RigFolder,
     StreamSpec,
+    located,
 )
 from mobind_live.section import Section
 
@@ -198,9 +199,9 @@ def _driver_of(
         if key == "driver":
             return registry.named(value), section
         rest = {k: v for k, v in section.items() if k != "driver_path"}
-        path = folder / Path(value).expanduser()
+        path = located(Path(value), folder)
         return registry.from_file(path), {"driver": path.stem, **rest}
-    except registry.DriverNotFound as error:
+    except (registry.DriverNotFound, ValueError) as error:
         hint = f"; allowed: {', '.join(known)}{did_you_mean(value, known)}" if key == "driver" else ""
         raise document.error((*where, key), f"{error}{hint}") from error
 

@@ -42,7 +42,10 @@ class Document:
             raise ConfigError(f"{path}: the file is empty; a rig needs at least the section devices:")
         if not isinstance(tree, CommentedMap):
             raise ConfigError(f"{path}:1: not a rig; it must begin with keys such as name: and devices:")
-        values = _plain(tree)
+        try:
+            values = _plain(tree)
+        except ValueError as error:
+            raise ConfigError(f"{path}: {error}") from error
         for override in overrides:
             _override(values, override)
         return cls(path=path, values=values, tree=tree)
@@ -67,12 +70,12 @@ class Document:
         line = 1
         for step in loc:
             if isinstance(node, CommentedMap) and step in node:
-                position = node.lc.key(step)
+                place = (node.lc.data or {}).get(step)  # none for a key that came with ``<<``
             elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
-                position = node.lc.item(step)
+                place = node.lc.item(step)
             else:
                 continue  # a union's tag, or a key that is missing
-            line = position[0] + 1
+            line = line if place is None else place[0] + 1
             node = node[step]
         return line
 
@@ -150,8 +153,14 @@ def _mark_line(error: MarkedYAMLError) -> int:
 
 
 def _plain(node: Any) -> Any:
-    """``node`` without ruamel's own types."""
+    """``node`` without ruamel's own types. Raises ValueError for a key that is no name."""
     if isinstance(node, Mapping):
+        for key in node:
+            if not isinstance(key, (str, int, float, bool, type(None))):
+                shown = " ".join(str(_plain(key)).split())
+                raise ValueError(
+                    f"a key must be a name, not {shown}; is a {{{{...}}}} of a template unfilled?"
+                )
         return {_plain(key): _plain(value) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
         return [_plain(item) for item in node]

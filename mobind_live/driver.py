@@ -30,8 +30,17 @@ Clock = Literal["device", "arrival", "host"]
 
 def resolve_path(path: Path, info: ValidationInfo) -> Path:
     """``path`` against the folder of the YAML file (the validation context's ``folder``), ``~`` expanded."""
-    folder = (info.context or {}).get("folder")
-    return Path(folder, path.expanduser()) if folder else path.expanduser()
+    return located(path, (info.context or {}).get("folder") or Path())
+
+
+def located(path: Path, folder: Path) -> Path:
+    """``path`` against ``folder``, ``~`` expanded. Raises ValueError if there can be no such path."""
+    try:
+        found = Path(folder, path.expanduser())
+        found.exists()
+    except (OSError, RuntimeError) as error:  # a name too long; ``~`` of nobody
+        raise ValueError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    return found
 
 
 # A file or folder named in the YAML: relative ones count from the YAML's own folder.

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import numpy as np
 import pytest
@@ -100,6 +101,20 @@ def test_a_second_proxy_on_the_same_ports_says_so(proxy: Proxy) -> None:
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+def test_a_second_rig_does_not_take_the_bus_from_the_first(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/bus"
+    with (
+        Proxy(endpoint, ANY),
+        pytest.raises(BusError, match="already in use; another mobind-live"),
+        Proxy(endpoint, ANY),
+    ):
+        pass
+    with socket(AF_UNIX) as died:  # what is left of a rig that was killed
+        died.bind(f"{tmp_path}/left")
+    with Proxy(f"ipc://{tmp_path}/left", ANY):
+        pass
 
 
 def test_an_address_that_cannot_be_does_not_blame_another_rig(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from mobind_live.bus import MemoryBus
 from mobind_live.clock import host_now_ns
-from mobind_live.devices.camera import feed, live, pose, video
+from mobind_live.devices.camera import feed, live, playback, pose, video
 from mobind_live.devices.camera.pose import People, PoseError
 from mobind_live.driver import Context, DeviceError, EndOfStream
 from mobind_live.drivers.camera import Config, Driver
@@ -203,6 +203,27 @@ def test_a_camera_that_hangs_is_noticed(monkeypatch: pytest.MonkeyPatch):
     with Driver(config(0), at()) as driver:
         until_lost(driver)
         release.set()
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_tries_that_hang_are_not_waited_for_and_are_few(monkeypatch: pytest.MonkeyPatch):
+    release = threading.Event()
+    monkeypatch.setattr(live, "open_live", lambda *_: FakeCamera(0, stuck=release))
+    monkeypatch.setattr(video, "OPEN_NS", 0)
+    monkeypatch.setattr(feed, "RETRY_NS", 0)
+    before = threading.active_count()
+    waited: list[float | None] = []
+    join = threading.Thread.join
+    monkeypatch.setattr(threading.Thread, "join", lambda self, s=None: (waited.append(s), join(self, s))[1])
+    play = playback.Playback(epoch_ns=0, rate=1.0, loop=False)
+    options = feed.FeedOptions(source=0, request=live.Request(), play=play, nominal_hz=30.0)
+    given = feed.Feed(options, threading.Event())
+    for _ in range(8):
+        given.restart()
+    assert threading.active_count() - before <= feed.MOST_HANGING
+    assert set(waited) == {0.0}
+    release.set()
+    given.stop()
 
 
 @pytest.mark.usefixtures("stand_in")

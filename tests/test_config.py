@@ -253,6 +253,29 @@ class TestLoad:
         pytest.param("name: *x\n", ":1: broken YAML: found undefined alias 'x'", id="undefined alias"),
         pytest.param("name: a\n---\nname: b\n", ":2: broken YAML: expected a single document", id="two rigs"),
         pytest.param("name: \x07\n", ": broken YAML: ", id="control character"),
+        pytest.param(
+            "devices:\n  c:\n    driver: camera\n    sources:\n      a: &a {source: 0, fps: -30}\n"
+            "      b: {<<: *a, source: 1}\n",
+            ":5: devices.c.sources.a.fps: ",
+            id="what a merge brings along",
+        ),
+        pytest.param("name: {{ RIG }}\n", ": a key must be a name, not {'RIG': None}", id="template"),
+        pytest.param("? [a, b]\n: 1\n", ": a key must be a name, not ['a', 'b']", id="a list for a key"),
+        pytest.param(
+            "devices:\n  c: {driver: camera, source: ~nosuchuser/x.mp4}\n",
+            ":2: devices.c.source: ~nosuchuser/x.mp4: Could not determine home directory",
+            id="nobody's home",
+        ),
+        pytest.param(
+            "devices:\n  c: {driver_path: ~nosuchuser/x.py}\n",
+            ":2: devices.c.driver_path: ~nosuchuser/x.py: Could not determine home directory",
+            id="nobody's driver",
+        ),
+        pytest.param(
+            f"devices:\n  c: {{driver: camera, source: {'x' * 300}.mp4}}\n",
+            "xxx.mp4: File name too long",
+            id="a path that is too long",
+        ),
     ],
 )
 def test_a_mistake_is_named_in_one_line(write_rig: WriteRig, text: str, expected: str) -> None:

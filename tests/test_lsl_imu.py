@@ -368,6 +368,8 @@ def test_a_stream_that_is_lost_is_waited_for_and_read_again() -> None:
         ({"imus": {"a": {"name": "A"}}, "type": "IMU"}, "with imus, type must stand in each"),
         ({"name": "A", "acc_channels": [0, 1]}, "acc_channels"),
         ({"name": "A", "acc_channels": [0, 1, -1]}, "acc_channels"),
+        ({"name": "A", "acc_channels": [0, 1, 1]}, "channel 1 is there twice"),
+        ({"name": "A", "acc_channels": [0, 1, 2], "gyro_channels": [2, 3, 4]}, "channel 2 is there twice"),
         ({"name": "A", "axes": ["x", "y", "-z"]}, "mirror"),
         ({"name": "A", "stamps": "dejitter"}, "stamps"),
     ],

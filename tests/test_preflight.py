@@ -52,6 +52,30 @@ def findings(
     return {item.stream: (item.state, item.text) for item in judge(view, int(now_s * 1e9))}
 
 
+def test_only_what_was_lost_lately_counts() -> None:
+    """A dropout of a minute ago is no reason to bring a sensor nearer."""
+    view = RigView(title="", streams=(IMU, CAM), started_ns=0)
+    shares = []
+    for second, lost in ((0, 0), (1, 500), (8, 500), (12, 500)):
+        line = replace(LINE, received=50 * (second + 1), lost=lost)
+        view.feed(received(heard(line)), second * SECOND)
+        shares.append(view.lost("left"))
+    assert shares == [0.0, pytest.approx(500 / 600), pytest.approx(500 / 950), 0.0]
+    view.feed(received(heard(replace(LINE, received=10, lost=90))), 13 * SECOND)
+    assert view.lost("left") == pytest.approx(0.9), "a process that began anew counts from zero"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_why_a_device_failed_stands_beside_it(known: bool) -> None:
+    """The supervisor says so, who does not know of streams; the process may have died before it told."""
+    view = RigView(title="", streams=(IMU,), started_ns=0)
+    own = replace(health(), stream="left", streams=(replace(LINE, received=0),))
+    failed = replace(own, state="failed", detail="given up: firmware 1.2 is too old", streams=())
+    view.feed(received(*([own] if known else []), failed), 0)
+    (finding,) = judge(view, SECOND)
+    assert "firmware 1.2 is too old" in finding.text
+
+
 def test_a_rig_that_is_right_passes() -> None:
     said = findings()
 

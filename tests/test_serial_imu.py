@@ -420,6 +420,15 @@ def test_a_missing_port_is_named(tmp_path: Path):
     assert "\n" not in str(error.value)
 
 
+def test_a_port_pulled_out_while_it_is_opened_is_a_device_error(device: Port, monkeypatch):
+    def pulled(*_: object) -> None:
+        raise termios.error(5, "Input/output error")
+
+    monkeypatch.setattr(termios, "tcflush", pulled)
+    with pytest.raises(DeviceError, match="Input/output error"), open_driver(device):
+        pass
+
+
 def test_a_port_that_another_program_reads_is_refused(device: Port):
     with open_driver(device), pytest.raises(DeviceError, match="exclusively lock"), open_driver(device):
         pass

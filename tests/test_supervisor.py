@@ -209,12 +209,16 @@ def test_a_gate_that_never_opens_is_not_waited_for_for_ever(
     stage.play(specs, (lambda: stage.of("device"), nothing))
 
 
-def test_ctrl_c_while_a_process_imports_does_not_end_it(stage: Stage) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_the_terminal_sends_does_not_end_a_process_importing_or_running(
+    stage: Stage, number: signal.Signals
+) -> None:
     stage.play(
         [ProcessSpec(name="a", target=children.beat)],
         # Heard from the supervisor alone: the child was just spawned, and its Python is not up yet.
-        (lambda: True, lambda: os.kill(stage.pid("a"), signal.SIGINT)),
-        (lambda: stage.of("a"), nothing),
+        (lambda: True, lambda: os.kill(stage.pid("a"), number)),
+        (lambda: stage.of("a"), lambda: os.kill(stage.pid("a"), number)),
+        (lambda: len(stage.of("a")) > 2, nothing),
     )
     assert stage.supervisor.children["a"].restarts == 0
 

@@ -6,6 +6,9 @@ import ipaddress
 import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
+from socket import AF_UNIX
+from socket import socket as Socket
 from types import TracebackType
 from typing import Self
 
@@ -155,6 +158,8 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
             "use a loopback address such as tcp://127.0.0.1:5571"
         )
     try:
+        if _answers(endpoint):  # ZeroMQ itself would take the name away from whoever has it
+            raise zmq.ZMQError(zmq.EADDRINUSE)
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         hint = "give it another address in the YAML's bus section"
@@ -162,6 +167,15 @@ def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
             hint = f"another mobind-live may be running (stop it, or {hint})"
         raise BusError(f"cannot bind {endpoint}: {os.strerror(error.errno or 0)}; {hint}") from error
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def _answers(endpoint: str) -> bool:
+    """Whether somebody listens at an ``ipc`` endpoint; a file that is left of one that died does not."""
+    scheme, _, path = endpoint.partition("://")
+    if scheme != "ipc" or not Path(path).is_socket():
+        return False
+    with Socket(AF_UNIX) as knocking:
+        return knocking.connect_ex(path) == 0
 
 
 def is_loopback(endpoint: str) -> bool:

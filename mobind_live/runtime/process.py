@@ -24,6 +24,8 @@ from typing import Any, TextIO
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 HOPELESS_EXIT = 3
+# What the terminal sends to the whole process group: Ctrl-C, and that it was closed.
+_OF_THE_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 
 
 class Hopeless(Exception):
@@ -157,8 +159,9 @@ def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[A
     """The entry of every child: run ``target(link, *args)``; exit 0 if it returns, 1 if it raises, 3 if it
     raises ``Hopeless``."""
     link = Link(boot, connection)
-    # Ctrl-C reaches the whole process group; the supervisor decides who stops, and when.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The supervisor decides who stops, and when.
+    for number in _OF_THE_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
     _mask_interrupts(block=False)
     signal.signal(signal.SIGTERM, lambda *_: link.stop.set())
     die_with_parent()
@@ -181,8 +184,8 @@ def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[A
 
 @contextlib.contextmanager
 def no_interrupts() -> Iterator[None]:
-    """Block Ctrl-C meanwhile. A process started inside inherits the block until ``child_main`` installs its
-    handler; otherwise Ctrl-C during its imports would print a traceback."""
+    """Block Ctrl-C and hangups meanwhile. A process started inside inherits the block until ``child_main``
+    ignores them; otherwise Ctrl-C during its imports would print a traceback."""
     _mask_interrupts(block=True)
     try:
         yield
@@ -192,7 +195,7 @@ def no_interrupts() -> Iterator[None]:
 
 def _mask_interrupts(*, block: bool) -> None:
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, [signal.SIGINT])
+        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, _OF_THE_TERMINAL)
 
 
 def one_line(error: BaseException) -> str:

@@ -28,6 +28,7 @@ MAX_LOSS = 0.05
 MAX_AGE_S = 1.0
 STEADY_NS = 3_000_000_000
 _SHOW_EVERY_NS = 500_000_000
+_NOT_YET = ("starting", "waiting", "failed")
 _ASK = "Have every wearer move for some seconds: walk, bend, lift each arm and each leg on its own."
 
 
@@ -86,7 +87,7 @@ def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     known = view.stream(spec.name)
     if known is None or known[0].received == 0:
         device = view.device(spec.name)
-        if device is not None and device.message.state in ("waiting", "failed") and device.message.detail:
+        if device is not None and device.message.state in _NOT_YET and device.message.detail:
             return Finding(spec.name, State.WAIT, words.clean(device.message.detail))
         ask = "is it switched on, charged and near?" if spec.kind == "imu" else "is it plugged in?"
         return Finding(spec.name, State.WAIT, f"nothing arrives: {ask}")
@@ -97,9 +98,10 @@ def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     rate = f"{health.rate_hz:.1f} Hz"
     if health.rate_hz < MIN_RATE * health.nominal_hz:
         return Finding(spec.name, State.WAIT, f"slow: {rate} of {health.nominal_hz:g}")
-    if words.lost(health) > MAX_LOSS:
-        return Finding(spec.name, State.WAIT, f"{words.loss(health)} lost: bring it nearer to its receiver")
-    return Finding(spec.name, State.PASS, f"{rate}, {words.loss(health)} lost")
+    loss = f"{100 * view.lost(spec.name):.1f} % lost"
+    if view.lost(spec.name) > MAX_LOSS:
+        return Finding(spec.name, State.WAIT, f"{loss}: bring it nearer to its receiver")
+    return Finding(spec.name, State.PASS, f"{rate}, {loss}")
 
 
 def _place(binding: Binding) -> Finding:

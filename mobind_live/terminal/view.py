@@ -22,6 +22,7 @@ from mobind_live.schema import (
 
 STALE_ANSWER_NS = 5_000_000_000
 SILENT_PROCESS_NS = 3_000_000_000
+RECENT_NS = 10_000_000_000  # losses longer ago are no longer in ``RigView.lost``
 MIN_RATE = 0.9  # of the nominal rate; a stream below is slow
 
 M = TypeVar("M")
@@ -62,6 +63,8 @@ class RigView:
     cpu: dict[str, float] = field(default_factory=dict)
     _cpu_since: dict[str, Health] = field(default_factory=dict)
     truth: Seen[Truth] | None = None
+    _sources: dict[str, str] = field(default_factory=dict)  # the process that each stream comes from
+    _counts: dict[str, deque[tuple[int, int, int]]] = field(default_factory=dict)  # ns, received, lost
     simulated: bool = False
     notes: deque[Note] = field(default_factory=lambda: deque(maxlen=200))
 
@@ -114,14 +117,21 @@ class RigView:
     def stream(self, name: str) -> tuple[StreamHealth, int] | None:
         """The latest health of one stream, and when it came."""
         seen = self.device(name)
-        if seen is None:
-            return None
-        return next(health for health in seen.message.streams if health.stream == name), seen.at_ns
+        told = [] if seen is None else [health for health in seen.message.streams if health.stream == name]
+        return (told[0], seen.at_ns) if seen is not None and told else None
 
     def device(self, name: str) -> Seen[Health] | None:
-        """The latest health of the process that a stream comes from."""
-        every = self.processes.values()
-        return next((s for s in every if any(h.stream == name for h in s.message.streams)), None)
+        """The latest health of the process that a stream comes from; one that never told of its streams is
+        known by its name, which is most streams' own."""
+        return self.processes.get(self._sources.get(name, name))
+
+    def lost(self, name: str) -> float:
+        """The share of a stream's samples that were lost in the last seconds."""
+        counts = self._counts.get(name)
+        if not counts:
+            return 0.0
+        received, lost = counts[-1][1] - counts[0][1], counts[-1][2] - counts[0][2]
+        return lost / max(1, received + lost)
 
     def gaps(self, kind: str, name: str) -> int:
         """Messages of a stream that the worker missed: holes in ``seq``."""
@@ -172,6 +182,9 @@ class RigView:
     def _health(self, message: Health, now_ns: int) -> None:
         name = message.stream
         self.processes[name] = Seen(message, now_ns)
+        for health in message.streams:
+            self._sources[health.stream] = name
+            self._count(health, now_ns)
         since = self._cpu_since.get(name)
         if since is None or since.pid != message.pid:
             self._cpu_since[name] = message
@@ -182,3 +195,13 @@ class RigView:
             # Per cent, smoothed over about three heartbeats.
             self.cpu[name] = 0.7 * self.cpu.get(name, 0.0) + 0.3 * (100 * used / seconds)
             self._cpu_since[name] = message
+
+    def _count(self, health: StreamHealth, now_ns: int) -> None:
+        """Remember how many samples there were, for as long as that is recent."""
+        counts = self._counts.setdefault(health.stream, deque())
+        if not counts or health.received < counts[-1][1]:  # its process has begun, or begun anew
+            counts.clear()
+            counts.append((now_ns, 0, 0))
+        counts.append((now_ns, health.received, health.lost))
+        while now_ns - counts[0][0] > RECENT_NS:
+            counts.popleft()

@@ -11,6 +11,7 @@ from mobind_live.devices.camera import live, playback, video
 
 QUEUE = 2  # the newest frames that wait for the pose network
 RETRY_NS = 2_000_000_000
+MOST_HANGING = 2  # threads in a camera's own code, before the next try waits for one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Feed:
         self._is_live = live.is_live(options.source)
         self._retry_ns = 0
         self._dropped = 0
+        self._left: list[video.Grabber] = []  # stopped, and not back yet
         self._start()
 
     def _start(self) -> None:
@@ -81,9 +83,12 @@ class Feed:
         news = self._grabber.live or not self._retry_ns
         if news or host_now_ns() > self._retry_ns:
             self._retry_ns = host_now_ns() + RETRY_NS
-            self.stop()
-            self._dropped += self._grabber.queue.take_dropped()
-            self._start()
+            # Other cameras of this process have frames to be read meanwhile.
+            self._grabber.stop(0.0 if self._grabber.hanging else 0.5)
+            self._left = [grabber for grabber in {*self._left, self._grabber} if grabber.hanging]
+            if len(self._left) < MOST_HANGING:
+                self._dropped += self._grabber.queue.take_dropped()
+                self._start()
         return news
 
     def stop(self) -> None:

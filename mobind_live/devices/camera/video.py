@@ -152,11 +152,16 @@ class Grabber:
         """Whether nothing has come for too long: then the thread hangs in the camera's own code."""
         return host_now_ns() - self._last_ns > (STALL_NS if self.live else OPEN_NS)
 
-    def stop(self) -> None:
+    @property
+    def hanging(self) -> bool:
+        """Whether the thread is still in there, although nothing has come for too long."""
+        return self._thread.is_alive() and self.silent
+
+    def stop(self, wait_s: float = 0.5) -> None:
         """Stop the thread. One that hangs is left behind, and ends when it gets back."""
         self._stop.set()
         self.queue.close()
-        self._thread.join(timeout=0.5)
+        self._thread.join(wait_s)
 
     def _run(self) -> None:
         frames = None

@@ -88,6 +88,9 @@ def layout(channels: Sequence[Channel], wanted: Wanted) -> Layout:
         if wanted.quaternion_channels is not None:
             raise
         turn = ()
+    used = [*acc, *gyro, *turn]
+    if twice := [place for place in dict.fromkeys(used) if used.count(place) > 1]:
+        raise LayoutError(f"channel {channels[twice[0]].label or twice[0]} is used twice; name each once")
     return Layout(
         acc=acc,
         gyro=gyro,

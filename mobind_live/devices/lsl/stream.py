@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mobind_live.clock import Dejitter, host_now_ns
 from mobind_live.clock.gaps import Gaps
@@ -44,6 +44,15 @@ class Source(ImuSection):
     acc: AccUnit | None = None
     gyro: GyroUnit | None = None
     stamps: Literal["lsl", "arrival", "own"] = "lsl"
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        named = [*(self.acc_channels or ()), *(self.gyro_channels or ()), *(self.quaternion_channels or ())]
+        if twice := [name for name in dict.fromkeys(named) if named.count(name) > 1]:
+            raise ValueError(
+                f"channel {twice[0]} is there twice; each of the IMU's channels is one of its own"
+            )
+        return self
 
     @property
     def clock(self) -> Clock:

@@ -136,6 +136,17 @@ def test_a_small_step_shows_in_two_estimates_and_one_alone_is_none() -> None:
     assert course.alarm(100.0 + ALARM_S) == ""
 
 
+@pytest.mark.parametrize("ppm", [0.0, 50.0])
+def test_a_small_step_shows_however_far_the_drift_has_led(ppm: float) -> None:
+    """100 ppm in an hour are 0.36 s, which is no noise that a step of 0.1 s could hide in."""
+    points = [Estimate(*row)._replace(sigma_s=0.003) for row in estimates(2, 3600.0, ppm)]
+    middle = len(points) // 2
+    course = OffsetCourse()
+    stepped = [p._replace(offset_s=p.offset_s + 0.08) if n >= middle else p for n, p in enumerate(points)]
+    assert [n for n, p in enumerate(stepped) if course.add(p, 100.0)] == [middle + 1]
+    assert course.line.rate_ppm == pytest.approx(ppm, abs=6.0)
+
+
 def course_of(seconds: float, offset_s: float = 0.5) -> OffsetCourse:
     """Sure for as long, on track 1."""
     course = OffsetCourse()

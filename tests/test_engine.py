@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -68,6 +69,17 @@ def longer() -> list[Arrival]:
 @pytest.fixture(scope="module")
 def said(arrivals: list[Arrival], model: Binder) -> list[Said]:
     return play(engine_of(specs(SCENE), model), arrivals)
+
+
+@pytest.mark.parametrize(("forgets_s", "stale"), [((40.0, 6.0), True), ((math.inf, math.inf), False)])
+def test_what_is_said_of_a_whole_recording_is_not_about_its_end(
+    arrivals: list[Arrival], model: Binder, forgets_s: tuple[float, float], stale: bool
+) -> None:
+    engine = Engine(specs(SCENE), model, 6.0, torch.device("cpu"), memories_s=forgets_s)
+    play(engine, arrivals[: len(arrivals) // 2])
+    ages_s = [engine.stale_s(imu, camera) for imu in range(len(engine.names)) for camera in engine.cameras]
+    assert (max(ages_s) > 1.0) == stale
+    assert min(ages_s) >= 0.0
 
 
 def sure(said: list[Said]) -> dict[tuple[str, str], list[float]]:

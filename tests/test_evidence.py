@@ -171,6 +171,18 @@ def test_forgetting_runs_on_motion_only() -> None:
         torch.testing.assert_close(made.motion_s[memory], motion_s[memory] * keep + 1.0)
 
 
+def test_when_the_motion_was_is_known_after_months_of_uptime() -> None:
+    moving = torch.full((25, WIDTH), 0.3)
+
+    def age_s(start: int) -> float:
+        made = evidence(1, (0,), (start,))
+        for first in range(start, start + 15_000, 25):
+            made.see_imus([0], [first], [moving], [0])
+        return (start + 15_000) / HZ - made.at_s(SLOW, 0, 0)
+
+    assert age_s(100 * 24 * 3600 * int(HZ)) == pytest.approx(age_s(0), abs=0.01)
+
+
 def test_motion_counts_only_towards_people_in_view() -> None:
     made = evidence(1, (0, 1), (0, 0))
     made.see_imus([0], [0], [tokens(1, 20)], [1])

@@ -39,6 +39,18 @@ def test_the_columns_of_the_five_imu_bench(tmp_path: Path, delimiter: str):
     assert rate_hz(imu.t_ns) == pytest.approx(50)
 
 
+@pytest.mark.parametrize("each", [5, 10, 20])
+def test_samples_that_share_a_packets_stamp_get_their_own(tmp_path: Path, each: int):
+    rows = [(20 * (n - n % each), 1, 0, 0, n % 7, 0, 0) for n in range(5 * each)]
+    kept = rows[: 2 * each] + rows[3 * each :]  # one packet was lost
+    imu = read_imu(write(tmp_path / "imu.csv", imu_text("t_ms,ax,ay,az,gx,gy,gz", kept)))
+    at = np.array([n for n in range(5 * each) if not 2 * each <= n < 3 * each])
+    late = np.abs(imu.t_ns - at * 20_000_000)
+    assert (np.delete(late, np.arange(each, 2 * each)) == 0).all()
+    assert late.max() <= 10_000_000 * each, "the last before a hole are not drawn out over all of it"
+    assert f"one for {each} samples: the oldest's" in imu.found
+
+
 def test_units_in_the_header_are_followed_whatever_the_order(tmp_path: Path):
     header = "Gyroscope X (rad/s),Gyroscope Y (rad/s),Gyroscope Z (rad/s),note,"
     header += "Accelerometer X (m/s^2),Accelerometer Y (m/s^2),Accelerometer Z (m/s^2),Timestamp (us)"

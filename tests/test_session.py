@@ -25,8 +25,8 @@ from mobind_live.bus import MemoryBus, Proxy, Publisher, Subscriber
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.recordings import read_imu
 from mobind_live.recordings.session import export, record
-from mobind_live.recordings.session.file import Entry, Writer, entries, topics
-from mobind_live.schema import Imu, Message, Pose, Preview, Received, Verdict
+from mobind_live.recordings.session.file import Entry, Packed, Writer, entries, topics
+from mobind_live.schema import Imu, Message, Pose, Preview, Received, SchemaError, Verdict
 from mobind_live.wire import decode, encode
 
 SECOND = 1_000_000_000
@@ -420,3 +420,9 @@ def test_an_empty_session_is_said_and_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="nothing was recorded"):
         export.run(path, tmp_path / "tables", Console(file=io.StringIO()))
     assert not (tmp_path / "tables").exists()
+
+
+@pytest.mark.parametrize("data", [b"\x01", b"\xc0", b"\x80", b"{}", b""])
+def test_what_is_no_message_is_said_to_be_none(data: bytes) -> None:
+    with pytest.raises(SchemaError, match="not a mobind-live message"):
+        Packed(0, "v1/imu/a/", data).unpacked()

@@ -145,6 +145,13 @@ def test_a_limb_that_is_not_seen_has_no_trace() -> None:
     assert np.isnan(traces.likeness(traces.sensor_turning(file), limb, 0.0))
 
 
+def test_a_limb_seen_for_a_moment_has_no_trace() -> None:
+    _, people = turning(0.0)
+    people.keypoints[3:, 9, 2] = 0.0
+    people.t_ns[:] = people.t_ns[0] + np.arange(len(people.t_ns)) * 8_333_333  # 120 fps
+    assert np.isnan(traces.limb_turning(people, 1, "left_forearm").values).all()
+
+
 # --- video ---
 
 

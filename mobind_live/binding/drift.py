@@ -160,9 +160,9 @@ class OffsetCourse:
         if len(points) < _LEAST + 2:
             return 0.0
         at_s, offset_s, sigma_s = points.T
-        before = np.polyval(np.polyfit(at_s[:-2] - at_s[-3], offset_s[:-2], 1), at_s[-2:] - at_s[-3])
-        spread = float(np.std(offset_s[:-2])) + float(sigma_s[-2:].max())
-        off = offset_s[-2:] - before
+        since_s = at_s - at_s[-3]
+        away = offset_s - np.polyval(np.polyfit(since_s[:-2], offset_s[:-2], 1), since_s)
+        spread, off = float(np.std(away[:-2])) + float(sigma_s[-2:].max()), away[-2:]
         far = np.abs(off).min() > max(STEP_S / 2, STEP_SIGMAS * spread) and off[0] * off[1] > 0
         return float(off.mean()) if far else 0.0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -258,7 +260,10 @@ class Engine:
         return self.evidence.at_s(FAST, imu, slot), tokens * TOKEN_S, sigma * TOKEN_S
 
     def stale_s(self, imu: int, camera: str) -> float:
-        """By how many seconds the motion behind the offset is, on average, older than the newest."""
+        """By how many seconds the motion behind the offset is, on average, older than the newest. Of a whole
+        recording, of which nothing is forgotten, the answer is about all of it, and not about its end."""
+        if math.isinf(self.evidence.memories_s[SLOW]):
+            return 0.0
         given = self.view(camera).posteriors[imu]
         if not given.tracks:
             return 0.0

@@ -70,7 +70,8 @@ class Evidence:
         self.imu = _Ring(torch.zeros(imus, size, width, device=device), torch.zeros(imus, dtype=torch.long))
         self.pose = _Ring(torch.zeros(0, parts, size, width, device=device), torch.zeros(0, dtype=torch.long))
         self.sums = torch.zeros(2, imus, 0, parts, 2 * max_lag + 1, device=device)
-        self.motion_s = torch.zeros(2, imus, 0)
+        # Doubles, since the mean time of the motion is the one over the other: a host may be up for months.
+        self.motion_s = torch.zeros(2, imus, 0, dtype=torch.double)
         self.moment = torch.zeros(2, imus, 0, dtype=torch.double)
         self.felt_s = torch.zeros(imus, dtype=torch.double)
 

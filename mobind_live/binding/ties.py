@@ -39,8 +39,7 @@ class Tie:
 
 @dataclass(slots=True)
 class Ties:
-    """The offsets of all pairs of cameras: ``found`` as of now, ``held`` those once sure and not since
-    contradicted."""
+    """The offsets of all pairs of cameras: ``found`` as of now, ``held`` as they last were sure."""
 
     found: dict[tuple[str, str], Tie] = field(default_factory=dict)
     held: dict[tuple[str, str], Tie] = field(default_factory=dict)

@@ -89,7 +89,7 @@ def read_keypoints(path: Path, *, limit: int | None = None) -> KeypointFile:
         keypoints=keypoints[stamps.keep],
         bad_rows=table.bad_rows + int((~stamps.keep).sum()),
         start_ns=stamps.start_ns,
-        found=f"time {time.titles[0]} ({stamps.unit}), {len(found)} of {len(KEYPOINTS)} keypoints {scores}",
+        found=f"{stamps.about}, {len(found)} of {len(KEYPOINTS)} keypoints {scores}",
     )
 
 
@@ -132,7 +132,7 @@ def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) 
         bad_rows=table.bad_rows + int((~stamps.keep).sum()),
         start_ns=stamps.start_ns,
         units=f"{acc_unit}, {gyro_unit}",
-        found=f"time {time.titles[0]} ({stamps.unit}), acc {' '.join(acc.titles)} ({acc_unit}), "
+        found=f"{stamps.about}, acc {' '.join(acc.titles)} ({acc_unit}), "
         f"gyro {' '.join(gyro.titles)} ({gyro_unit})",
     )
 
@@ -163,12 +163,13 @@ def rate_hz(t_ns: np.ndarray) -> float:
 @dataclass(frozen=True, slots=True)
 class _Stamps:
     """``t_ns`` (K,) int64 of the rows kept, which rows those are (rows,) bool, the first row's stamp, and
-    the unit."""
+    what was recognized: the ``unit``, and ``about`` it all."""
 
     t_ns: np.ndarray
     keep: np.ndarray
     start_ns: int
     unit: str
+    about: str
 
 
 def _stamps(table: Table, time: Column, usable: np.ndarray, said: str, *, strictly: bool) -> _Stamps:
@@ -200,7 +201,25 @@ def _stamps(table: Table, time: Column, usable: np.ndarray, said: str, *, strict
     start = float(ticks[stamped][0])
     if (float(ticks[keep][0]) - start) * scale * 1e-9 > _EARLIEST_S:
         start = float(ticks[keep][0])  # a logger whose clock was not set yet
-    return _Stamps(np.round(ticks[keep] * scale).astype(np.int64), keep, round(start * scale), unit)
+    own = ticks[keep]
+    about = f"time {time.titles[0]} ({unit})"
+    if not strictly and (each := round(len(own) / len(np.unique(own)))) > 1:
+        about += f", one for {each} samples: the oldest's"
+    own = own if strictly else _spread(own)
+    return _Stamps(np.round(own * scale).astype(np.int64), keep, round(start * scale), unit, about)
+
+
+def _spread(ticks: np.ndarray) -> np.ndarray:
+    """Stamps (K,) of which several samples share one, as those of a packet do, each with its own: evenly
+    until the next stamp, which is the next packet's oldest sample's."""
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(ticks)) + 1])
+    counts = np.diff(np.append(starts, len(ticks)))
+    if len(starts) < 2 or counts.max() == 1:
+        return ticks
+    steps = np.diff(ticks[starts]) / counts[:-1]
+    usual = float(np.median(np.repeat(steps, counts[:-1])))
+    steps = np.append(np.minimum(steps, 1.5 * usual), usual)  # after a packet that was lost, too
+    return ticks + (np.arange(len(ticks)) - np.repeat(starts, counts)) * np.repeat(steps, counts)
 
 
 def _without_spikes(ticks: np.ndarray, usable: np.ndarray) -> np.ndarray:

@@ -51,6 +51,8 @@ class Packed(NamedTuple):
             frames = msgpack.unpackb(self.data)
         except (ValueError, msgpack.UnpackException) as error:
             raise SchemaError(f"not a mobind-live message: {error}") from error
+        if not isinstance(frames, list):
+            raise SchemaError("not a mobind-live message")
         return decode([self.topic.encode(), *frames])
 
 

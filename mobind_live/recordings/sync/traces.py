@@ -60,7 +60,7 @@ def limb_turning(people: Recording, track: int, part: str) -> Trace:
     (a, seen_a), (b, seen_b) = (_middle(points, names) for names in ends_of(part))
     seen = seen_a & seen_b
     at_s = people.t_ns[seen] * 1e-9
-    if len(at_s) < 3:
+    if len(at_s) < 3 or at_s[-1] - at_s[0] < 2 / HZ:
         return Trace(np.array([0.0, people.length_s]), np.full(2, np.nan))
     reach = (b - a)[seen]
     angle = np.unwrap(np.arctan2(reach[:, 1], reach[:, 0]))

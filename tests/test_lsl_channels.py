@@ -85,16 +85,21 @@ def test_the_yaml_goes_before_the_description() -> None:
     wanted = Wanted(
         acc_channels=(2, "GyroX", 1),
         gyro_channels=("AccX", "AccY", 5),
-        quaternion_channels=(0, 1, 2, 3),
+        quaternion_channels=(7, 8, 9, 6),
         acc="m/s2",
         gyro="rad/s",
     )
 
-    acc, gyro, turn = layout(CHANNELS, wanted).split(np.arange(7.0)[None])
+    acc, gyro, turn = layout((*CHANNELS, *[Channel()] * 3), wanted).split(np.arange(10.0)[None])
 
     assert (acc.tolist(), gyro.tolist()) == ([[2, 0, 1]], [[3, 4, 5]])
     assert turn is not None
-    assert turn.tolist() == [[0, 1, 2, 3]]
+    assert turn.tolist() == [[7, 8, 9, 6]]
+
+
+def test_a_channel_is_used_once() -> None:
+    with pytest.raises(LayoutError, match="channel AccX is used twice"):
+        layout(CHANNELS, Wanted(gyro_channels=("GyroX", "GyroY", "AccX")))
 
 
 def test_a_quaternion_is_taken_if_it_is_there() -> None:

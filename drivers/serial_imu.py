@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -26,15 +27,10 @@ from mobind_live.devices.serial.profiles import profiles
 from mobind_live.devices.udev import lasting_name
 from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading
 
-try:
-    from termios import error as termios_error
-except ImportError:  # Windows
-    termios_error = OSError
-
 log = logging.getLogger(__name__)
 
 # pyserial lets those of its terminal calls through as they are.
-_PORT_ERRORS = (serial.SerialException, OSError, termios_error)
+_PORT_ERRORS = (serial.SerialException, OSError, termios.error)
 
 GATHER_S = 0.04  # samples that arrive within this time go out together
 READ_BYTES = 65536

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 HOPELESS_EXIT = 3
 # What the terminal sends to the whole process group: Ctrl-C, and that it was closed.
-_OF_THE_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+_OF_THE_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 
 
 class Hopeless(Exception):
@@ -194,8 +194,7 @@ def no_interrupts() -> Iterator[None]:
 
 
 def _mask_interrupts(*, block: bool) -> None:
-    if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, _OF_THE_TERMINAL)
+    signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, _OF_THE_TERMINAL)
 
 
 def one_line(error: BaseException) -> str:

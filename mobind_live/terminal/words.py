@@ -49,13 +49,10 @@ def age(seconds: float | None) -> str:
     return f"{seconds:.2f} s" if seconds < 10 else duration(seconds)
 
 
-def lost(health: StreamHealth) -> float:
-    """The share of a stream's samples that were lost."""
-    return health.lost / max(1, health.received + health.lost)
-
-
 def loss(health: StreamHealth) -> str:
-    return f"{100 * lost(health):.1f} %" if health.received + health.lost else "-"
+    """The share of a stream's samples that were lost since its process began."""
+    every = health.received + health.lost
+    return f"{100 * health.lost / every:.1f} %" if every else "-"
 
 
 def jitter(health: StreamHealth) -> str:

@@ -156,7 +156,7 @@ def _plain(node: Any) -> Any:
     """``node`` without ruamel's own types. Raises ValueError for a key that is no name."""
     if isinstance(node, Mapping):
         for key in node:
-            if not isinstance(key, (str, int, float, bool, type(None))):
+            if not isinstance(key, (str, int, float, type(None))):
                 shown = " ".join(str(_plain(key)).split())
                 raise ValueError(
                     f"a key must be a name, not {shown}; is a {{{{...}}}} of a template unfilled?"

@@ -117,8 +117,10 @@ class RigView:
     def stream(self, name: str) -> tuple[StreamHealth, int] | None:
         """The latest health of one stream, and when it came."""
         seen = self.device(name)
-        told = [] if seen is None else [health for health in seen.message.streams if health.stream == name]
-        return (told[0], seen.at_ns) if seen is not None and told else None
+        if seen is None:
+            return None
+        health = next((health for health in seen.message.streams if health.stream == name), None)
+        return None if health is None else (health, seen.at_ns)
 
     def device(self, name: str) -> Seen[Health] | None:
         """The latest health of the process that a stream comes from; one that never told of its streams is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,6 +15,7 @@ from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, AccUnit, Gyr
 
 # How a channel is named in the YAML: by its place, from 0, or by its label.
 ChannelName = int | str
+Used = TypeVar("Used", int, ChannelName)
 
 _FIELDS = {"acc": MOTION[:3], "gyro": MOTION[3:], "quaternion": QUATERNION}
 _WORDS = {"acceleration": "acc", "angularvelocity": "gyro", "angvel": "gyro", "orientation": "quat"}
@@ -88,9 +90,8 @@ def layout(channels: Sequence[Channel], wanted: Wanted) -> Layout:
         if wanted.quaternion_channels is not None:
             raise
         turn = ()
-    used = [*acc, *gyro, *turn]
-    if twice := [place for place in dict.fromkeys(used) if used.count(place) > 1]:
-        raise LayoutError(f"channel {channels[twice[0]].label or twice[0]} is used twice; name each once")
+    if (twice := repeated([*acc, *gyro, *turn])) is not None:
+        raise LayoutError(f"channel {channels[twice].label or twice} is used twice; name each once")
     return Layout(
         acc=acc,
         gyro=gyro,
@@ -98,6 +99,11 @@ def layout(channels: Sequence[Channel], wanted: Wanted) -> Layout:
         acc_unit=wanted.acc or _unit("acc", [channels[i] for i in acc], ACC_M_S2),
         gyro_unit=wanted.gyro or _unit("gyro", [channels[i] for i in gyro], GYRO_RAD_S),
     )
+
+
+def repeated(used: Sequence[Used]) -> Used | None:
+    """The first of ``used`` that is there twice."""
+    return next((one for one in used if used.count(one) > 1), None)
 
 
 def meaning(channel: Channel) -> str | None:

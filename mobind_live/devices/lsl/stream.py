@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mobind_live.clock import Dejitter, host_now_ns
 from mobind_live.clock.gaps import Gaps
 from mobind_live.devices.lsl import liblsl as lsl
-from mobind_live.devices.lsl.channels import Layout, LayoutError, Wanted, channels_of, layout
+from mobind_live.devices.lsl.channels import Layout, LayoutError, Wanted, channels_of, layout, repeated
 from mobind_live.devices.lsl.liblsl import Advert, LslError
 from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S
 from mobind_live.devices.samples.units import AccUnit, GyroUnit, axes_matrix
@@ -48,10 +48,8 @@ class Source(ImuSection):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         named = [*(self.acc_channels or ()), *(self.gyro_channels or ()), *(self.quaternion_channels or ())]
-        if twice := [name for name in dict.fromkeys(named) if named.count(name) > 1]:
-            raise ValueError(
-                f"channel {twice[0]} is there twice; each of the IMU's channels is one of its own"
-            )
+        if (twice := repeated(named)) is not None:
+            raise ValueError(f"channel {twice} is there twice; each of the IMU's channels is one of its own")
         return self
 
     @property

@@ -89,7 +89,7 @@ def read_keypoints(path: Path, *, limit: int | None = None) -> KeypointFile:
         keypoints=keypoints[stamps.keep],
         bad_rows=table.bad_rows + int((~stamps.keep).sum()),
         start_ns=stamps.start_ns,
-        found=f"{stamps.about}, {len(found)} of {len(KEYPOINTS)} keypoints {scores}",
+        found=f"{stamps.found}, {len(found)} of {len(KEYPOINTS)} keypoints {scores}",
     )
 
 
@@ -132,7 +132,7 @@ def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) 
         bad_rows=table.bad_rows + int((~stamps.keep).sum()),
         start_ns=stamps.start_ns,
         units=f"{acc_unit}, {gyro_unit}",
-        found=f"{stamps.about}, acc {' '.join(acc.titles)} ({acc_unit}), "
+        found=f"{stamps.found}, acc {' '.join(acc.titles)} ({acc_unit}), "
         f"gyro {' '.join(gyro.titles)} ({gyro_unit})",
     )
 
@@ -163,13 +163,12 @@ def rate_hz(t_ns: np.ndarray) -> float:
 @dataclass(frozen=True, slots=True)
 class _Stamps:
     """``t_ns`` (K,) int64 of the rows kept, which rows those are (rows,) bool, the first row's stamp, and
-    what was recognized: the ``unit``, and ``about`` it all."""
+    what was ``found`` of them."""
 
     t_ns: np.ndarray
     keep: np.ndarray
     start_ns: int
-    unit: str
-    about: str
+    found: str
 
 
 def _stamps(table: Table, time: Column, usable: np.ndarray, said: str, *, strictly: bool) -> _Stamps:
@@ -201,12 +200,12 @@ def _stamps(table: Table, time: Column, usable: np.ndarray, said: str, *, strict
     start = float(ticks[stamped][0])
     if (float(ticks[keep][0]) - start) * scale * 1e-9 > _EARLIEST_S:
         start = float(ticks[keep][0])  # a logger whose clock was not set yet
-    own = ticks[keep]
-    about = f"time {time.titles[0]} ({unit})"
-    if not strictly and (each := round(len(own) / len(np.unique(own)))) > 1:
-        about += f", one for {each} samples: the oldest's"
-    own = own if strictly else _spread(own)
-    return _Stamps(np.round(own * scale).astype(np.int64), keep, round(start * scale), unit, about)
+    own, found = ticks[keep], f"time {time.titles[0]} ({unit})"
+    if not strictly:
+        each = round(len(own) / len(np.unique(own)))
+        found += f", one for {each} samples: the oldest's" if each > 1 else ""
+        own = _spread(own)
+    return _Stamps(np.round(own * scale).astype(np.int64), keep, round(start * scale), found)
 
 
 def _spread(ticks: np.ndarray) -> np.ndarray:

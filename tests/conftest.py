@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -20,8 +21,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Before anything loads liblsl: streams of this machine only, and without multicast.
-os.environ["LSLAPICFG"] = str(ROOT / "tests" / "lsl_api.cfg")
+# Before anything loads liblsl: streams of this machine and of this process's tests only, no multicast.
+_SETTINGS = TemporaryDirectory()
+_LSL = Path(_SETTINGS.name) / "lsl_api.cfg"
+_LSL.write_text(
+    (ROOT / "tests" / "lsl_api.cfg").read_text().replace("mobind-live-tests", f"mobind-live-{os.getpid()}")
+)
+os.environ["LSLAPICFG"] = str(_LSL)
 
 OWN_DRIVER = """
 from typing import Literal

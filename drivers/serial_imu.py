@@ -6,6 +6,7 @@ What the bytes mean is in ``devices/serial/form.py`` and what that uses, all of 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import termios
@@ -44,6 +45,9 @@ class Config(SerialForm):
 
     port: str
     baud: int = Field(default=115200, gt=0)
+
+    def held(self) -> tuple[str, ...]:
+        return () if "://" in self.port else (self.port,)
 
 
 def discover() -> list[Found]:
@@ -84,9 +88,7 @@ class Driver:
                 self._config.port, self._config.baud, timeout=timeout_s, exclusive=True
             )
         except (*_PORT_ERRORS, ValueError) as error:
-            there = ", ".join(port.device for port in list_ports.comports()) or "none"
-            reason = getattr(error, "strerror", None) or str(error)
-            raise DeviceError(f"port {self._config.port}: {reason}; ports here: {there}") from error
+            raise DeviceError(f"port {self._config.port} {_why(error)}") from error
         self._sample_ns = host_now_ns()
         return self
 
@@ -140,6 +142,19 @@ class Driver:
         else:
             return
         self._said_ns, self._said_bad = now_ns, self._parser.bad
+
+
+def _why(error: Exception) -> str:
+    """Why a port cannot be opened, and what to do; follows on its name."""
+    number = getattr(error, "errno", None)
+    if number in (errno.EAGAIN, errno.EBUSY):
+        return "is open in another program or device: close it there"
+    if number == errno.EACCES:
+        return "may not be opened by this user: join the group dialout, and log in again"
+    there = f"ports here: {', '.join(port.device for port in list_ports.comports()) or 'none'}"
+    if number == errno.ENOENT:
+        return f"is not there: plug it in; {there}"
+    return f"cannot be opened: {getattr(error, 'strerror', None) or error}; {there}"
 
 
 def reading(stream: str, samples: list[Sample]) -> ImuReading:

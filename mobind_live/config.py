@@ -207,9 +207,10 @@ def _driver_of(
 
 
 def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> None:
-    """Refuses devices that cannot say what they serve, and streams and subjects without a name of their
-    own."""
+    """Refuses devices that cannot say what they serve, or want the same port, and streams and subjects
+    without a name of their own."""
     owners: dict[str, str] = {}
+    holders: dict[str, str] = {}
     subjects: dict[str, str] = {}
     for name, config in devices.items():
         where = ("devices", name)
@@ -224,6 +225,12 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
                 raise document.error(where, f"stream name {spec.name!r}: so wearers are called; rename it")
             if spec.subject is not None:
                 subjects.setdefault(spec.subject, name)
+        for thing in config.held():
+            if thing in holders:
+                raise document.error(
+                    where, f"{thing} is devices.{holders[thing]}'s already; give each its own"
+                )
+            holders[thing] = name
         counts = Counter(spec.name for spec in specs)
         for stream in counts:
             other = owners.setdefault(stream, name)

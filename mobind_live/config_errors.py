@@ -21,6 +21,13 @@ from ruamel.yaml.scalarstring import ScalarString
 
 Loc = tuple[Any, ...]
 
+# What others call the parts of the body; where spelling alone would find another limb.
+_OTHER_NAMES = {
+    "wrist": "forearm", "hand": "forearm", "lower_arm": "forearm", "ankle": "shank", "foot": "shank",
+    "calf": "shank", "lower_leg": "shank", "upper_leg": "thigh", "waist": "pelvis", "hip": "pelvis",
+    "sternum": "chest", "trunk": "chest", "torso": "chest",
+}  # fmt: skip
+
 
 class ConfigError(Exception):
     """The configuration is wrong. The text is one line: file, line, key, what, and what is allowed."""
@@ -94,8 +101,11 @@ class Document:
 
 
 def did_you_mean(word: object, allowed: Iterable[str]) -> str:
-    """``; did you mean X?`` where one of ``allowed`` is close to ``word``, else nothing."""
-    close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
+    """``; did you mean X?`` where one of ``allowed`` is what others call ``word``, or close to it, else
+    nothing."""
+    known, text = list(allowed), str(word)
+    meant = {text.replace(other, part) for other, part in _OTHER_NAMES.items()} & set(known)
+    close = sorted(meant - {text}) or difflib.get_close_matches(text, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 

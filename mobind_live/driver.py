@@ -137,6 +137,11 @@ class DriverConfig(Section):
         """The streams of the device called ``name`` in the YAML, known without opening it."""
         raise NotImplementedError
 
+    def held(self) -> tuple[str, ...]:
+        """What the device has for itself while it is open, as the YAML names it: a port, an address. Two
+        devices of a rig cannot have the same."""
+        return ()
+
 
 class ImuSection(Section):
     """The keys that all IMUs share. A driver for one IMU takes ``ImuConfig``; this is for each of several."""

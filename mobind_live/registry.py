@@ -78,6 +78,8 @@ def _load_file(path: Path) -> ModuleType:
     name = f"mobind_live_user_{path.stem}_{hashlib.sha1(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
+    if not path.exists():
+        raise DriverNotFound(f"{path} does not exist")
     if not path.is_file() or path.suffix != ".py":
         raise DriverNotFound(f"{path} is not a Python file")
     spec = importlib.util.spec_from_file_location(name, path)

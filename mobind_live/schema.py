@@ -296,6 +296,8 @@ class StreamHealth:
     ``host = device + clock_offset_s`` at the last stamp; ``clock_residual_ms`` is the mean delay above the
     quickest deliveries, ``clock_uncertainty_ms`` the mapping's own error (the constant smallest delay
     apart), ``clock_resets`` how often the mapping began anew: the device restarted, or a clock jumped.
+    ``doubt`` says why an IMU's numbers of the last 20 s cannot be m/s^2 and rad/s (a wrong unit, a dead
+    sensor); empty if they can.
     """
 
     stream: str
@@ -313,6 +315,7 @@ class StreamHealth:
     clock_resets: int = 0
     jitter_ms: float = 0.0
     lost_reported: int = 0
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,10 @@ def test_check_says_what_is_there(write_rig: Callable[[str], Path]) -> None:
     result = call("check", path)
 
     assert result.exit_code == 0
-    assert result.stdout == f"{path}: ok; rig rig, devices mine; streams mine\n"
+    assert result.stdout == (
+        f"{path}: ok; rig rig, devices mine; streams mine\n"
+        f"{path}: no camera in this rig: offset, wearer and body part cannot be found\n"
+    )
 
 
 def test_without_a_config_here_the_demo_that_came_with_us_is_meant(
@@ -72,6 +75,7 @@ def test_without_a_config_here_the_demo_that_came_with_us_is_meant(
     assert result.exit_code == 0
     assert "no config.yaml here; this is the demo rig" in result.stderr
     assert "demo.yaml: ok; rig demo, devices scene" in result.stdout
+    assert "no camera" not in result.stdout
 
 
 def test_a_config_here_is_meant_where_none_is_named(
@@ -80,7 +84,7 @@ def test_a_config_here_is_meant_where_none_is_named(
     write_rig(THREE_LINES).rename(own_driver.with_name("config.yaml"))
     monkeypatch.chdir(own_driver.parent)
 
-    assert call("check").stdout == "config.yaml: ok; rig rig, devices mine; streams mine\n"
+    assert call("check").stdout.startswith("config.yaml: ok; rig rig, devices mine; streams mine\n")
 
 
 def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback() -> None:

@@ -236,7 +236,7 @@ class TestLoad:
         ),
         pytest.param(
             "devices:\n  mine:\n    driver_path: nowhere.py\n",
-            "nowhere.py is not a Python file",
+            "nowhere.py does not exist",
             id="driver_path missing",
         ),
         pytest.param(
@@ -285,6 +285,39 @@ def test_a_mistake_is_named_in_one_line(write_rig: WriteRig, text: str, expected
         assert message.startswith(expected)
     else:
         assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("left_wrist", "left_forearm"),
+        ("right_foot", "right_shank"),
+        ("left_lower_arm", "left_forearm"),
+        ("waist", "pelvis"),
+        ("left_shnk", "left_shank"),
+    ],
+)
+def test_a_part_by_another_name_is_known(write_rig: WriteRig, said: str, meant: str) -> None:
+    section = f"{{driver: serial_imu, port: /dev/ttyUSB0, wears: {said}}}"
+    assert message_of(write_rig(f"devices:\n  a: {section}\n")).endswith(f"did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    ("section", "thing"),
+    [
+        ("{driver: serial_imu, port: /dev/ttyUSB0}", "/dev/ttyUSB0"),
+        ("{driver: camera, source: 1}", "camera 1"),
+        ("{driver: ble_imu, profile: xsens_dot, address: 'd4:22:cd:00:01:02'}", "D4:22:CD:00:01:02"),
+    ],
+)
+def test_two_devices_cannot_have_one_port(write_rig: WriteRig, section: str, thing: str) -> None:
+    message = message_of(write_rig(f"devices:\n  a: {section}\n  b: {section}\n"))
+    assert message == f":3: devices.b: {thing} is devices.a's already; give each its own"
+
+
+def test_a_stream_of_the_network_may_be_read_twice(write_rig: WriteRig) -> None:
+    section = "{driver: camera, source: 'rtsp://10.0.0.7/stream'}"
+    assert len(load(write_rig(f"devices:\n  a: {section}\n  b: {section}\n")).devices) == 2
 
 
 def test_an_unknown_driver_names_those_that_are_there(write_rig: WriteRig) -> None:

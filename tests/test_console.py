@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import logging.handlers
 from dataclasses import replace
 from typing import Any
 
@@ -240,6 +241,28 @@ def test_what_failed_for_good_is_named_on_the_smallest_screen() -> None:
     assert "worker failed" in screen[0]
 
 
+def test_why_something_is_missing_is_on_the_smallest_screen() -> None:
+    gone = replace(DEVICE, state="waiting", detail="port /dev/ttyUSB0 is not there: plug it in " + "x " * 80)
+    dead = replace(DEVICE, streams=(replace(LINE, doubt="its accelerometer never changes"),))
+    deaf = replace(DEVICE, streams=(replace(LINE, received=0),), counters={"bad_lines": 8})
+    for device, words in (
+        (gone, "! left waiting: port /dev/ttyUSB0 is not there: plug it in"),
+        (dead, "! left: its accelerometer never changes"),
+        (deaf, "! left: what comes cannot be read (bad lines 8)"),
+    ):
+        lines = shown(view_of(device, WORKER, offset()), width=80, height=24)
+        assert sum(line.startswith(("! left", "  x ")) for line in lines) in (1, 2)
+        assert any(line.startswith(words) for line in lines)
+    assert not any(line.startswith("!") for line in shown(view_of(DEVICE, WORKER), width=80, height=24))
+
+
+def test_troubles_leave_room_for_the_rest() -> None:
+    gone = [replace(DEVICE, stream=f"imu{n}", state="waiting", detail="x " * 200) for n in range(9)]
+    lines = shown(view_of(*gone), width=80, height=24)
+    assert sum(line.startswith(("! imu", "  x ")) for line in lines) == 7
+    assert any(line.startswith("  and more: see the log") for line in lines)
+
+
 def test_restarts_are_the_supervisors_count_where_a_process_does_not_know() -> None:
     boss = replace(health(), stream="supervisor", counters={"restarts/worker": 2})
     assert row(shown(view_of(WORKER, boss)), "worker").split()[2:4] == ["running", "2"]
@@ -293,6 +316,27 @@ def test_lines_and_log_go_to_the_stream(monkeypatch: pytest.MonkeyPatch) -> None
     logging.getLogger("x").warning("after")
     assert "after" not in stream.getvalue()
     assert len(logging.getLogger().handlers) == handlers
+
+
+def test_a_log_that_cannot_be_written_is_said_once(tmp_path: Any) -> None:
+    """As on a full disk; logging's own way is a traceback over the table for each line."""
+    heard = logging.handlers.BufferingHandler(10)
+    root, log = logging.getLogger(), terminal.LogFile("/dev/full")
+    root.addHandler(heard)
+    root.addHandler(log)
+    try:
+        for text in ("one", "two"):
+            logging.getLogger("x").warning(text)
+    finally:
+        root.removeHandler(heard)
+        root.removeHandler(log)
+        log.close()
+    said = [record.getMessage() for record in heard.buffer]
+    assert sorted(said) == [
+        "one",
+        "the log /dev/full ends here, it cannot be written: No space left on device",
+        "two",
+    ]
 
 
 def test_the_live_table_leaves_the_terminal_as_it_found_it(tmp_path: Any) -> None:

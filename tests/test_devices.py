@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,15 @@ def test_drivers_that_can_search_are_found_by_name():
 def test_a_question_that_takes_too_long_is_given_up():
     with Question(input, limit_s=0.0) as question, pytest.raises(NoAnswer, match="no answer in 0 s"):
         question.answer()
+
+
+def test_interrupts_do_not_reach_the_first_question_either() -> None:
+    """With the first process of its kind multiprocessing starts a helper, which would let them through."""
+    script = (
+        "import signal\n"
+        "from mobind_live.runtime.aside import Question\n"
+        "with Question(signal.pthread_sigmask, signal.SIG_BLOCK, (), limit_s=60) as question:\n"
+        "    print(signal.SIGINT in question.answer())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert done.stdout == "True\n"

@@ -13,6 +13,7 @@ from test_wire import binding, health, offset
 
 from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
+from mobind_live.runtime.serve import AWAITING
 from mobind_live.schema import Binding, Candidate, Health, Message, Offset, Received, StreamHealth, Verdict
 from mobind_live.terminal import output, preflight
 from mobind_live.terminal.preflight import Preflight, State, judge
@@ -38,6 +39,31 @@ def received(*messages: Message) -> list[Received]:
     for message in messages:
         publisher.send(message)
     return subscriber.poll(0)
+
+
+def test_what_cannot_be_read_is_not_called_silent() -> None:
+    """A wrong baud rate sends nobody to the battery; what another of the device's sensors sends is no matter."""
+    silent = replace(LINE, received=0, age_s=-1)
+    for counters, words in (
+        ({}, "nothing arrives: is it switched on, charged and near?"),
+        (
+            {"bad_lines": 133.0, "bad_bytes": 0.0},
+            "what comes cannot be read (bad lines 133): look at its baud",
+        ),
+        ({"bad_samples/left": 7.0}, "what comes cannot be read (bad samples 7)"),
+        ({"bad_samples/right": 7.0}, "nothing arrives"),
+    ):
+        state, text = findings(replace(heard(silent), counters=counters))["left"]
+        assert state is State.WAIT
+        assert text.startswith(words)
+
+
+def test_without_a_camera_only_the_sensors_are_checked() -> None:
+    view = RigView(title="", streams=(IMU,), started_ns=0)
+    view.feed(received(replace(heard(), streams=(LINE,))), 0)
+    (finding,) = judge(view, SECOND // 2)
+    assert finding.state is State.PASS
+    assert "no camera in this rig: offset, wearer and body part cannot be found" in finding.text
 
 
 def findings(
@@ -91,7 +117,7 @@ def test_a_rig_that_is_right_passes() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (replace(LINE, received=0, age_s=-1), "nothing arrives: is it switched on"),
+        (replace(LINE, doubt="gravity reads 94 m/s^2"), "gravity reads 94 m/s^2"),
         (replace(LINE, age_s=7.5), "silent for 7.50 s"),
         (replace(LINE, rate_hz=30.0), "slow: 30.0 Hz of 50"),
         (replace(LINE, lost=110), "10.0 % lost"),
@@ -217,13 +243,29 @@ def test_it_gives_up_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     at(monkeypatch, 0.0)
     watch, stop, out = session(limit_s=10.0)
     with watch:
-        at(monkeypatch, 11.0)
-        watch.feed(received(heard(replace(LINE, rate_hz=20.0)), offset(), BOUND))
+        for second in (1.0, 11.5):
+            at(monkeypatch, second)
+            watch.feed(received(heard(replace(LINE, rate_hz=20.0)), offset(), BOUND))
 
     assert stop.is_set()
     assert not watch.passed
     assert "not ready: left" in out.getvalue()
     assert "fail  left" in out.getvalue()
+
+
+def test_the_time_counts_from_when_the_devices_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 0.0)
+    watch, stop, out = session(limit_s=10.0)
+    waiting = replace(heard(replace(LINE, received=0)), state="starting", detail=AWAITING)
+    with watch:
+        for second, message in ((11.0, waiting), (12.0, heard(replace(LINE, rate_hz=20.0))), (21.0, waiting)):
+            at(monkeypatch, second)
+            watch.feed(received(message))
+            assert not stop.is_set()
+        at(monkeypatch, 22.5)
+        watch.feed(received(waiting))
+    assert stop.is_set()
+    assert "not ready: left" in out.getvalue()
 
 
 def test_warnings_are_heard_while_it_lasts() -> None:

@@ -6,10 +6,12 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from mobind_live.config import load
+from mobind_live.driver import ImuReading
 from mobind_live.terminal import probe
 
 RIG = "devices:\n  mine: {driver_path: my_driver.py}\n"
@@ -86,6 +88,29 @@ def test_a_stream_that_stays_silent_is_named(own_driver: Path, write_rig: Callab
     assert code == 1
     assert text.startswith("mine: nothing came from b; it came to its end first\n  a: ")
     assert "  b: nothing\n" in text
+
+
+def test_what_cannot_be_read_is_quoted(
+    own_driver: Path, write_rig: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "SILENT_S", 0.05)
+    told = "        import logging\n        logging.warning('mine: 7 bad lines')\n        return ()\n"
+    change(own_driver, "        if not self._left:\n", f"{told}        if not self._left:\n")
+    rig = load(write_rig(RIG))
+
+    assert probe.observe("mine", rig.devices["mine"], 2.0).error == "nothing came from mine; 7 bad lines"
+
+
+def test_numbers_that_cannot_be_are_no_answer() -> None:
+    stamps = np.arange(100) * 20_000_000
+    rough = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+    for acc, words in (
+        (94 + rough, "gravity reads 163 m/s^2, not 9.8"),
+        (0 * rough, "never changes"),
+        (5.6 + rough, ""),
+    ):
+        reading = ImuReading(stream="a", received_ns=stamps, device_ns=None, acc_m_s2=acc, gyro_rad_s=rough)
+        assert words in probe._doubt([reading])
 
 
 def test_the_rate_is_that_of_the_stamps() -> None:

@@ -159,6 +159,31 @@ def test_arrivals_in_bursts_are_spread() -> None:
     assert (imu.t_ns <= bursts).all()
 
 
+def as_played(item: ImuReading) -> Imu:
+    """What a recording hands out for it: stamped already."""
+    assert item.device_ns is not None
+    return Imu(
+        stream=item.stream,
+        t_ns=item.device_ns,
+        received_ns=item.received_ns,
+        device_ns=item.device_ns,
+        acc_m_s2=item.acc_m_s2,
+        gyro_rad_s=item.gyro_rad_s,
+        quaternion=np.empty((0, 4), np.float32),
+        simulated=False,
+    )
+
+
+@pytest.mark.parametrize("played", [False, True])
+def test_numbers_that_cannot_be_are_told_with_the_stream(played: bool) -> None:
+    items = [reading(100, device_ns=np.arange(100) * 60_000_000 + start) for start in (0, 6_000_000_000)]
+    steps: list[Step] = [lambda item=item: [as_played(item) if played else item] for item in items]
+    _, messages = play([*steps, raises(DeviceError("gone"))])
+
+    waiting = [m for m in messages if isinstance(m, Health) and m.state == "waiting"]
+    assert waiting[0].streams[0].doubt == "its accelerometer never changes: is it switched on?"
+
+
 def test_a_device_that_is_lost_is_opened_again() -> None:
     script, messages = play([lambda: [reading()], raises(DeviceError("unplugged")), lambda: [reading()]])
     assert (script.opened, script.closed) == (2, 2)

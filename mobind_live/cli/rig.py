@@ -61,6 +61,7 @@ def check(
 ) -> None:
     """Validate the configuration without opening any device."""
     from mobind_live.config import json_schema, load
+    from mobind_live.terminal.words import NO_CAMERA
 
     if schema:
         typer.echo(json.dumps(json_schema(), indent=2))
@@ -77,6 +78,8 @@ def check(
         torch_device(rig.worker)
     streams = ", ".join(spec.name for spec in rig.streams())
     typer.echo(f"{path}: ok; rig {rig.name}, devices {', '.join(rig.devices)}; streams {streams}")
+    if all(spec.kind == "imu" for spec in rig.streams()):
+        typer.echo(f"{path}: {NO_CAMERA}")
     if probe:
         from mobind_live.terminal import probe as probing
         from mobind_live.terminal.screen import screen

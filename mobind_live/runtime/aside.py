@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ class Question:
         self._limit_s, self._until_ns = limit_s, host_now_ns() + limit_s * 1e9
         self._pipe, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_child, args=(theirs, function, args), daemon=True)
+        resource_tracker.ensure_running()  # begun with the first child, it would let interrupts through to it
         with no_interrupts():  # Ctrl-C is for us: we kill it
             self._process.start()
         theirs.close()

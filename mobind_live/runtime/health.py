@@ -72,8 +72,9 @@ class StreamStats:
     def _window(self, now_ns: int) -> list[tuple[int, int]]:
         return [(t, n) for t, n in self._recent if now_ns - t <= _RATE_WINDOW_NS]
 
-    def snapshot(self, now_ns: int, clock: ClockStatus | None = None) -> StreamHealth:
-        """The stream's line of a heartbeat; ``clock`` is its mapping's state, where it has one."""
+    def snapshot(self, now_ns: int, clock: ClockStatus | None = None, doubt: str = "") -> StreamHealth:
+        """The stream's line of a heartbeat; ``clock`` is its mapping's state, where it has one, and ``doubt``
+        what is the matter with its numbers."""
         clock = clock or ClockStatus()
         return StreamHealth(
             stream=self.stream,
@@ -91,6 +92,7 @@ class StreamStats:
             clock_resets=clock.resets,
             jitter_ms=self.jitter_ms(now_ns),
             lost_reported=self.lost,
+            doubt=doubt,
         )
 
 

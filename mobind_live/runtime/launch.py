@@ -122,7 +122,7 @@ def _supervise(
     *,
     table: bool | None = None,
 ) -> int:
-    wants_table = sys.stdout.isatty() if table is None else table
+    wants_table = sys.stdout.isatty() and not screen().is_dumb_terminal if table is None else table
     with stop_signals() as stop, Proxy(rig.bus.publish, rig.bus.subscribe) as proxy:
         # Not before the ports are ours: a second rig must not put the log of the first one aside.
         log = default_log(proxy.publish_endpoint) if wants_table else None

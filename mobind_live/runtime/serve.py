@@ -22,12 +22,14 @@ from mobind_live.driver import (
     ImuReading,
     StreamSpec,
 )
+from mobind_live.runtime.doubts import Doubts
 from mobind_live.runtime.health import Heartbeat, State, StreamStats
 from mobind_live.schema import Imu, Message, Pose, StreamHealth
 
 RETRY_FIRST_S = 0.5
 RETRY_LAST_S = 1.5  # what was plugged in again is back within 2 s
 _BEAT_S = 0.25
+AWAITING = "waiting for the rig to start"
 
 # Makes a driver; what a driver module's ``Driver`` is.
 Factory = Callable[[DriverConfig, Context], Driver]
@@ -49,6 +51,7 @@ class Lane:
         self.stats = StreamStats(spec.name, spec.kind, spec.nominal_hz)
         self._device_clock = clock.DeviceClock(spec.nominal_hz) if spec.clock == "device" else None
         self._dejitter = clock.Dejitter(spec.nominal_hz) if spec.clock == "arrival" else None
+        self.doubts = Doubts()
 
     def opened(self) -> None:
         """The device was opened, perhaps not for the first time."""
@@ -90,7 +93,7 @@ class Lane:
     def health(self, now_ns: int) -> StreamHealth:
         """The stream's line of a heartbeat, with the state of its clock mapping where it has one."""
         mapping = self._device_clock or self._dejitter
-        return self.stats.snapshot(now_ns, None if mapping is None else mapping.status())
+        return self.stats.snapshot(now_ns, None if mapping is None else mapping.status(), self.doubts.text)
 
 
 class Service:
@@ -111,14 +114,14 @@ class Service:
 
     def await_start(self, go: StartSignal) -> None:
         """Wait, with heartbeats, for the rig to start; its epoch replaces the context's."""
-        self.beat("starting", "waiting for the rig to start")
+        self.beat("starting", AWAITING)
         while not self._stop.is_set():
             epoch_ns = go.wait(_BEAT_S)
             if epoch_ns is not None:
                 self._context = replace(self._context, epoch_ns=epoch_ns)
                 return
             if self._heartbeat.due():
-                self.beat("starting", "waiting for the rig to start")
+                self.beat("starting", AWAITING)
 
     def run(self) -> None:
         """Open, read, publish, until ``stop``. When the device is lost, try again for ever, ever more
@@ -181,10 +184,13 @@ class Service:
                 self._count(item.stream, 1, lost=0)
             elif isinstance(item, Imu):
                 self._count(item.stream, len(item.t_ns), lost=0)
+                self._lane(item.stream).doubts.add(item)
             return
-        message = self._lane(item.stream).imu(item)
+        lane = self._lane(item.stream)
+        message = lane.imu(item)
         self._count(item.stream, len(message.t_ns), item.lost)
         if len(message.t_ns):
+            lane.doubts.add(message)
             self._sender.send(message)
 
     def _count(self, stream: str, samples: int, lost: int) -> None:

@@ -133,9 +133,3 @@ def sparkline(offset: Offset, width: int = 16) -> str:
     peaks = [max(offset.weights[a : max(b, a + 1)], default=0.0) for a, b in itertools.pairwise(edges)]
     top = max(peaks)
     return "".join(_BARS[round(8 * peak / top)] for peak in peaks) if top > 0 else ""
-
-
-def alarms(view: RigView, now_ns: int) -> list[Text]:
-    """A line for each contradiction of the YAML."""
-    told = [item.alarm for imu in view.bindings if (item := view.binding(imu, now_ns)) and item.alarm]
-    return [Text(words.clean(f"! {alarm}"), "bold red", no_wrap=True) for alarm in told]

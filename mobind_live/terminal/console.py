@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 from pathlib import Path
 from typing import TextIO
 
@@ -67,5 +69,18 @@ def output(streams: tuple[StreamSpec, ...], title: str, *, table: bool, log: Pat
     return LiveTable(view, log) if table else LogLines(view)
 
 
+class LogFile(logging.FileHandler):
+    """A log file that says once that it cannot be written, as on a full disk, and is left alone then."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        logging.getLogger().removeHandler(self)
+        reason = getattr(sys.exc_info()[1], "strerror", None) or "an error"
+        _log.warning("the log %s ends here, it cannot be written: %s", self.baseFilename, reason)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what was not written is tried once more
+            super().close()
+
+
 def _file(log: Path | None) -> list[logging.Handler]:
-    return [] if log is None else [logging.FileHandler(log)]
+    return [] if log is None else [LogFile(log)]

@@ -37,6 +37,7 @@ def _stream_line(view: RigView, spec: StreamSpec, now_ns: int) -> str:
         f"age {words.age(words.age_s(health, at_ns, now_ns))}  loss {words.loss(health)}  "
         f"gaps {view.gaps(spec.kind, spec.name)}  shed {view.shed(spec.kind, spec.name)}  "
         f"clock {' '.join(item for item in (offset, drift, residual) if item)}"
+        + (f"  ALARM {health.doubt}" if health.doubt else "")
     )
 
 

@@ -19,6 +19,7 @@ from rich.text import Text
 from mobind_live.binding.posterior import OK_P
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import StreamSpec
+from mobind_live.runtime.serve import AWAITING
 from mobind_live.schema import TRUNK, Binding, Offset, Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.output import Notes, Output
@@ -27,6 +28,7 @@ from mobind_live.terminal.view import MIN_RATE, RigView
 MAX_LOSS = 0.05
 MAX_AGE_S = 1.0
 STEADY_NS = 3_000_000_000
+LONGEST_START_NS = 60_000_000_000  # of the programs; the wearers' time counts from then on
 _SHOW_EVERY_NS = 500_000_000
 _NOT_YET = ("starting", "waiting", "failed")
 _ASK = "Have every wearer move for some seconds: walk, bend, lift each arm and each leg on its own."
@@ -69,6 +71,8 @@ def _imu(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     alive = _alive(view, spec, now_ns)
     if alive.state is not State.PASS:
         return alive
+    if all(stream.kind == "imu" for stream in view.streams):
+        return Finding(spec.name, State.PASS, f"{alive.text}; {words.NO_CAMERA}")
     binding = view.binding(spec.name, now_ns)
     if binding is None or binding.wearer_verdict is Verdict.STALE:
         return Finding(
@@ -89,12 +93,16 @@ def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
         device = view.device(spec.name)
         if device is not None and device.message.state in _NOT_YET and device.message.detail:
             return Finding(spec.name, State.WAIT, words.clean(device.message.detail))
+        if device is not None and (unread := words.unread(device.message, spec.name)):
+            return Finding(spec.name, State.WAIT, unread)
         ask = "is it switched on, charged and near?" if spec.kind == "imu" else "is it plugged in?"
         return Finding(spec.name, State.WAIT, f"nothing arrives: {ask}")
     health, at_ns = known
     age_s = words.age_s(health, at_ns, now_ns)
     if age_s is not None and age_s > MAX_AGE_S:
         return Finding(spec.name, State.WAIT, f"silent for {words.age(age_s)}")
+    if health.doubt:
+        return Finding(spec.name, State.WAIT, health.doubt)
     rate = f"{health.rate_hz:.1f} Hz"
     if health.rate_hz < MIN_RATE * health.nominal_hz:
         return Finding(spec.name, State.WAIT, f"slow: {rate} of {health.nominal_hz:g}")
@@ -158,6 +166,7 @@ class Preflight(Output):
         super().__init__(view, [Notes(logging.WARNING, self._warn)], every_ns=_SHOW_EVERY_NS)
         self.findings: list[Finding] = []
         self._limit_ns = int(limit_s * 1e9)
+        self._begun_ns = view.started_ns + LONGEST_START_NS  # or when the first device is let go, if sooner
         self._stop = stop
         self._console = console
         self.stopped = True  # unless all pass, or time is up, before
@@ -176,12 +185,18 @@ class Preflight(Output):
         self.findings = judge(self.view, now_ns)
         if not self.passed:
             self._good_since_ns = now_ns
-        left_ns = self._limit_ns - (now_ns - self.view.started_ns)
+        if now_ns < self._begun_ns and any(map(self._let_go, self.view.streams)):
+            self._begun_ns = now_ns
+        left_ns = self._limit_ns - max(0, now_ns - self._begun_ns)
         if left_ns <= 0 or now_ns - self._good_since_ns > STEADY_NS:
             self.stopped = False
             self._stop.set()
         left = Text(f"{max(0.0, left_ns * 1e-9):.0f} s left; Ctrl-C ends it", style="dim")
         self._live.update(Group(_table(self.findings), left), refresh=self._console.is_terminal)
+
+    def _let_go(self, spec: StreamSpec) -> bool:
+        device = self.view.device(spec.name)
+        return device is not None and device.message.detail != AWAITING
 
     def _end(self) -> None:
         self._live.stop()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
@@ -13,7 +15,9 @@ from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
 from mobind_live.runtime.aside import NoAnswer, Question
+from mobind_live.runtime.doubts import doubt
 from mobind_live.schema import Imu, Message, Pose
+from mobind_live.terminal.output import Notes
 
 # A pose network takes minutes to load on a small machine. Once open, a device may be silent for SILENT_S;
 # after its first item it is watched for WATCH_S, and for PATIENCE_S if some of its streams have not begun.
@@ -90,23 +94,33 @@ def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) ->
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
     """Reads one device until ``watch_s`` after its first item; one that hangs is the parent's to end."""
     seen = {spec.name: Seen(spec.name, spec.nominal_hz) for spec in config.streams(name)}
-    ended, counts = "", dict[str, float]()
+    felt: dict[str, list[Imu | ImuReading]] = {stream: [] for stream in seen}
+    ended, counts, warned = "", dict[str, float](), [""]
+    log, notes = logging.getLogger(), Notes(logging.WARNING, lambda _, text: warned.append(text))
+    log.addHandler(notes)
     try:
         with registry.create(config, Context(name=name, epoch_ns=host_now_ns())) as driver:
             since_ns, began = host_now_ns(), False
             counts = driver.counters.values
             while host_now_ns() - since_ns < _needed_s(seen, watch_s) * 1e9:
-                _take(driver.read(), seen)
+                _take(driver.read(), seen, felt)
                 if not began and any(item.latest for item in seen.values()):
                     since_ns, began = host_now_ns(), True
     except DeviceError as error:
         return Report(name, str(error), tuple(seen.values()))
     except EndOfStream:
         ended = "; it came to its end first"
+    finally:
+        log.removeHandler(notes)
     silent = [item.stream for item in seen.values() if not item.latest]
-    but = "".join(f", {name}: {count:g}" for name, count in counts.items() if count)
-    error = f"nothing came from {', '.join(silent)}{ended}{but}" if silent else ""
-    return Report(name, error, tuple(seen.values()))
+    if silent:
+        but = "".join(f", {name}: {count:g}" for name, count in counts.items() if count)
+        last = f"; {warned[-1].removeprefix(f'{name}: ')}" if warned[-1] else ""
+        return Report(name, f"nothing came from {', '.join(silent)}{ended}{but}{last}", tuple(seen.values()))
+    doubts = ((stream, _doubt(items)) for stream, items in felt.items() if items)
+    return Report(
+        name, "; ".join(f"{stream}: {text}" for stream, text in doubts if text), tuple(seen.values())
+    )
 
 
 def _needed_s(seen: dict[str, Seen], watch_s: float) -> float:
@@ -116,12 +130,16 @@ def _needed_s(seen: dict[str, Seen], watch_s: float) -> float:
     return watch_s if all(item.latest for item in seen.values()) else max(watch_s, PATIENCE_S)
 
 
-def _take(items: Iterable[Message | ImuReading], seen: dict[str, Seen]) -> None:
+def _take(
+    items: Iterable[Message | ImuReading], seen: dict[str, Seen], felt: dict[str, list[Imu | ImuReading]]
+) -> None:
     for item in items:
         if item.stream in seen and isinstance(item, (Pose, Imu, ImuReading)):
             stamps_ns = _stamps_ns(item)
             if stamps_ns:
                 seen[item.stream].add(stamps_ns, _describe(item))
+                if not isinstance(item, Pose):
+                    felt[item.stream].append(item)
 
 
 def _stamps_ns(item: Pose | Imu | ImuReading) -> list[int]:
@@ -130,6 +148,14 @@ def _stamps_ns(item: Pose | Imu | ImuReading) -> list[int]:
     if isinstance(item, Imu):
         return item.t_ns.tolist()
     return (item.received_ns if item.device_ns is None else item.device_ns).tolist()
+
+
+def _doubt(items: list[Imu | ImuReading]) -> str:
+    acc, gyro = (
+        np.concatenate(column).astype(np.float64)
+        for column in ([item.acc_m_s2 for item in items], [item.gyro_rad_s for item in items])
+    )
+    return doubt(acc, gyro, np.array([t_ns for item in items for t_ns in _stamps_ns(item)], np.int64))
 
 
 def _describe(item: Pose | Imu | ImuReading) -> str:

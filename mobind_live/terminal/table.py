@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mobind_live.driver import StreamSpec
-from mobind_live.schema import Health, StreamHealth
+from mobind_live.schema import StreamHealth
 from mobind_live.terminal import words
-from mobind_live.terminal.answers import alarms, answers
+from mobind_live.terminal.answers import answers
 from mobind_live.terminal.style import FULL, MEDIUM, ROOMY, STATE_STYLE, WIDE, grid
-from mobind_live.terminal.view import MIN_RATE, SILENT_PROCESS_NS, RigView, Seen
+from mobind_live.terminal.troubles import state, troubles
+from mobind_live.terminal.view import MIN_RATE, RigView
 
 
 def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> RenderableType:
@@ -24,7 +25,7 @@ def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> Re
         head.append(_banner(width))
     streams, found = _streams(view, now_ns, width), answers(view, now_ns, width)
     processes = _processes(view, now_ns, width)
-    head += alarms(view, now_ns)  # on top, where the smallest terminal still shows them
+    head += troubles(view, now_ns, width, height)
     parts: list[RenderableType] = [*head, _panel(streams, "streams")]
     used = len(head) + streams.row_count + 3
     if found.row_count:
@@ -46,7 +47,7 @@ def _panel(content: RenderableType, title: str) -> Panel:
 
 
 def _title(view: RigView, now_ns: int, width: int) -> Text:
-    states = {name: _state(seen, now_ns) for name, seen in view.processes.items() if name != "supervisor"}
+    states = {name: state(seen, now_ns) for name, seen in view.processes.items() if name != "supervisor"}
     running, failed = list(states.values()).count("running"), [n for n, s in states.items() if s == "failed"]
     up = words.duration((now_ns - view.started_ns) * 1e-9)
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -116,11 +117,6 @@ def _rate_style(rate_hz: float, nominal_hz: float) -> str:
     return "green" if nominal_hz <= 0 or rate_hz > MIN_RATE * nominal_hz else "yellow"
 
 
-def _state(seen: Seen[Health], now_ns: int) -> str:
-    quiet = now_ns - seen.at_ns > SILENT_PROCESS_NS and seen.message.state == "running"
-    return "silent" if quiet else seen.message.state
-
-
 def _processes(view: RigView, now_ns: int, width: int) -> Table:
     columns = [("process", "left"), ("state", "left"), ("restarts", "right")]
     if width >= MEDIUM:
@@ -129,10 +125,10 @@ def _processes(view: RigView, now_ns: int, width: int) -> Table:
     table.columns[-1].ratio = 1
     for name in sorted(view.processes, key=lambda name: (name == "supervisor", name != "worker", name)):
         seen = view.processes[name]
-        state = _state(seen, now_ns)
+        now = state(seen, now_ns)
         row: list[RenderableType] = [
             Text(name, "bold"),
-            Text(state, STATE_STYLE.get(state, "")),
+            Text(now, STATE_STYLE.get(now, "")),
             str(view.restarts(name)),
             f"{view.cpu.get(name, 0.0):.0f} %",
             f"{seen.message.counters.get('rss_mb', 0.0):.0f} MB",

@@ -6,6 +6,7 @@ from mobind_live.driver import StreamSpec
 from mobind_live.schema import Health, Offset, StreamHealth
 
 UNKNOWN_SIGMA_S = 5.0
+NO_CAMERA = "no camera in this rig: offset, wearer and body part cannot be found"
 SIMULATED = "SIMULATED: no real person, camera or sensor"
 
 # Counters with a place of their own in the table, or of no interest in it.
@@ -103,3 +104,13 @@ def process(health: Health) -> str:
         if name not in _ELSEWHERE and "/" not in name and value
     ]
     return clean("; ".join(pieces))
+
+
+def unread(health: Health, stream: str) -> str:
+    """That what comes from the device of an IMU is no samples; empty if nothing else comes."""
+    bad = [
+        f"{plain(name.removesuffix(f'/{stream}'))} {count:.0f}"
+        for name, count in health.counters.items()
+        if name.startswith("bad_") and ("/" not in name or name.endswith(f"/{stream}")) and count
+    ]
+    return f"what comes cannot be read ({', '.join(bad)}): look at its baud rate and format" if bad else ""

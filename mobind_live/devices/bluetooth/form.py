@@ -49,6 +49,9 @@ class BleForm(Profiled, ImuConfig):
     start: tuple[Write, ...] = ()
     packet: PacketForm
 
+    def held(self) -> tuple[str, ...]:
+        return (self.address.upper(),) if self.address else ()
+
     @classmethod
     def known(cls) -> Mapping[str, Mapping[str, Any]]:
         return {name: profile.section for name, profile in profiles().items()}

@@ -117,6 +117,11 @@ class CameraForm(Asked, DriverConfig):
             for stream, source in self.cameras(name).items()
         )
 
+    def held(self) -> tuple[str, ...]:
+        """The cameras; files and network streams may be read by several."""
+        where = [source.source for source in self.cameras("").values()]
+        return tuple(f"camera {item}" for item in where if isinstance(item, int) or item.startswith("/dev/"))
+
     def cameras(self, name: str) -> dict[str, Source]:
         """The sources by stream; what is asked for all of them goes for those that do not say otherwise."""
         asked = {key: getattr(self, key) for key in Asked.model_fields}

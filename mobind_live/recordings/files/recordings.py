@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mobind_live.devices.samples import plausible
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
-from mobind_live.recordings.files import columns, plausible
+from mobind_live.recordings.files import columns
 from mobind_live.recordings.files.columns import Column, Hints
 from mobind_live.recordings.files.csv_table import Table, read_table
 from mobind_live.recordings.files.errors import FileError

@@ -44,7 +44,6 @@ _CHAINS = {"head": ("nose", "left_eye", "right_eye")} | {
         ("thigh", ("hip", "knee", "ankle")),
     )
 }
-KNOWN = tuple(PARTS.index(part) for part in _CHAINS)
 
 
 class Windows(nn.Module):

@@ -1,4 +1,4 @@
-"""Whether columns can be what they are called: gravity is in every accelerometer, and it turns with the
+"""Whether numbers can be what they are called: gravity is in every accelerometer, and it turns with the
 gyroscope. So units are told, and swapped columns and wrong units found, from the motion itself."""
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
-from mobind_live.kinematics.imu import GRAVITY_M_S2
 
+GRAVITY_M_S2 = ACC_M_S2["g"]
 ENOUGH_S = 5.0  # less of a recording shows too little of either
 _HZ = 50.0
 _QUIET_S = 0.5
@@ -26,10 +26,12 @@ _RATES_HZ = (4.0, 4000.0)  # of cameras and body-worn sensors
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The size of a vector in the quietest moments: its median, and how much it varies among them."""
+    """The size of a vector in the quietest moments: its median, how much it varies among them, and how much
+    the vector varies within one, both as shares of the size."""
 
     size: float
     spread: float
+    unrest: float
 
     @property
     def gravity_unit(self) -> str:
@@ -66,7 +68,8 @@ def rest(vectors: np.ndarray, t_ns: np.ndarray) -> Rest:
     quiet = np.argsort(unrest)[: max(3, round(_QUIET_SHARE * len(windows)))]
     sizes = np.linalg.norm(windows[quiet].mean(axis=1), axis=1)
     low, middle, high = np.percentile(sizes, (25, 50, 75))
-    return Rest(float(middle), float((high - low) / max(middle, 1e-9)))
+    within = float(np.median(unrest[quiet]))
+    return Rest(float(middle), *(float(value / max(middle, 1e-9)) for value in (high - low, within)))
 
 
 def swapped(acc: Rest, gyro: Rest) -> bool:
@@ -77,7 +80,19 @@ def swapped(acc: Rest, gyro: Rest) -> bool:
 
 def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: str = "") -> str:
     """The unit in which ``gyro`` (N, 3) turns gravity as fast as it turns, "" where too little does, or
-    NO_UNIT if it turns faster in any. ``mdeg/s`` only where it is ``said``: raw counts look much like it.
+    NO_UNIT if it turns faster in any. ``mdeg/s`` only where it is ``said``: raw counts look much like it."""
+    ratio = turning(acc_m_s2, gyro, t_ns)
+    if ratio is None:
+        return ""
+    units = GYRO_RAD_S.keys() - ({"mdeg/s"} - {said})
+    if ratio < min(GYRO_RAD_S[unit] for unit in units) / _TOO_FAST:
+        return NO_UNIT
+    return min(units, key=lambda unit: abs(np.log(ratio / GYRO_RAD_S[unit])))
+
+
+def turning(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> float | None:
+    """How fast gravity turns in ``acc_m_s2`` (N, 3), in units of how fast ``gyro`` (N, 3) says it does; None
+    where too little of either turns. What one unit of the gyroscope should be in rad/s.
 
     In the sensor's frame gravity changes by ``-gyro x acc``; the sensor's own jerk adds to it, by less, over
     seconds, than the factor of 57 that lies between the units.
@@ -88,13 +103,7 @@ def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: st
     gaps = np.convolve(~_there(t_ns), np.ones(len(acc) - len(seen) + 1), "valid") > 0
     seen, turned = (v if gaps.all() else v[~gaps] for v in (seen, turned))
     seen_rms, turned_rms = (float(np.sqrt(np.mean(np.sum(v * v, axis=1)))) for v in (seen, turned))
-    if seen_rms < _TURNING_M_S3 or turned_rms == 0:
-        return ""
-    ratio = seen_rms / turned_rms  # what one unit of the gyroscope should be in rad/s, jerk added
-    units = GYRO_RAD_S.keys() - ({"mdeg/s"} - {said})
-    if ratio < min(GYRO_RAD_S[unit] for unit in units) / _TOO_FAST:
-        return NO_UNIT
-    return min(units, key=lambda unit: abs(np.log(ratio / GYRO_RAD_S[unit])))
+    return None if seen_rms < _TURNING_M_S3 or turned_rms == 0 else seen_rms / turned_rms
 
 
 def _grid(t_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,81 @@
+"""Whether what an IMU sends can be m/s^2 and rad/s, asked of the motion itself while it comes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from mobind_live.devices.samples import plausible
+from mobind_live.schema import Imu
+
+_WINDOW_NS = 20_000_000_000
+_EVERY_NS = 5_000_000_000
+# Gravity turns by this much faster than the gyroscope says, at most and at least; measured on body-worn
+# sensors (.13 to 2.1) and simulated ones (.05 to 2.8). Between deg/s and rad/s lies a factor of 57.
+_SLOWER, _FASTER = 0.03, 8.0
+# By how much what an accelerometer reads in its quietest moments may differ from gravity, as a factor: at
+# rest, and of somebody who swings their arms without a pause. Between the units lies a factor of ten.
+_STILL, _AT_REST, _IN_MOTION = 0.03, 1.4, 5.0
+_MOVED_M_S2 = 2.0  # an accelerometer that has changed by this much was moved, and turned a little, too
+_LEAST_S, _TURNS_S = 1.5, 15.0  # less shows too little of anything, and of how fast it turns
+
+
+class Doubts:
+    """Watches one IMU's samples. ``text``: what is the matter with those of the last 20 s, one line; empty
+    while nothing is."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._recent: deque[Imu] = deque()
+        self._asked_ns = 0
+
+    def add(self, message: Imu) -> None:
+        """Take in the samples that came next."""
+        if not len(message.t_ns):
+            return
+        newest_ns = int(message.t_ns[-1])
+        if self._recent and newest_ns < int(self._recent[-1].t_ns[-1]):  # its clock was set anew
+            self._recent.clear()
+        if not self._recent:
+            self._asked_ns = newest_ns
+        self._recent.append(message)
+        while newest_ns - int(self._recent[0].t_ns[-1]) > _WINDOW_NS:
+            self._recent.popleft()
+        if newest_ns - self._asked_ns >= _EVERY_NS:
+            self._asked_ns = newest_ns
+            columns = ([m.acc_m_s2 for m in self._recent], [m.gyro_rad_s for m in self._recent])
+            acc, gyro = (np.concatenate(column).astype(np.float64) for column in columns)
+            self.text = doubt(acc, gyro, np.concatenate([m.t_ns for m in self._recent]))
+
+
+def doubt(acc_m_s2: np.ndarray, gyro_rad_s: np.ndarray, t_ns: np.ndarray) -> str:
+    """Why ``acc_m_s2`` and ``gyro_rad_s`` (N, 3), sampled at ``t_ns`` (N,), cannot be what they are called,
+    in one line; "" if they can. Nothing is judged in less than 1.5 s, and no unit of a gyroscope in less than
+    15 s."""
+    numbers = np.isfinite(acc_m_s2).all(axis=1) & np.isfinite(gyro_rad_s).all(axis=1)
+    if not numbers.any():
+        return "what it sends are no numbers (NaN)"
+    acc_m_s2, gyro_rad_s, t_ns = acc_m_s2[numbers], gyro_rad_s[numbers], t_ns[numbers]
+    span_s = float(t_ns[-1] - t_ns[0]) * 1e-9
+    if span_s < _LEAST_S:
+        return ""
+    change_m_s2 = float(np.ptp(acc_m_s2, axis=0).max())
+    if not change_m_s2:
+        return "its accelerometer never changes: is it switched on?"
+    if change_m_s2 > _MOVED_M_S2 and not np.ptp(gyro_rad_s, axis=0).any():
+        return "its gyroscope never changes: is it switched on?"
+    resting = plausible.rest(acc_m_s2, t_ns)
+    away = max(resting.size, 1e-9) / plausible.GRAVITY_M_S2
+    if max(away, 1 / away) > (_AT_REST if resting.unrest < _STILL else _IN_MOTION):
+        return (
+            f"gravity reads {resting.size:.3g} m/s^2, not {plausible.GRAVITY_M_S2:.1f}: "
+            "look at the accelerometer's unit and scale"
+        )
+    if span_s < _TURNS_S:
+        return ""
+    ratio = plausible.turning(acc_m_s2, gyro_rad_s, t_ns)
+    if ratio is None or _SLOWER < ratio < _FASTER:
+        return ""
+    compared = f"{1 / ratio:.0f} times as fast as" if ratio < 1 else f"{ratio:.0f} times slower than"
+    return f"it turns {compared} gravity does in it: look at the gyroscope's unit and scale"

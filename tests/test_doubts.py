@@ -1,0 +1,84 @@
+"""What cannot be a body-worn sensor's numbers is said; what one sends, however it moves, is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mobind_live.kinematics.exercises import EXERCISES
+from mobind_live.kinematics.imu import GRAVITY_M_S2, virtual_imu
+from mobind_live.kinematics.motion import Person
+from mobind_live.runtime.doubts import Doubts, doubt
+from mobind_live.schema import PARTS, Imu
+
+HZ = 50
+Series = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def worn(exercise: str, part: str, seconds: float = 20.0) -> Series:
+    """Acceleration, turn rate and stamps of a sensor worn by somebody who does one exercise."""
+    count, index = round(seconds * HZ), PARTS.index(part)
+    motion = Person(3, (exercise,)).uniform(0.0, HZ, count)
+    acc, gyro = virtual_imu(motion.mount_m[:, index], motion.rotation[:, index], HZ)
+    return acc, gyro, np.arange(len(acc)) * (1_000_000_000 // HZ)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+@pytest.mark.parametrize("part", ["left_forearm", "right_shank", "head", "pelvis"])
+def test_what_a_worn_sensor_sends_is_not_doubted(exercise: str, part: str) -> None:
+    assert doubt(*worn(exercise, part)) == ""
+
+
+@pytest.mark.parametrize(
+    ("acc_by", "gyro_by", "words"),
+    [
+        (9.81, 1.0, "m/s^2, not 9.8: look at the accelerometer's unit"),
+        (1 / 9.81, 1.0, "m/s^2, not 9.8: look at the accelerometer's unit"),
+        (0.0, 1.0, "its accelerometer never changes"),
+        (1.0, 0.0, "its gyroscope never changes"),
+        (1.0, 57.3, "times as fast as gravity does in it: look at the gyroscope's unit"),
+        (1.0, 1 / 57.3, "times slower than gravity does in it: look at the gyroscope's unit"),
+        (np.nan, 1.0, "no numbers"),
+    ],
+)
+def test_wrong_units_and_dead_sensors_are_told(acc_by: float, gyro_by: float, words: str) -> None:
+    acc, gyro, t_ns = worn("squats", "left_thigh")
+    assert words in doubt(acc_by * acc, gyro_by * gyro, t_ns)
+
+
+def test_a_sensor_on_a_table_is_not_doubted() -> None:
+    """Its gyroscope may well read zero throughout, its stamps may hardly differ."""
+    acc = np.random.default_rng(0).normal(0.0, 0.02, (500, 3)) + (0.0, 0.0, GRAVITY_M_S2)
+    still = np.zeros((500, 3))
+    assert doubt(acc, still, np.arange(500) * 20_000_000) == ""
+    assert doubt(acc, still, np.zeros(500, np.int64)) == ""
+    assert doubt(2 * acc, still, np.arange(500) * 20_000_000).startswith("gravity reads 19.6 m/s^2, not 9.8")
+
+
+def test_it_follows_what_comes() -> None:
+    """Said within 6 s, taken back within 26 s of a sensor that was set right; a clock that was set back is
+    no matter."""
+    acc, gyro, t_ns = worn("squats", "left_thigh", 60.0)
+    factor = np.where(t_ns < 20_000_000_000, 9.81, 1.0)[:, None]
+    doubts, course = Doubts(), {}
+    for start in range(0, len(acc), 10):
+        part = slice(start, start + 10)
+        doubts.add(message(factor[part] * acc[part], gyro[part], t_ns[part] % 40_000_000_000))
+        course[start // HZ] = doubts.text
+    assert course[4] == ""
+    assert "m/s^2" in course[6]
+    assert course[39] == ""
+    assert course[59] == ""
+
+
+def message(acc: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> Imu:
+    return Imu(
+        stream="a",
+        t_ns=t_ns,
+        received_ns=t_ns,
+        device_ns=t_ns,
+        acc_m_s2=acc.astype(np.float32),
+        gyro_rad_s=gyro.astype(np.float32),
+        quaternion=np.empty((0, 4), np.float32),
+        simulated=True,
+    )

@@ -1,7 +1,7 @@
 """A recorded folder played as if it were live: ``keypoints.csv`` and one ``imu_<name>.csv`` per sensor.
 
-Every stream's first sample is at the same instant, the rig's start: the files share no clock. What is sent
-is the same at every rate and in every run; only ``received_ns`` differs.
+Every file's first row is at the same instant, the rig's start, whether it can be used or not: the files share
+no clock. What is sent is the same at every rate and in every run; only ``received_ns`` differs.
 """
 
 from __future__ import annotations
@@ -183,14 +183,14 @@ def compose(config: Config) -> Score:
     for name, imu in imus.items():
         packets.extend(_readings(imu, name))
     packets.sort(key=lambda packet: packet.due_ns)  # stable: equal times keep the streams' order
-    ends = [stamps[-1] - stamps[0] for stamps in (keypoints.t_ns, *(imu.t_ns for imu in imus.values()))]
+    ends = [file.t_ns[-1] - file.start_ns for file in (keypoints, *imus.values())]
     frame_ns = round(1e9 / rate_hz(keypoints.t_ns))
     return Score(packets=tuple(packets), lap_ns=max(int(max(ends)) + frame_ns, packets[-1].due_ns + 1))
 
 
 def _poses(file: KeypointFile, config: Config) -> Iterator[Packet]:
     size = config.image_size or image_size(file.keypoints)
-    for stamp, person in zip((file.t_ns - file.t_ns[0]).tolist(), file.keypoints, strict=True):
+    for stamp, person in zip((file.t_ns - file.start_ns).tolist(), file.keypoints, strict=True):
         people = person[None] if person[:, 2].any() else person[None][:0]
         pose = Pose(
             stream=config.camera,
@@ -205,8 +205,9 @@ def _poses(file: KeypointFile, config: Config) -> Iterator[Packet]:
 
 
 def _readings(file: ImuFile, name: str) -> Iterator[Packet]:
-    stamps = file.t_ns - file.t_ns[0]
-    starts = np.flatnonzero(np.diff(stamps // PACKET_NS, prepend=-1))
+    stamps = file.t_ns - file.start_ns
+    packets = stamps // PACKET_NS
+    starts = np.flatnonzero(np.diff(packets, prepend=packets[0] - 1))
     for one, end in zip(starts, [*starts[1:], len(stamps)], strict=True):
         reading = ImuReading(
             stream=name,

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 from pydantic import Field
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
+    Clock,
     Context,
     Counters,
     DeviceError,
@@ -48,18 +50,35 @@ class Config(DriverConfig):
         for wanted in self.skip:
             if wanted not in kinds:
                 raise ValueError(f"skip: no {wanted} in {self.file}; it has: {', '.join(sorted(kinds))}")
-            del kinds[wanted]
-        said, worn = _told(self, kinds)
+        kinds = {stream: kind for stream, kind in kinds.items() if stream not in self.skip}
+        if not kinds:
+            raise ValueError(f"skip: names every stream of {self.file}; leave one to play")
+        told = _told(self, kinds)
         return tuple(
-            StreamSpec(
-                name=stream,
-                kind="imu" if kind == "imu" else "cam",
-                nominal_hz=said[stream].nominal_hz if stream in said else USUAL_HZ[kind],
-                wears=_part(worn[stream].expected_part) if stream in worn else None,
-                subject=worn[stream].expected_wearer or None if stream in worn else None,
-            )
+            _spec(stream, kind, told)
             for stream, kind in sorted(kinds.items(), key=lambda item: (item[1], item[0]))
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the session says of each stream, who is expected to wear it, and on which clock it was stamped."""
+
+    health: dict[str, StreamHealth] = field(default_factory=dict)
+    worn: dict[str, Binding] = field(default_factory=dict)
+    clock: dict[str, Clock] = field(default_factory=dict)
+
+
+def _spec(stream: str, kind: str, told: _Told) -> StreamSpec:
+    worn = told.worn.get(stream)
+    return StreamSpec(
+        name=stream,
+        kind="imu" if kind == "imu" else "cam",
+        nominal_hz=told.health[stream].nominal_hz if stream in told.health else USUAL_HZ[kind],
+        clock=told.clock.get(stream, "host"),
+        wears=_part(worn.expected_part) if worn else None,
+        subject=worn.expected_wearer or None if worn else None,
+    )
 
 
 def _served(topic: str) -> tuple[str, str] | None:
@@ -76,29 +95,37 @@ def _part(named: str) -> Part | None:
     return next((part for part in PARTS if part == named), None)
 
 
-def _told(config: Config, kinds: dict[str, str]) -> tuple[dict[str, StreamHealth], dict[str, Binding]]:
-    """What the session says of its streams ``kinds``, and of who is expected to wear them: read as far as
-    all of them have been named, or for a minute from the first sample on."""
-    said: dict[str, StreamHealth] = {}
-    worn: dict[str, Binding] = {}
+def _told(config: Config, kinds: dict[str, str]) -> _Told:
+    """What the session says of its streams ``kinds``: read as far as all of it has been said, or for a minute
+    from the first sample on."""
+    told = _Told()
     imus = {stream for stream, kind in kinds.items() if kind == "imu"}
     until_ns: int | None = None
     for at_ns, received in entries(config.file, again=True):
         message = received.message
         if isinstance(message, Health):
-            said |= {stream.stream: stream for stream in message.streams}
+            told.health.update({stream.stream: stream for stream in message.streams})
         elif isinstance(message, Binding):
-            worn[message.stream] = message
-        elif until_ns is None and isinstance(message, (Imu, Pose)):
-            until_ns = at_ns + HEAD_NS
-        named = kinds.keys() <= said.keys() and imus <= worn.keys()
+            told.worn[message.stream] = message
+        elif isinstance(message, (Imu, Pose)):
+            until_ns = until_ns or at_ns + HEAD_NS
+            if isinstance(message, Imu) and len(message.t_ns):
+                told.clock.setdefault(message.stream, _clock(message))
+        named = kinds.keys() <= told.health.keys() and imus <= told.worn.keys() & told.clock.keys()
         if named or (until_ns is not None and at_ns > until_ns):
             break
-    return said, worn
+    return told
+
+
+def _clock(imu: Imu) -> Clock:
+    """Whether the sensor has a clock of its own that was mapped to the host's: what is left drifts less than
+    other clocks. The samples are played as they were mapped, and not mapped again."""
+    own = len(imu.device_ns) > 0 and not np.array_equal(imu.device_ns, imu.t_ns)
+    return "device" if own else "host"
 
 
 class Driver:
-    """Plays the session against the host's clock: what came after t s is sent at ``epoch + t / rate``."""
+    """Plays the session against the host's clock: what was sent after t s is sent at ``epoch + t / rate``."""
 
     def __init__(self, config: Config, context: Context) -> None:
         self._config, self._context = config, context

@@ -97,6 +97,15 @@ def test_a_stream_shows_rate_age_loss_gaps_and_clock() -> None:
     assert "49.6 / 50 Hz 0.04 s 1.0 % 6 3 +12.5000 s -7.2 ppm 0.9 ms" in text
 
 
+def test_stamps_that_were_mapped_when_they_were_recorded_have_no_clock_to_show() -> None:
+    played = replace(
+        DEVICE, streams=(replace(LINE, clock_offset_s=0.0, clock_drift_ppm=0.0, clock_residual_ms=0.0),)
+    )
+    cells = row(shown(view_of(played)), "left").split()
+    assert "host" in cells
+    assert "ppm" not in cells
+
+
 def test_a_wide_table_shows_jitter_and_the_clocks_error_and_resets() -> None:
     line = replace(LINE, clock_uncertainty_ms=0.31, clock_resets=2)
     view = view_of(replace(DEVICE, streams=(line,)))

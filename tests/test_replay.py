@@ -177,3 +177,17 @@ def test_a_real_take(shared_data: Path):
     assert readings[0].device_ns is not None
     assert readings[0].device_ns[0] == 0
     assert score.lap_ns * 1e-9 == pytest.approx(117.9, abs=0.2)
+
+
+def test_time_counts_from_the_first_row_usable_or_not(folder: Path):
+    """As `sync` counts: of a sensor that warmed up for 300 ms."""
+    imu = (folder / "imu_left_arm.csv").read_text().splitlines()
+    imu[1:31] = [",".join([*row.split(",")[:4], "", "", ""]) for row in imu[1:31]]
+    (folder / "imu_left_arm.csv").write_text("\n".join(imu))
+    score = compose(config(folder, skip=["right_arm"]))
+    first = next(packet for packet in score.packets if isinstance(packet.content, ImuReading))
+    assert isinstance(first.content, ImuReading)
+    assert first.content.device_ns is not None
+    assert first.content.device_ns.tolist() == [300_000_000, 310_000_000]  # the rest of the fourth packet
+    assert first.due_ns == 310_000_000
+    assert score.lap_ns == 1_010_000_000

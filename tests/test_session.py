@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
-import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mcap.reader import SeekingReader
 from rich.console import Console
-from test_wire import EXAMPLES, binding, health, imu, offset, pose
+from test_wire import EXAMPLES, binding, health, imu, offset
 
 from mobind_live.bus import MemoryBus, Proxy, Publisher, Subscriber
 from mobind_live.recordings.files.errors import FileError
-from mobind_live.recordings.files.recordings import read_imu
 from mobind_live.recordings.session import export, record
 from mobind_live.recordings.session.file import Entry, Packed, Writer, entries, topics
-from mobind_live.schema import Imu, Message, Pose, Preview, Received, SchemaError, Verdict
+from mobind_live.schema import Imu, Message, Preview, Received, SchemaError
 from mobind_live.wire import decode, encode
 
 SECOND = 1_000_000_000
@@ -43,16 +42,25 @@ def session(path: Path, messages: list[Message], first_ns: int = 5 * SECOND) -> 
     return timed(path, [(first_ns + n * 1_000_000, message) for n, message in enumerate(messages)])
 
 
-def timed(path: Path, messages: list[tuple[int, Message]], boot_ns: int = 1) -> Path:
-    """A session of messages, each with the time at which it came."""
+def timed(path: Path, messages: list[tuple[int, Message]], held_up_to_ns: int = 0) -> Path:
+    """A session of messages, each with the time at which it was sent, and came, but to a recorder that was
+    held up until some time."""
+    return lived(path, [(1, *item) for item in messages], held_up_to_ns)
+
+
+def lived(path: Path, messages: list[tuple[int, int, Message]], held_up_to_ns: int = 0) -> Path:
+    """The same of messages from several lives of their senders (``boot_ns``)."""
     with Writer(path, {"wall_clock": "2026-11-22T10:00:00+00:00", "host_ns": "0"}) as file:
-        for n, (at_ns, message) in enumerate(messages):
-            file.write(replace(received(message, n), boot_ns=boot_ns), at_ns)
+        for n, (boot_ns, at_ns, message) in enumerate(messages):
+            sent = replace(received(message, n), boot_ns=boot_ns, sent_ns=at_ns)
+            file.write(sent, max(at_ns, held_up_to_ns))
     return path
 
 
-def recorded(path: Path, messages: list[Message], *, previews: bool = False) -> tuple[int, str]:
-    """What the command returns and prints when the bus brings ``messages``."""
+def recorded(
+    path: Path, messages: list[Message], *, previews: bool = False, at_end: Callable[[], object] = bool
+) -> tuple[int, str]:
+    """What the command returns and prints where the bus brings ``messages``; ``at_end``, then Ctrl-C."""
     bus, stop = MemoryBus(), threading.Event()
     subscriber, publisher = bus.subscriber(), bus.publisher()
     for message in messages:
@@ -62,6 +70,8 @@ def recorded(path: Path, messages: list[Message], *, previews: bool = False) -> 
     def poll(timeout_ms: int) -> list[Received]:
         if got := inner(timeout_ms):
             return got
+        if not stop.is_set():
+            at_end()
         stop.set()
         return []
 
@@ -93,10 +103,10 @@ def test_pictures_are_recorded_only_if_asked_for(tmp_path: Path) -> None:
     assert Preview in kinds
 
 
-def test_the_envelope_and_the_times_are_kept(tmp_path: Path) -> None:
-    [entry] = entries(session(tmp_path / "s.mcap", [health()]))
+def test_the_envelope_is_kept_and_its_time_is_when_it_was_sent(tmp_path: Path) -> None:
+    [entry] = entries(lived(tmp_path / "s.mcap", [(3, 5 * SECOND, health())], held_up_to_ns=9 * SECOND))
     assert entry == Entry(5 * SECOND, entry.received)
-    assert (entry.received.seq, entry.received.boot_ns, entry.received.sent_ns) == (0, 1, 2)
+    assert (entry.received.seq, entry.received.boot_ns, entry.received.sent_ns) == (0, 3, 5 * SECOND)
 
 
 def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
@@ -127,6 +137,26 @@ def test_what_was_sent_before_the_end_is_recorded(tmp_path: Path) -> None:
             publisher.send(health())
         record.run(tmp_path / "s.mcap", subscriber, ENDPOINT, stop, Console(file=io.StringIO()))
     assert [entry.received.seq for entry in entries(tmp_path / "s.mcap")] == list(range(6_000))
+
+
+def test_a_file_that_gets_another_name_meanwhile_is_finished(tmp_path: Path) -> None:
+    def move() -> None:
+        (tmp_path / "s.mcap").rename(tmp_path / "moved.mcap")
+
+    code, text = recorded(tmp_path / "s.mcap", [imu()], at_end=move)
+    size_mb = (tmp_path / "moved.mcap").stat().st_size / 1e6
+    assert (code, f"1 messages in 0.0 s, {size_mb:.1f} MB" in text) == (0, True)
+    assert len(list(entries(tmp_path / "moved.mcap"))) == 1
+    code, _ = recorded(tmp_path / "s.mcap", [], at_end=lambda: (tmp_path / "s.mcap").unlink())
+    assert code == 1
+
+
+def test_the_size_is_that_of_the_file(tmp_path: Path) -> None:
+    with Writer(tmp_path / "s.mcap", {}) as file:
+        file.write(received(imu()), 1)
+        file.keep()
+        assert file.size == file.path.stat().st_size
+    assert file.size == file.path.stat().st_size
 
 
 def test_a_name_with_brackets_is_a_name(tmp_path: Path) -> None:
@@ -190,20 +220,62 @@ def test_what_another_version_wrote_is_left_out(tmp_path: Path, caplog: pytest.L
     assert "1 messages left out: unknown message type 'health'" in caplog.text
 
 
-def test_a_damaged_file_is_read_up_to_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "s.mcap"
-    with Writer(path, {}) as file:
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    """A hundred seconds, each on the disk before the next."""
+    with Writer(tmp_path / "s.mcap", {}) as file:
         for n in range(100):
-            file.write(received(imu(), n), n)
+            file.write(received(replace(imu(), stream=f"s{n // 50}"), n), (n + 1) * SECOND)
             file.keep()
-    damaged = bytearray(path.read_bytes())
-    third = len(damaged) // 3
-    damaged[third : third + 500] = bytes(500)
-    path.write_bytes(damaged)
-    seqs = [entry.received.seq for entry in entries(path)]
-    assert seqs == list(range(len(seqs)))
-    assert 10 < len(seqs) < 100
+    return tmp_path / "s.mcap"
+
+
+def damage(path: Path, at: int, length: int = 1) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[at : at + length] = bytes(byte ^ 0xFF for byte in whole[at : at + length])
+    path.write_bytes(whole)
+
+
+def inside(path: Path, second: int) -> int:
+    """A byte of what was written in that second."""
+    with path.open("rb") as file:
+        summary = SeekingReader(file).get_summary()
+    assert summary is not None
+    return summary.chunk_indexes[second].chunk_start_offset + 100
+
+
+def test_a_damaged_second_is_left_out_alone(long: Path, caplog: pytest.LogCaptureFixture) -> None:
+    damage(long, inside(long, 12))
+    damage(long, inside(long, 30))
+    seqs = [entry.received.seq for entry in entries(long)]
+    assert seqs == [n for n in range(100) if n not in (12, 30)]
+    [said] = caplog.messages
+    assert "s.mcap: damaged; pieces of a second or less that were left out: 2, the first after 11.0 s" in said
+    caplog.clear()
+    list(entries(long, again=True))
+    assert not caplog.messages
+
+
+def test_what_a_damaged_second_names_is_known_in_a_file_that_was_finished(long: Path) -> None:
+    damage(long, inside(long, 0))
+    assert [entry.received.seq for entry in entries(long)] == list(range(1, 100))
+
+
+def test_what_cannot_be_told_apart_any_more_is_counted(long: Path, caplog: pytest.LogCaptureFixture) -> None:
+    damage(long, inside(long, 0))
+    long.write_bytes(long.read_bytes()[: inside(long, 90)])
+    assert [entry.received.seq for entry in entries(long)] == list(range(50, 90))
+    assert "49 messages left out: what they are was said where it is damaged" in caplog.text
     assert "ends in the middle" in caplog.text
+
+
+def test_where_nothing_can_be_made_out_any_more_reading_ends(
+    long: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    at = inside(long, 33) - 100
+    damage(long, at)
+    assert [entry.received.seq for entry in entries(long)] == list(range(33))
+    assert f"is damaged at byte {at}; read up to there" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"time_s,nose_x\n0,1\n" * 100, bytes(500)])
@@ -279,150 +351,24 @@ def test_the_command_ends_well_and_killed_keeps_what_it_had(
         assert (recorder.returncode, f"{len(seqs)} messages" in out) == (0, True)
 
 
-# Tables
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
-        return list(csv.DictReader(file))
-
-
-START = 100 * SECOND
-
-
-def felt(second: int, quaternion: bool = False) -> Imu:
-    """A second of a sensor that hardly moves, from ``second`` on."""
-    given = imu(50, quaternion)
-    return replace(
-        given,
-        acc_m_s2=(0.1 * given.acc_m_s2 + np.array([0, 0, 9.81])).astype(np.float32),
-        gyro_rad_s=0.1 * given.gyro_rad_s,
-        t_ns=START + second * SECOND + np.arange(50, dtype=np.int64) * SECOND // 50,
-    )
-
-
-def seen(second: int) -> Pose:
-    return replace(pose(), t_ns=START + second * SECOND)
-
-
-def at(second: float, message: Message) -> tuple[int, Message]:
-    return START + round(second * SECOND), message
-
-
-@pytest.fixture
-def exported(tmp_path: Path) -> Path:
-    """Twenty seconds of a sensor that is 0.25 s ahead of the camera, from second 10 on 0.5 s; on anna from
-    second 5 to second 12."""
-    near = replace(offset(), reference_ns=START, offset_s=0.25, rate_ppm=0.0)
-    far, unsure = replace(near, offset_s=0.5), replace(near, offset_s=9.0, verdict=Verdict.AMBIGUOUS)
-    worn = replace(binding(), wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)
-    off = replace(worn, tracks={}, wearer="", wearer_verdict=Verdict.UNBOUND)
-    said = [at(8, unsure), *(at(s, worn) for s in (5, 8, 11)), at(12, off)]
-    said += [at(s, far if s > 9 else near) for s in (4, 6, 9, 11, 13)]
-    data = [at(s + 1, m) for s in range(20) for m in (felt(s), seen(s))]
-    path = timed(tmp_path / "s.mcap", sorted([*said, *data], key=lambda item: item[0]))
-    export.run(path, tmp_path / "tables", Console(file=io.StringIO(), width=200))
-    return tmp_path / "tables"
-
-
-def test_samples_have_their_time_in_each_camera(exported: Path) -> None:
-    rows = table(exported / "imu_left.csv")
-    ahead = [round(float(row["t_s"]) - float(row["t_front_s"]), 5) for row in rows]
-    assert ahead == [0.25] * 50 * 10 + [0.5] * 50 * 10
-
-
-def test_the_tables_of_sensors_can_be_given_to_sync(exported: Path) -> None:
-    found = read_imu(exported / "imu_left.csv")
-    assert len(found.t_ns) == 1000
-    assert found.acc_m_s2[:50] == pytest.approx(felt(0).acc_m_s2, rel=1e-5)
-    assert found.gyro_rad_s[:50] == pytest.approx(felt(0).gyro_rad_s, rel=1e-5)
-    assert set(np.diff(found.t_ns).tolist()) == {SECOND // 50}
-
-
-def test_orientation_is_there_if_the_sensor_has_it(tmp_path: Path) -> None:
-    messages = [at(s + 1, felt(s, quaternion=True)) for s in range(6)]
-    export.run(timed(tmp_path / "s.mcap", messages), tmp_path / "t", Console(file=io.StringIO()))
-    first = table(tmp_path / "t" / "imu_left.csv")[0]
-    assert float(first["quat_w"]) == pytest.approx(felt(0, quaternion=True).quaternion[0, 0], rel=1e-5)
-    assert len(read_imu(tmp_path / "t" / "imu_left.csv").t_ns) == 300
-
-
-def test_orientation_that_comes_later_has_its_columns_from_the_start(tmp_path: Path) -> None:
-    messages = [at(s + 1, felt(s, quaternion=s > 2)) for s in range(6)]
-    export.run(timed(tmp_path / "s.mcap", messages), tmp_path / "t", Console(file=io.StringIO()))
-    rows = table(tmp_path / "t" / "imu_left.csv")
-    assert [row["quat_w"] != "" for row in rows] == [False] * 150 + [True] * 150
-    assert len(read_imu(tmp_path / "t" / "imu_left.csv").t_ns) == 300
-
-
-def test_people_have_a_name_while_a_sensor_is_surely_on_them(exported: Path) -> None:
-    rows = [row for row in table(exported / "cam_front.csv") if row["track"] == "1"]
-    assert [row["wearer"] for row in rows] == [""] * 4 + ["anna"] * 7 + [""] * 9
-    assert rows[0]["nose_score"] == "1"
-    assert not any(row["wearer"] for row in table(exported / "cam_front.csv") if row["track"] == "0")
-
-
-def test_a_name_ends_with_the_answers(tmp_path: Path) -> None:
-    """As where the worker has died."""
-    worn = replace(binding(), wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)
-    path = timed(tmp_path / "s.mcap", [at(1, seen(1)), at(2, worn), *(at(s, seen(s)) for s in range(3, 30))])
-    export.run(path, tmp_path / "t", Console(file=io.StringIO()))
-    rows = [row for row in table(tmp_path / "t" / "cam_front.csv") if row["track"] == "1"]
-    assert [row["wearer"] for row in rows] == ["", *["anna"] * 5, *[""] * 22]
-
-
-def test_a_track_of_a_camera_that_was_restarted_is_somebody_else(tmp_path: Path) -> None:
-    worn = replace(binding(), wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)
-    before, after = [at(s, seen(s)) for s in (1, 2)], [at(s, seen(s)) for s in (5, 7)]
-    with Writer(tmp_path / "s.mcap", {}) as file:
-        for boot_ns, messages in ((1, before), (2, [*after[:1], at(6, worn), *after[1:]])):
-            for at_ns, message in messages:
-                file.write(replace(received(message), boot_ns=boot_ns), at_ns)
-    export.run(tmp_path / "s.mcap", tmp_path / "t", Console(file=io.StringIO()))
-    rows = [row for row in table(tmp_path / "t" / "cam_front.csv") if row["track"] == "1"]
-    assert [row["wearer"] for row in rows] == ["", "", "", "anna"]
-
-
-def test_media_time_that_runs_ahead_does_not_mislead(tmp_path: Path) -> None:
-    """At rate 4 stamps run ahead of the answers' times; what came together belongs together."""
-    near = replace(offset(), reference_ns=START, offset_s=0.25, rate_ppm=0.0)
-    data = [at((s + 1) / 4, felt(s)) for s in range(20)]
-    said = [at(2.2, near), at(2.9, replace(near, offset_s=0.5))]
-    messages = sorted([at(0, seen(0)), *said, *data], key=lambda item: item[0])
-    export.run(timed(tmp_path / "s.mcap", messages), tmp_path / "t", Console(file=io.StringIO()))
-    rows = table(tmp_path / "t" / "imu_left.csv")
-    ahead = [round(float(row["t_s"]) - float(row["t_front_s"]), 5) for row in rows]
-    assert ahead == [0.25] * 50 * 10 + [0.5] * 50 * 10
-
-
-def test_answers_have_tables_too(exported: Path) -> None:
-    verdicts = [row["verdict"] for row in table(exported / "offsets.csv")]
-    assert verdicts == ["ok", "ok", "ambiguous", "ok", "ok", "ok"]
-    assert [row["wearer"] for row in table(exported / "bindings.csv")] == ["anna"] * 3 + [""]
-    assert json.loads((exported / "session.json").read_text())["t_0"] == "2026-11-22T10:01:41+00:00"
-
-
-def test_a_sensor_without_an_offset_has_no_time_in_the_camera(tmp_path: Path) -> None:
-    path = session(tmp_path / "s.mcap", [imu(), pose()])
-    console = Console(file=io.StringIO(), width=200)
-    export.run(path, tmp_path / "tables", console)
-    assert [row["t_front_s"] for row in table(tmp_path / "tables" / "imu_left.csv")] == ["", "", ""]
-    assert "no camera: no offset was ok" in console.file.getvalue()  # type: ignore[attr-defined]
-
-
-def test_what_is_in_a_folder_is_never_overwritten(exported: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="is not empty"):
-        export.run(tmp_path / "s.mcap", exported, Console(file=io.StringIO()))
-
-
-def test_an_empty_session_is_said_and_leaves_no_folder(tmp_path: Path) -> None:
-    path = session(tmp_path / "s.mcap", [])
-    with pytest.raises(FileError, match="nothing was recorded"):
-        export.run(path, tmp_path / "tables", Console(file=io.StringIO()))
-    assert not (tmp_path / "tables").exists()
-
-
 @pytest.mark.parametrize("data", [b"\x01", b"\xc0", b"\x80", b"{}", b""])
 def test_what_is_no_message_is_said_to_be_none(data: bytes) -> None:
     with pytest.raises(SchemaError, match="not a mobind-live message"):
         Packed(0, "v1/imu/a/", data).unpacked()
+
+
+DOCS = (Path(__file__).parent.parent / "docs" / "sessions.md").read_text(encoding="utf-8")
+_TABLES, READER = re.findall(r"```python\n(.*?)```", DOCS, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.9, 0.5])
+def test_the_documented_reader_reads_what_a_killed_recorder_left(
+    share: float, long: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = long.read_bytes()
+    (long.parent / "monday.mcap").write_bytes(whole[: round(share * len(whole))])
+    monkeypatch.chdir(long.parent)
+    exec(READER, {})
+    known = [f"{e.received.topic} {e.received.seq}" for e in entries(Path("monday.mcap"))]
+    assert capsys.readouterr().out.splitlines() == known
+    assert len(known) > 40

@@ -58,7 +58,7 @@ def overdue(restarts: int = 0, seconds: float = 3600) -> Context:
 def test_the_streams_are_as_they_were(path: Path) -> None:
     front, left = config(path).streams("again")
     assert (front.name, front.kind, front.nominal_hz) == ("front", "cam", 30.0)
-    assert (left.name, left.kind, left.nominal_hz, left.clock) == ("left", "imu", 50.0, "host")
+    assert (left.name, left.kind, left.nominal_hz, left.clock) == ("left", "imu", 50.0, "device")
     assert (left.wears, left.subject) == ("left_forearm", "anna")
 
 
@@ -140,3 +140,38 @@ def test_a_file_that_turned_bad_is_the_devices_error(path: Path) -> None:
     path.write_bytes(b"not any more")
     with pytest.raises(DeviceError, match="not a recorded session"), Driver(given, overdue()):
         pass
+
+
+def test_a_recorder_that_was_held_up_plays_no_burst(tmp_path: Path, clock: Callable[[float], None]) -> None:
+    sent: list[tuple[int, Message]] = [
+        (START + n * SECOND, replace(pose(), t_ns=START + n * SECOND)) for n in range(10)
+    ]
+    path = timed(tmp_path / "s.mcap", sent, held_up_to_ns=START + 8 * SECOND)
+    with Driver(config(path), Context(name="again", epoch_ns=START, restarts=0)) as driver:
+        clock(3.5)
+        assert [m.t_ns - START for m in driver.read() if isinstance(m, Pose)] == [
+            n * SECOND for n in range(4)
+        ]
+
+
+def test_a_sensor_with_a_clock_of_its_own_is_solved_as_one_and_not_mapped_again(tmp_path: Path) -> None:
+    stamps = START + np.arange(3, dtype=np.int64) * SECOND // 100
+    own = replace(imu(), stream="own", t_ns=stamps, device_ns=stamps - 777, received_ns=stamps + 1)
+    host = replace(own, stream="host", device_ns=stamps)
+    none = replace(own, stream="none", device_ns=np.empty(0, np.int64))
+    given = config(session(tmp_path / "s.mcap", [own, host, none], START))
+    assert {spec.name: spec.clock for spec in given.streams("again")} == {
+        "own": "device",
+        "host": "host",
+        "none": "host",
+    }
+    context = overdue()
+    played = play(given, context)
+    assert all(isinstance(m, Imu) and (m.t_ns - stamps == context.epoch_ns - START).all() for m in played)
+    assert len(played) == 3
+
+
+def test_to_leave_out_every_stream_is_refused_and_one_twice_is_once(path: Path) -> None:
+    with pytest.raises(ValueError, match=r"skip: names every stream of .*s\.mcap; leave one to play"):
+        config(path, skip=["front", "left"]).streams("again")
+    assert [spec.name for spec in config(path, skip=["front", "front"]).streams("again")] == ["left"]

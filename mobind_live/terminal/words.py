@@ -61,11 +61,12 @@ def jitter(health: StreamHealth) -> str:
 
 
 def clock(spec: StreamSpec, health: StreamHealth) -> tuple[str, str, str, str]:
-    """(offset, drift, residual, error) of a stream's clock mapping; ``host`` streams have none. A mapping
-    that began anew says how often, beside its offset."""
+    """(offset, drift, residual, error) of a stream's clock mapping; ``host`` streams have none, nor have those
+    that are played with the stamps they were recorded with. A mapping that began anew says how often, beside
+    its offset."""
     if health.received == 0:
         return ("-", "-", "-", "-")
-    if spec.clock == "host":
+    if spec.clock == "host" or not (health.clock_offset_s or health.clock_uncertainty_ms):
         return ("host", "", "", "")
     offset_s = health.clock_offset_s
     # A device that counts from its own start is off by anything; one that shares our epoch by little.

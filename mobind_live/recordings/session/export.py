@@ -57,12 +57,14 @@ def run(path: Path, folder: Path, console: Console) -> None:
         with console.status(f"reading {escape(str(path))}"), ExitStack() as stack:
             tables = _Tables(folder, stack, first.at_ns)
             answers = _answers(entries(path), tables)
-            rows = _streams(entries(path, again=True), answers, tables)
+            rows, aligned = _streams(entries(path, again=True), answers, tables)
         noted = about(path)
         (folder / "session.json").write_text(json.dumps(_noted(noted, first.at_ns), indent=2) + "\n")
     except OSError as error:
         raise FileError(f"{error.filename or folder}: {error.strerror or error}") from error
-    console.print(_summary(rows, answers))
+    console.print(_summary(rows, aligned))
+    for line in _stepped(answers, tables):
+        console.print(Text(line, style="yellow"), soft_wrap=True)
     told = "t_s counts seconds from the session's start; t_NAME_s is the same moment on camera NAME's clock"
     console.print(Text(f"{folder}: {told}"))
 
@@ -99,36 +101,42 @@ def _answers(every: Iterator[Entry], tables: _Tables) -> Answers:
             row = [tables.seconds(v) if each.endswith("_ns") else _short(v) for each, v in values]
             tables.add(name, titles, [(tables.seconds(at_ns), *row)])
         if isinstance(m, Pose):
-            found.saw(m.stream, received.boot_ns)
+            found.saw(at_ns, m.stream, received.boot_ns)
         elif isinstance(m, Offset) and m.verdict is Verdict.OK:
             found.aligned(at_ns, m)
         elif isinstance(m, Binding):
             found.bound(at_ns, m)
-        elif isinstance(m, Imu) and len(m.quaternion):
-            found.turning.add(m.stream)
+        elif isinstance(m, Imu):
+            found.felt(m, received.boot_ns)
     return found
 
 
-def _streams(every: Iterator[Entry], answers: Answers, tables: _Tables) -> Counter[str]:
-    """Write the cameras' people and the IMUs' samples; how many rows each table has."""
+def _streams(
+    every: Iterator[Entry], answers: Answers, tables: _Tables
+) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    """Write the cameras' people and the IMUs' samples; how many rows each table has, and of an IMU's how many
+    have their time in each camera."""
     rows: Counter[str] = Counter()
+    aligned: Counter[tuple[str, str]] = Counter()
     for at_ns, received in every:
         m = received.message
         if isinstance(m, Imu) and len(m.t_ns):
-            rows[f"imu_{m.stream}"] += len(m.t_ns)
-            titles = ["t_s", *(f"t_{camera}_s" for camera in answers.cameras), *_SENSOR]
+            name = f"imu_{m.stream}"
+            seen = {one: answers.in_camera(at_ns, m, received.boot_ns, one) for one in answers.cameras}
+            rows[name] += len(m.t_ns)
+            aligned.update({(name, camera): len(stamps) for camera, stamps in seen.items()})
+            titles = ["t_s", *(f"t_{camera}_s" for camera in seen), *_SENSOR]
             titles += _QUATERNION if m.stream in answers.turning else []
-            tables.add(f"imu_{m.stream}", titles, _samples(m, answers, at_ns, tables))
+            tables.add(name, titles, _samples(m, list(seen.values()), answers, tables))
         elif isinstance(m, Pose):
             rows[f"cam_{m.stream}"] += len(m.track_ids)
             tracks = m.track_ids.tolist()
-            who = [answers.wearer(m.stream, received.boot_ns, track, at_ns) for track in tracks]
+            who = [answers.wearer(at_ns, m.stream, received.boot_ns, track) for track in tracks]
             tables.add(f"cam_{m.stream}", ["t_s", *_PERSON], _people(m, who, tables))
-    return rows
+    return rows, aligned
 
 
-def _samples(imu: Imu, answers: Answers, at_ns: int, tables: _Tables) -> Iterator[list[Any]]:
-    seen = [answers.in_camera(imu, camera, at_ns) for camera in answers.cameras]
+def _samples(imu: Imu, seen: list[list[int]], answers: Answers, tables: _Tables) -> Iterator[list[Any]]:
     felt = np.concatenate([imu.acc_m_s2, imu.gyro_rad_s], axis=1).tolist()
     none = [""] * len(_QUATERNION) if imu.stream in answers.turning else []
     turned = imu.quaternion.tolist() or [none] * len(felt)
@@ -155,13 +163,25 @@ def _noted(noted: dict[str, str], first_ns: int) -> dict[str, str]:
     return noted
 
 
-def _summary(rows: Counter[str], answers: Answers) -> Table:
+def _summary(rows: Counter[str], aligned: Counter[tuple[str, str]]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in ("table", "rows", "aligned to"):
         table.add_column(heading, justify="right" if heading == "rows" else "left")
     for name, count in sorted(rows.items()):
-        imu = name.removeprefix("imu_")
-        known = [camera for camera in answers.cameras if answers.knows(imu, camera)]
-        aligned = "" if name.startswith("cam_") else ", ".join(known) or "no camera: no offset was ok"
-        table.add_row(f"{name}.csv", str(count), aligned)
+        known = [
+            camera if some == count else f"{camera} ({some} rows)"
+            for (sensor, camera), some in sorted(aligned.items())
+            if sensor == name and some
+        ]
+        to = "" if name.startswith("cam_") else ", ".join(known) or "no camera: no offset was ok"
+        table.add_row(f"{name}.csv", str(count), to)
     return table
+
+
+def _stepped(answers: Answers, tables: _Tables) -> Iterator[str]:
+    for imu, camera, step in answers.steps():
+        first_s, last_s = (float(tables.seconds(t_ns)) for t_ns in (step.from_ns, step.to_ns))
+        yield (
+            f"imu_{imu}.csv: t_{camera}_s is empty from t_s {first_s:.1f} to {last_s:.1f}, where the offset "
+            f"stepped by {step.by_s:+.3f} s; it may be wrong in the minute before"
+        )

@@ -2,7 +2,8 @@
 
 The data of an MCAP message is a msgpack list: what followed the topic on the wire, the map first, then the
 bytes of each array. Its times are host time, as every stamp inside is; the metadata record ``mobind-live``
-says what the wall clock showed at the start.
+says what the wall clock showed at the start. The messages lie in chunks of a second at most, each with a
+checksum.
 """
 
 from __future__ import annotations
@@ -12,16 +13,19 @@ import logging
 import os
 import struct
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import mcap.reader
 import mcap.writer
 import msgpack
+from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
-from mcap.records import Channel, McapRecord, Message, Metadata
-from mcap.stream_reader import StreamReader
+from mcap.opcode import Opcode
+from mcap.records import Channel, Chunk, McapRecord, Message, Metadata
+from mcap.stream_reader import breakup_chunk
 from zstandard import ZstdError
 
 from mobind_live import __version__
@@ -32,14 +36,18 @@ from mobind_live.wire import decode, encode
 _log = logging.getLogger(__name__)
 NAME = "mobind-live"
 ENCODING = "msgpack"
+_MAGIC = b"\x89MCAP0\r\n"
 _CHUNK_BYTES = 1 << 20
+_HEAD = struct.Struct("<BQ")  # of each of MCAP's records: what it is, and its bytes
+_OPCODES = frozenset(Opcode)
 _U32, _U64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 # What the library raises for a file that ends too soon, or has other bytes in it than were written.
 _DAMAGE = (McapError, ZstdError, struct.error, ValueError, LookupError, OverflowError, MemoryError)
 
 
 class Packed(NamedTuple):
-    """A message as it lies in the file, and when it came in, in host time."""
+    """A message as it lies in the file, and when it was sent, in host time: a recorder that was held up
+    got many at once."""
 
     at_ns: int
     topic: str
@@ -57,20 +65,25 @@ class Packed(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A message, and when it came in, in host time."""
+    """A message, and when it was sent, in host time."""
 
     at_ns: int
     received: Received
 
 
+class _Ends(Exception):
+    """There is nothing more to read; the text says why."""
+
+
 class Writer:
-    """A new session's file. What ``keep`` has seen to survives a crash of the machine.
+    """A new session's file. What ``keep`` has seen to survives a crash of the machine; ``size`` is its bytes.
 
     Raises FileError if the file is there already or cannot be written; what came before is in it then.
     """
 
     def __init__(self, path: Path, about: Mapping[str, str]) -> None:
         self.path = path
+        self.size = 0
         self._channels: dict[str, int] = {}
         self._whole = True  # nothing failed to be written
         with self._faults():
@@ -104,11 +117,12 @@ class Writer:
         """See to it that all that was written is on the disk."""
         with self._faults():
             self._mcap.flush()
-            os.fsync(self._file.fileno())
+            self._to_disk()
 
-    def size(self) -> int:
-        """The file's bytes so far."""
-        return self._file.tell()
+    def _to_disk(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.size = self._file.tell()
 
     def __enter__(self) -> Self:
         return self
@@ -120,8 +134,7 @@ class Writer:
             if self._whole:
                 with self._faults():
                     self._mcap.finish()
-                    self._file.flush()
-                    os.fsync(self._file.fileno())
+                    self._to_disk()
         finally:
             self._close()
 
@@ -141,15 +154,20 @@ class Writer:
 
 
 def packed(path: Path, *, again: bool = False) -> Iterator[Packed]:
-    """Every message of a session in the order in which they came. A file that was never finished, or is
-    damaged, is read as far as it goes, with a warning, if it is not read ``again``. Raises FileError if it
+    """Every message of a session in the order in which they came. Of a file that was never finished, or is
+    damaged, all that is whole is read, with a warning, if it is not read ``again``. Raises FileError if it
     is no session at all."""
-    topics: dict[int, str] = {}
+    named = dict(_channels(path))  # the chunk that says it may be the one that is damaged
+    unnamed = 0
     for record in _records(path, again=again):
         if isinstance(record, Channel):
-            topics[record.id] = record.topic
-        elif isinstance(record, Message) and record.channel_id in topics:
-            yield Packed(record.log_time, topics[record.channel_id], record.data)
+            named[record.id] = record.topic
+        elif isinstance(record, Message) and record.channel_id in named:
+            yield Packed(record.publish_time, named[record.channel_id], record.data)
+        elif isinstance(record, Message):
+            unnamed += 1
+    if unnamed and not again:
+        _log.warning("%s: %d messages left out: what they are was said where it is damaged", path, unnamed)
 
 
 def entries(path: Path, *, again: bool = False) -> Iterator[Entry]:
@@ -168,11 +186,7 @@ def entries(path: Path, *, again: bool = False) -> Iterator[Entry]:
 
 def topics(path: Path) -> set[str]:
     """The topics of a session; at once, if it was finished. Raises FileError."""
-    with contextlib.suppress(OSError, *_DAMAGE), path.open("rb") as file:
-        summary = mcap.reader.SeekingReader(file).get_summary()
-        if summary is not None and summary.statistics is not None:
-            return {channel.topic for channel in summary.channels.values()}
-    return {item.topic for item in packed(path, again=True)}
+    return set(_channels(path).values()) or {item.topic for item in packed(path, again=True)}
 
 
 def about(path: Path) -> dict[str, str]:
@@ -181,27 +195,64 @@ def about(path: Path) -> dict[str, str]:
     return next(found, {})
 
 
+def _channels(path: Path) -> dict[int, str]:
+    """The topic of each channel, as it says at the end of a file that was finished; of another, nothing."""
+    with contextlib.suppress(OSError, *_DAMAGE), path.open("rb") as file:
+        summary = mcap.reader.SeekingReader(file).get_summary()
+        if summary is not None:
+            return {channel.id: channel.topic for channel in summary.channels.values()}
+    return {}
+
+
 def _records(path: Path, *, again: bool) -> Iterator[McapRecord]:
-    begun = False
+    """What was noted, and what is in the chunks, but for those that are damaged."""
+    damaged: list[float] = []  # how many seconds after the first message each was
+    first_ns = last_ns = 0
     try:
         with path.open("rb") as file:
-            records = StreamReader(file, validate_crcs=True).records
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise FileError(f"{path}: not a recorded session (MCAP)")
             while True:
                 try:
-                    record = next(records, None)
-                except _DAMAGE as error:
-                    if not begun:
-                        raise FileError(f"{path}: not a recorded session (MCAP)") from error
-                    if not again:
-                        _log.warning(
-                            "%s: ends in the middle (still recording, killed, or the disk was full); "
-                            "read up to there",
-                            path,
-                        )
-                    return
-                if record is None:
-                    return
-                begun = True
-                yield record
+                    found = _parsed(*_record(file))
+                except _Ends as end:
+                    if str(end) and not again:
+                        _log.warning("%s: %s; read up to there", path, end)
+                    break
+                except _DAMAGE:
+                    damaged.append((last_ns - first_ns) * 1e-9)
+                    continue
+                for record in found:
+                    if isinstance(record, Message):
+                        first_ns, last_ns = first_ns or record.log_time, record.log_time
+                    yield record
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from error
+    if damaged and not again:
+        _log.warning(
+            "%s: damaged; pieces of a second or less that were left out: %d, the first after %.1f s",
+            path, len(damaged), damaged[0],
+        )  # fmt: skip
+
+
+def _record(file: BinaryIO) -> tuple[int, bytes]:
+    """What the next record is, and its content. Raises _Ends behind the last."""
+    at = file.tell()
+    head = file.read(_HEAD.size)
+    if len(head) == _HEAD.size:
+        opcode, length = _HEAD.unpack(head)
+        if opcode == Opcode.FOOTER:
+            raise _Ends
+        if opcode not in _OPCODES:
+            raise _Ends(f"is damaged at byte {at}")
+        if length <= os.fstat(file.fileno()).st_size - file.tell():
+            return opcode, file.read(length)
+    raise _Ends("ends in the middle (still recording, killed, or the disk was full)")
+
+
+def _parsed(opcode: int, content: bytes) -> list[McapRecord]:
+    """Raises what _DAMAGE names."""
+    stream = ReadDataStream(BytesIO(content))
+    if opcode == Opcode.CHUNK:
+        return breakup_chunk(Chunk.read(stream), validate_crc=True)
+    return [Metadata.read(stream)] if opcode == Opcode.METADATA else []

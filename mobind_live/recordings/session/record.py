@@ -75,16 +75,14 @@ def run(
             if now_ns - kept_ns >= _KEEP_NS:
                 file.keep()
                 kept_ns = now_ns
-                progress = _progress(path, tally, file.size(), receiver.intake, now_ns)
+                progress = _progress(path, tally, file.size, receiver.intake, now_ns)
                 live.update(progress, refresh=console.is_terminal)
     if not tally.messages:
-        path.unlink()
+        path.unlink(missing_ok=True)  # it may have been given another name
         console.print(f"nothing came on {endpoint}: no file was written", style="yellow")
         return 1
-    size_mb = path.stat().st_size / 1e6
-    console.print(
-        Text(f"{path}: {tally.messages} messages in {tally.seconds:.1f} s, {size_mb:.1f} MB"), soft_wrap=True
-    )
+    told = f"{path}: {tally.messages} messages in {tally.seconds:.1f} s, {file.size / 1e6:.1f} MB"
+    console.print(Text(told), soft_wrap=True)
     for line in _losses(receiver.intake):
         console.print(Text(line, style="yellow"), soft_wrap=True)
     return 0

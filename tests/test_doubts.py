@@ -48,7 +48,7 @@ def test_wrong_units_and_dead_sensors_are_told(acc_by: float, gyro_by: float, wo
 
 def test_a_sensor_on_a_table_is_not_doubted() -> None:
     """Its gyroscope may well read zero throughout, its stamps may hardly differ."""
-    acc = np.random.default_rng(0).normal(0.0, 0.02, (500, 3)) + (0.0, 0.0, GRAVITY_M_S2)
+    acc = np.random.default_rng(0).normal((0.0, 0.0, GRAVITY_M_S2), 0.02, (500, 3))
     still = np.zeros((500, 3))
     assert doubt(acc, still, np.arange(500) * 20_000_000) == ""
     assert doubt(acc, still, np.zeros(500, np.int64)) == ""

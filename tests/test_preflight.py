@@ -42,7 +42,7 @@ def received(*messages: Message) -> list[Received]:
 
 
 def test_what_cannot_be_read_is_not_called_silent() -> None:
-    """A wrong baud rate sends nobody to the battery; what another of the device's sensors sends is no matter."""
+    """A wrong baud rate sends nobody to the battery; what its other sensors send is no matter."""
     silent = replace(LINE, received=0, age_s=-1)
     for counters, words in (
         ({}, "nothing arrives: is it switched on, charged and near?"),

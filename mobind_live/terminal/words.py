@@ -61,8 +61,8 @@ def jitter(health: StreamHealth) -> str:
 
 
 def clock(spec: StreamSpec, health: StreamHealth) -> tuple[str, str, str, str]:
-    """(offset, drift, residual, error) of a stream's clock mapping; ``host`` streams have none, nor have those
-    that are played with the stamps they were recorded with. A mapping that began anew says how often, beside
+    """(offset, drift, residual, error) of a stream's clock mapping; ``host`` streams have none, nor have
+    those that are played with the stamps of their recording. A mapping that began anew says how often, beside
     its offset."""
     if health.received == 0:
         return ("-", "-", "-", "-")

@@ -47,7 +47,7 @@ class Config(SerialForm):
     baud: int = Field(default=115200, gt=0)
 
     def held(self) -> tuple[str, ...]:
-        return () if "://" in self.port else (self.port,)
+        return () if "://" in self.port else (os.path.realpath(self.port),)
 
 
 def discover() -> list[Found]:

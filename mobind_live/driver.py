@@ -138,8 +138,8 @@ class DriverConfig(Section):
         raise NotImplementedError
 
     def held(self) -> tuple[str, ...]:
-        """What the device has for itself while it is open, as the YAML names it: a port, an address. Two
-        devices of a rig cannot have the same."""
+        """What the device has for itself while it is open, without aliases: a port, an address. Two devices
+        of a rig cannot have the same."""
         return ()
 
 

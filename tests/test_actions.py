@@ -248,6 +248,17 @@ def test_cameras_whose_stamps_differ_are_put_on_one_time() -> None:
     assert np.ptp(list(at_s.values())) == pytest.approx(0.0)
 
 
+def test_cameras_that_show_a_wearer_by_different_sensors_are_put_on_one_time() -> None:
+    """What is known of a sensor's offset in the camera that shows its wearer by another one counts, too."""
+    (subject,) = subjects(
+        [_binding("a", tracks={"cam": 1}), _binding("b", part="chest", tracks={"side": 2})],
+        [_offset("a", 0.0), _offset("b", -2.0, camera="side"), _offset("b", 0.0)],
+        {"a": 9, "b": 1},
+    )
+    assert subject.ahead_s == {"cam": 0.0, "side": 2.0}
+    assert [worn.offset_s for worn in subject.worn] == [0.0, 0.0]
+
+
 def test_a_sensor_without_a_sure_offset_or_part_is_left_out_of_its_wearer() -> None:
     (subject,) = subjects([_binding("a"), _binding("b")], [_offset("a", 0, Verdict.AMBIGUOUS)], {"a": 9})
     assert subject == Subject("wearer_1", {("cam", 1)}, [])

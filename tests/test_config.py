@@ -306,13 +306,23 @@ def test_a_part_by_another_name_is_known(write_rig: WriteRig, said: str, meant: 
     ("section", "thing"),
     [
         ("{driver: serial_imu, port: /dev/ttyUSB0}", "/dev/ttyUSB0"),
-        ("{driver: camera, source: 1}", "camera 1"),
+        ("{driver: camera, source: 1}", "/dev/video1"),
         ("{driver: ble_imu, profile: xsens_dot, address: 'd4:22:cd:00:01:02'}", "D4:22:CD:00:01:02"),
     ],
 )
 def test_two_devices_cannot_have_one_port(write_rig: WriteRig, section: str, thing: str) -> None:
     message = message_of(write_rig(f"devices:\n  a: {section}\n  b: {section}\n"))
     assert message == f":3: devices.b: {thing} is devices.a's already; give each its own"
+
+
+def test_one_port_by_two_names_is_one_port(write_rig: WriteRig, tmp_path: Path) -> None:
+    """As ``/dev/serial/by-id/...`` and ``/dev/ttyUSB0`` are, or camera 3 and ``/dev/video3``."""
+    (tmp_path / "by-id").symlink_to("/dev/ttyUSB0")
+    for one, other in (
+        (f"{{driver: serial_imu, port: {tmp_path}/by-id}}", "{driver: serial_imu, port: /dev/ttyUSB0}"),
+        ("{driver: camera, source: 3}", "{driver: camera, source: /dev/video3}"),
+    ):
+        assert "devices.a's already" in message_of(write_rig(f"devices:\n  a: {one}\n  b: {other}\n"))
 
 
 def test_a_stream_of_the_network_may_be_read_twice(write_rig: WriteRig) -> None:

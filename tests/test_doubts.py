@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,28 @@ def test_it_follows_what_comes() -> None:
     assert "m/s^2" in course[6]
     assert course[39] == ""
     assert course[59] == ""
+
+
+def test_stamps_that_go_to_and_fro_hide_nothing() -> None:
+    """As a host's may that come with every sample; a wild one is no reason to look back for years."""
+    acc, gyro, t_ns = worn("squats", "left_thigh", 12.0)
+    rough = t_ns + np.random.default_rng(0).integers(-30_000_000, 30_000_000, len(t_ns))
+    rough[[3, 400]] = (-(10**18), 10**18)
+    doubts = Doubts()
+    for index in range(len(acc)):
+        one = slice(index, index + 1)
+        doubts.add(replace(message(9.81 * acc[one], gyro[one], rough[one]), received_ns=t_ns[one]))
+    assert "m/s^2" in doubts.text
+    assert len(doubts._recent) == len(acc)
+
+
+def test_what_came_long_ago_is_forgotten() -> None:
+    acc, gyro, t_ns = worn("squats", "left_thigh", 60.0)
+    doubts = Doubts()
+    for index in range(len(acc)):
+        one = slice(index, index + 1)
+        doubts.add(replace(message(acc[one], gyro[one], 0 * t_ns[one]), received_ns=t_ns[one]))
+    assert len(doubts._recent) <= 20 * HZ + 1
 
 
 def message(acc: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> Imu:

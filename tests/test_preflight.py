@@ -13,7 +13,6 @@ from test_wire import binding, health, offset
 
 from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
-from mobind_live.runtime.serve import AWAITING
 from mobind_live.schema import Binding, Candidate, Health, Message, Offset, Received, StreamHealth, Verdict
 from mobind_live.terminal import output, preflight
 from mobind_live.terminal.preflight import Preflight, State, judge
@@ -59,11 +58,13 @@ def test_what_cannot_be_read_is_not_called_silent() -> None:
 
 
 def test_without_a_camera_only_the_sensors_are_checked() -> None:
-    view = RigView(title="", streams=(IMU,), started_ns=0)
-    view.feed(received(replace(heard(), streams=(LINE,))), 0)
-    (finding,) = judge(view, SECOND // 2)
-    assert finding.state is State.PASS
-    assert "no camera in this rig: offset, wearer and body part cannot be found" in finding.text
+    """Not before whatever can be wrong with their numbers would have been told."""
+    for seconds, state in ((3, State.WAIT), (30, State.PASS)):
+        view = RigView(title="", streams=(IMU,), started_ns=0)
+        view.feed(received(replace(heard(), streams=(replace(LINE, received=50 * seconds, lost=0),))), 0)
+        (finding,) = judge(view, SECOND // 2)
+        assert finding.state is state
+        assert "no camera in this rig: offset, wearer and body part cannot be found" in finding.text
 
 
 def findings(
@@ -256,7 +257,7 @@ def test_it_gives_up_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_time_counts_from_when_the_devices_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     at(monkeypatch, 0.0)
     watch, stop, out = session(limit_s=10.0)
-    waiting = replace(heard(replace(LINE, received=0)), state="starting", detail=AWAITING)
+    waiting = replace(heard(replace(LINE, received=0)), state="starting", detail="loading")
     with watch:
         for second, message in ((11.0, waiting), (12.0, heard(replace(LINE, rate_hz=20.0))), (21.0, waiting)):
             at(monkeypatch, second)

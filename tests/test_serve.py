@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -176,7 +177,8 @@ def as_played(item: ImuReading) -> Imu:
 
 @pytest.mark.parametrize("played", [False, True])
 def test_numbers_that_cannot_be_are_told_with_the_stream(played: bool) -> None:
-    items = [reading(100, device_ns=np.arange(100) * 60_000_000 + start) for start in (0, 6_000_000_000)]
+    halves = [np.arange(100) * 60_000_000 + start for start in (0, 6_000_000_000)]
+    items = [replace(reading(100, device_ns=stamps), received_ns=stamps) for stamps in halves]
     steps: list[Step] = [lambda item=item: [as_played(item) if played else item] for item in items]
     _, messages = play([*steps, raises(DeviceError("gone"))])
 

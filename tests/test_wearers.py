@@ -57,6 +57,21 @@ def test_the_order_of_imus_does_not_matter() -> None:
     assert one.update(seats) == other.update(dict(reversed(seats.items())))
 
 
+def test_a_tracker_that_takes_two_subjects_for_each_other_exchanges_no_names() -> None:
+    """With one sensor each, a track's name would be as good as the sensor's."""
+    wearers = Wearers({"a": "anna", "b": "ben"})
+    before = wearers.update({"a": {FRONT_1, SIDE_1}, "b": {FRONT_2}})
+    assert before == {"a": "anna", "b": "ben"}
+    assert wearers.update({"a": {FRONT_2, SIDE_1}, "b": {FRONT_1}}) == before
+    assert wearers.update({"a": {FRONT_2}, "b": {FRONT_1, SIDE_2}}) == before
+
+
+def test_one_sensor_that_is_given_to_another_subject_is_on_them() -> None:
+    wearers = Wearers({"a": "anna", "b": "ben"})
+    wearers.update({"a": {FRONT_1}, "b": {FRONT_2}})
+    assert wearers.update({"a": {FRONT_2}, "b": set()}) == {"a": "ben"}
+
+
 # --- a name outlives what it was found by ---
 
 

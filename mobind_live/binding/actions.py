@@ -246,7 +246,7 @@ def subjects(bindings: list[Binding], offsets: Iterable[Offset], parts: dict[str
             continue
         subject = found.setdefault(b.wearer, Subject(b.wearer))
         subject.tracks |= set(b.tracks.items())
-        own = {camera: offset_of[b.stream, camera] for camera in b.tracks if (b.stream, camera) in offset_of}
+        own = {camera: by for (imu, camera), by in offset_of.items() if imu == b.stream}
         if part is not None and own:
             known.setdefault(b.wearer, []).append((b.stream, part, own))
     for name, sensors in known.items():

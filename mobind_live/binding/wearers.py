@@ -36,6 +36,7 @@ class Wearers:
     def update(self, seats: dict[str, set[Seat]]) -> dict[str, str]:
         """The wearer's name of each IMU in ``seats`` (its sure tracks); IMUs with no sure track are left
         out."""
+        self._untangle(seats)
         found: dict[str, str] = {}
         taken: dict[str, set[str]] = {}  # names, and the cameras they are in
         for group in sorted(groups(seats), key=self._turn):
@@ -54,6 +55,20 @@ class Wearers:
                 self.moved(imu)
         self.names |= found
         return found
+
+    def _untangle(self, seats: dict[str, set[Seat]]) -> None:
+        """Where the sensors of two subjects are on each other's tracks, the tracker has taken one person for
+        the other: two who exchange sensors meanwhile are far rarer."""
+        at: dict[str, set[Seat]] = {}
+        for imu, own in seats.items():
+            if imu in self.subjects:
+                at[self.subjects[imu]] = at.get(self.subjects[imu], set()) | own
+        bore = {name: {self.seen[seat] for seat in own if seat in self.seen} for name, own in at.items()}
+        for name, own in at.items():
+            if any(
+                others == {name} and bore[name] == {other} for other, others in bore.items() if other != name
+            ):
+                self.seen |= dict.fromkeys(own, name)
 
     def _may_be(self, name: str, taken: set[str] | None, cameras: set[str]) -> bool:
         """Whether somebody in ``cameras`` may bear a name that was ``taken`` in others: two cameras may show

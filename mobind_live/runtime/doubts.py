@@ -34,13 +34,13 @@ class Doubts:
         """Take in the samples that came next."""
         if not len(message.t_ns):
             return
-        newest_ns = int(message.t_ns[-1])
-        if self._recent and newest_ns < int(self._recent[-1].t_ns[-1]):  # its clock was set anew
+        newest_ns = int(message.received_ns[-1])
+        if self._recent and not 0 <= newest_ns - self._asked_ns <= _WINDOW_NS:  # silence, or played anew
             self._recent.clear()
         if not self._recent:
             self._asked_ns = newest_ns
         self._recent.append(message)
-        while newest_ns - int(self._recent[0].t_ns[-1]) > _WINDOW_NS:
+        while newest_ns - int(self._recent[0].received_ns[-1]) > _WINDOW_NS:
             self._recent.popleft()
         if newest_ns - self._asked_ns >= _EVERY_NS:
             self._asked_ns = newest_ns
@@ -51,12 +51,16 @@ class Doubts:
 
 def doubt(acc_m_s2: np.ndarray, gyro_rad_s: np.ndarray, t_ns: np.ndarray) -> str:
     """Why ``acc_m_s2`` and ``gyro_rad_s`` (N, 3), sampled at ``t_ns`` (N,), cannot be what they are called,
-    in one line; "" if they can. Nothing is judged in less than 1.5 s, and no unit of a gyroscope in less than
-    15 s."""
+    in one line; "" if they can; by the last 20 s, whatever the order in which they came. Nothing is judged in
+    less than 1.5 s, and no unit of a gyroscope in less than 15 s."""
     numbers = np.isfinite(acc_m_s2).all(axis=1) & np.isfinite(gyro_rad_s).all(axis=1)
     if not numbers.any():
         return "what it sends are no numbers (NaN)"
-    acc_m_s2, gyro_rad_s, t_ns = acc_m_s2[numbers], gyro_rad_s[numbers], t_ns[numbers]
+    order = np.flatnonzero(numbers & (t_ns > t_ns[-1] - _WINDOW_NS) & (t_ns <= t_ns[-1]))
+    order = order[np.argsort(t_ns[order], kind="stable")]
+    if not len(order):
+        return ""
+    acc_m_s2, gyro_rad_s, t_ns = acc_m_s2[order], gyro_rad_s[order], t_ns[order]
     span_s = float(t_ns[-1] - t_ns[0]) * 1e-9
     if span_s < _LEAST_S:
         return ""

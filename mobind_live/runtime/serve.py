@@ -29,7 +29,6 @@ from mobind_live.schema import Imu, Message, Pose, StreamHealth
 RETRY_FIRST_S = 0.5
 RETRY_LAST_S = 1.5  # what was plugged in again is back within 2 s
 _BEAT_S = 0.25
-AWAITING = "waiting for the rig to start"
 
 # Makes a driver; what a driver module's ``Driver`` is.
 Factory = Callable[[DriverConfig, Context], Driver]
@@ -114,14 +113,14 @@ class Service:
 
     def await_start(self, go: StartSignal) -> None:
         """Wait, with heartbeats, for the rig to start; its epoch replaces the context's."""
-        self.beat("starting", AWAITING)
+        self.beat("starting", "waiting for the rig to start")
         while not self._stop.is_set():
             epoch_ns = go.wait(_BEAT_S)
             if epoch_ns is not None:
                 self._context = replace(self._context, epoch_ns=epoch_ns)
                 return
             if self._heartbeat.due():
-                self.beat("starting", AWAITING)
+                self.beat("starting", "waiting for the rig to start")
 
     def run(self) -> None:
         """Open, read, publish, until ``stop``. When the device is lost, try again for ever, ever more

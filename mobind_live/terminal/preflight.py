@@ -19,7 +19,6 @@ from rich.text import Text
 from mobind_live.binding.posterior import OK_P
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import StreamSpec
-from mobind_live.runtime.serve import AWAITING
 from mobind_live.schema import TRUNK, Binding, Offset, Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.output import Notes, Output
@@ -28,6 +27,7 @@ from mobind_live.terminal.view import MIN_RATE, RigView
 MAX_LOSS = 0.05
 MAX_AGE_S = 1.0
 STEADY_NS = 3_000_000_000
+JUDGED_S = 25.0  # of samples, until whatever can be wrong with their numbers has been told
 LONGEST_START_NS = 60_000_000_000  # of the programs; the wearers' time counts from then on
 _SHOW_EVERY_NS = 500_000_000
 _NOT_YET = ("starting", "waiting", "failed")
@@ -72,7 +72,10 @@ def _imu(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     if alive.state is not State.PASS:
         return alive
     if all(stream.kind == "imu" for stream in view.streams):
-        return Finding(spec.name, State.PASS, f"{alive.text}; {words.NO_CAMERA}")
+        known = view.stream(spec.name)  # of which little is judged in its first seconds
+        judged = known is not None and known[0].received > JUDGED_S * known[0].rate_hz
+        state, ask = (State.PASS, "") if judged else (State.WAIT, "; have its wearer move")
+        return Finding(spec.name, state, f"{alive.text}; {words.NO_CAMERA}{ask}")
     binding = view.binding(spec.name, now_ns)
     if binding is None or binding.wearer_verdict is Verdict.STALE:
         return Finding(
@@ -196,7 +199,7 @@ class Preflight(Output):
 
     def _let_go(self, spec: StreamSpec) -> bool:
         device = self.view.device(spec.name)
-        return device is not None and device.message.detail != AWAITING
+        return device is not None and device.message.state != "starting"
 
     def _end(self) -> None:
         self._live.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -120,7 +121,8 @@ class CameraForm(Asked, DriverConfig):
     def held(self) -> tuple[str, ...]:
         """The cameras; files and network streams may be read by several."""
         where = [source.source for source in self.cameras("").values()]
-        return tuple(f"camera {item}" for item in where if isinstance(item, int) or item.startswith("/dev/"))
+        paths = [f"/dev/video{item}" if isinstance(item, int) else item for item in where]
+        return tuple(os.path.realpath(path) for path in paths if path.startswith("/dev/"))
 
     def cameras(self, name: str) -> dict[str, Source]:
         """The sources by stream; what is asked for all of them goes for those that do not say otherwise."""

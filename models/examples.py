@@ -10,7 +10,7 @@ probable a label then is, is fitted for each set of modalities to windows left o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -26,6 +26,8 @@ _NEAREST = 3  # the distance to a label is that to its third nearest window: one
 _ENOUGH = 5  # windows from which to tell how an example varies
 _SLOPE = 3.0  # of probability's logit over the score, before an example says otherwise
 _MOST_P = 0.99
+_MOST_MINE = 128  # windows kept of a label, however much was recorded: an answer has to look at all of them
+_MOST_REST = 64  # and of its counter-examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +82,37 @@ def direction(hidden: np.ndarray) -> np.ndarray:
     return (root / (np.linalg.norm(root, axis=-1, keepdims=True) + 1e-6)).astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows by modality: directions ``values`` (12, N, hidden), 0 where missing, their squared ``length``
+    (12, N), and which are ``there`` (12, N)."""
+
+    values: np.ndarray
+    length: np.ndarray
+    there: np.ndarray
+
+    @classmethod
+    def of(cls, seen: np.ndarray) -> Windows:
+        """From directions (N, 12, hidden), NaN where missing."""
+        values = np.ascontiguousarray(np.nan_to_num(seen).swapaxes(0, 1))
+        return cls(values, (values * values).sum(axis=2), np.isfinite(seen[..., :1]).any(axis=2).T)
+
+    def rows(self, which: np.ndarray) -> Windows:
+        return Windows(self.values[:, which], self.length[:, which], self.there[:, which])
+
+    def only(self, modalities: np.ndarray) -> Windows:
+        """Without all modalities but these (12,)."""
+        return replace(self, there=self.there & modalities[:, None])
+
+
 @dataclass(slots=True)
 class _Class:
-    """One label, with everything that is not it."""
+    """One label: which of all windows are its own, its counter-examples and the other labels' (indices)."""
 
     example: Example
-    others: np.ndarray  # (K, 12, hidden), the other labels' windows
+    mine: np.ndarray
+    rest: np.ndarray
+    others: np.ndarray
     scale: np.ndarray  # (12,)
     fits: dict[tuple[bool, ...], tuple[float, float]] = field(default_factory=dict)
 
@@ -95,25 +122,29 @@ class Known:
 
     def __init__(self, examples: Sequence[Example] = ()) -> None:
         self.labels = tuple(example.label for example in examples)
-        self._classes = [_Class(one, _windows_of(examples, one), _scale(one)) for one in examples]
+        kept = [thinned(example) for example in examples]
+        nothing = np.zeros((0, len(MODALITIES), 0), np.float32)
+        self._windows = Windows.of(np.concatenate([one.seen for one in kept] or [nothing]))
+        self._classes = _classes(kept)
+        self._scales = np.reshape([one.scale for one in self._classes], (-1, len(MODALITIES)))
 
     def probabilities(self, seen: np.ndarray) -> np.ndarray:
         """How probable each label is (labels,) for one window's directions (12, hidden), NaN where there are
         none; each by itself, so that they do not sum to one. 0 where there is nothing to compare."""
-        there = tuple(np.isfinite(seen[:, 0]).tolist())
-        return np.array([self._probability(one, seen, there) for one in self._classes])
+        there = np.isfinite(seen[:, 0])
+        to_all = distances(Windows.of(seen[None]), self._windows, self._scales)
+        each = zip(self._classes, to_all, strict=True)
+        return np.array([self._probability(one, to_windows, there) for one, to_windows in each])
 
-    def _probability(self, one: _Class, seen: np.ndarray, there: tuple[bool, ...]) -> float:
-        example = one.example
-        mine = example.mine
-        to_mine = distances(seen[None], example.seen[mine], one.scale)
-        to_rest = distances(seen[None], np.concatenate([example.seen[~mine], one.others]), one.scale)
-        score = scores(to_mine, to_rest)[0]
+    def _probability(self, one: _Class, to_windows: np.ndarray, there: np.ndarray) -> float:
+        """From the distances (1, N) to all windows."""
+        score = scores(to_windows[:, one.mine], to_windows[:, np.concatenate([one.rest, one.others])])[0]
         if not np.isfinite(score):
             return 0.0
-        if there not in one.fits:
-            one.fits[there] = _fit(*held_out(one, np.array(there)))
-        slope, shift = one.fits[there]
+        among = tuple(there.tolist())
+        if among not in one.fits:
+            one.fits[among] = _fit(*held_out(one, self._windows.only(there)))
+        slope, shift = one.fits[among]
         return float(min(_MOST_P, 1 / (1 + np.exp(-slope * (score - shift)))))
 
     def check(self, label: str) -> tuple[float, float]:
@@ -121,7 +152,7 @@ class Known:
         shares that would be taken for it. NaN where there are none to tell."""
         one = self._classes[self.labels.index(label)]
         there = np.isin(MODALITIES, one.example.modalities)
-        own, rest = held_out(one, there)
+        own, rest = held_out(one, self._windows.only(there))
         _, shift = _fit(own, rest)
         taken = [float(np.mean(part > shift)) if len(part) else float("nan") for part in (own, rest)]
         return taken[0], taken[1]
@@ -134,18 +165,47 @@ def with_known(closed: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.concatenate([closed / closed.sum(), odds]) / (1 + odds.sum())
 
 
-def distances(a: np.ndarray, b: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Squared distances (A, B) between windows (A, 12, hidden) and (B, 12, hidden): the mean over the
-    modalities that both have, each in units of ``scale`` (12,); infinite where they share none."""
-    total, shared = np.zeros((2, len(a), len(b)))
-    for n in range(len(scale)):
-        left, right = np.isfinite(a[:, n, 0]), np.isfinite(b[:, n, 0])
-        if not left.any() or not right.any():
-            continue
-        x, y = np.nan_to_num(a[:, n]), np.nan_to_num(b[:, n])
-        both = left[:, None] & right
-        apart = (x * x).sum(1)[:, None] + (y * y).sum(1) - 2 * x @ y.T
-        total += np.where(both, np.maximum(apart, 0.0) / scale[n], 0.0)
+def thinned(example: Example) -> Example:
+    """At most ``_MOST_MINE`` windows of the action and ``_MOST_REST`` others, evenly from everything that was
+    enrolled: each enrolment has its share, whatever the length of the others."""
+    keep = np.zeros(len(example.mine), bool)
+    changes = (np.diff(example.mine) != 0) | (np.diff(example.recording) != 0)
+    run = np.concatenate([[0], np.cumsum(changes)])  # one enrolment's windows lie in a row
+    for kind, most in ((example.mine, _MOST_MINE), (~example.mine, _MOST_REST)):
+        rows = np.flatnonzero(kind)
+        keep[rows[_even(run[rows], most)]] = True
+    return replace(
+        example,
+        seen=example.seen[keep],
+        mine=example.mine[keep],
+        recording=example.recording[keep],
+        start=example.start[keep],
+    )
+
+
+def _even(run: np.ndarray, most: int) -> np.ndarray:
+    """Which (N,) of the windows to keep, of which runs (N,) they are: at most ``most``, evenly within each
+    run, and as many of each; what a short run leaves goes to the longer ones."""
+    if len(run) <= most:
+        return np.ones(len(run), bool)
+    _, of, sizes = np.unique(run, return_inverse=True, return_counts=True)
+    ascending = np.sort(sizes)
+    before = np.cumsum(ascending) - ascending
+    shares = (most - before) / np.arange(len(sizes), 0, -1)  # were all shorter runs whole
+    share = shares[np.argmax(shares <= ascending)]
+    passed = np.floor(np.cumsum(np.minimum(1.0, share / sizes[of])) + 0.5)
+    return np.diff(passed, prepend=0.0) > 0
+
+
+def distances(a: Windows, b: Windows, scales: np.ndarray) -> np.ndarray:
+    """Squared distances (K, A, B) between windows: the mean over the modalities that both have, each in units
+    of each of ``scales`` (K, 12); infinite where they share none."""
+    total = np.zeros((len(scales), a.there.shape[1], b.there.shape[1]))
+    shared = np.zeros(total.shape[1:])
+    for n in np.flatnonzero(a.there.any(axis=1) & b.there.any(axis=1)):
+        both = a.there[n][:, None] & b.there[n]
+        apart = a.length[n][:, None] + b.length[n] - 2 * a.values[n] @ b.values[n].T
+        total += np.where(both, np.maximum(apart, 0.0), 0.0) / scales[:, n, None, None]
         shared += both
     return np.where(shared > 0, total / np.maximum(shared, 1), np.inf)
 
@@ -159,10 +219,20 @@ def scores(to_mine: np.ndarray, to_rest: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(rest, 1e-3)) - np.log(np.maximum(usable, 1e-3))
 
 
-def _windows_of(examples: Sequence[Example], without: Example) -> np.ndarray:
-    """The windows (K, 12, hidden) of every label but one."""
-    none = np.zeros((0, *without.seen.shape[1:]), np.float32)
-    return np.concatenate([none, *(one.seen[one.mine] for one in examples if one is not without)])
+def _classes(examples: Sequence[Example]) -> list[_Class]:
+    """Each label among the windows of all of them, one after the other."""
+    mine = np.concatenate([np.zeros(0, bool), *(one.mine for one in examples)])
+    label = np.repeat(np.arange(len(examples)), [len(one.mine) for one in examples])
+    return [
+        _Class(
+            example=one,
+            mine=np.flatnonzero(mine & (label == n)),
+            rest=np.flatnonzero(~mine & (label == n)),
+            others=np.flatnonzero(mine & (label != n)),
+            scale=_scale(one),
+        )
+        for n, one in enumerate(examples)
+    ]
 
 
 def _apart(example: Example, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -176,10 +246,11 @@ def _scale(example: Example) -> np.ndarray:
     rows = np.flatnonzero(example.mine)
     apart = _apart(example, rows, rows)
     out = np.full(len(MODALITIES), _USUAL)
+    own = Windows.of(example.seen[rows])
+    unit = np.ones((1, len(MODALITIES)))
     for n in range(len(MODALITIES)):
-        unit = (np.arange(len(MODALITIES)) == n).astype(float)
-        own = np.where(unit[:, None] > 0, example.seen[rows], np.nan)
-        far = np.sort(np.where(apart, distances(own, own, np.ones(len(unit))), np.inf), axis=1)
+        alone = own.only(np.arange(len(MODALITIES)) == n)
+        far = np.sort(np.where(apart, distances(alone, alone, unit)[0], np.inf), axis=1)
         nearest = far[:, min(_NEAREST, len(rows)) - 1]
         told = nearest[np.isfinite(nearest)]
         if len(told) >= _ENOUGH:
@@ -187,18 +258,17 @@ def _scale(example: Example) -> np.ndarray:
     return out
 
 
-def held_out(one: _Class, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def held_out(one: _Class, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """Scores of the example's own windows and of the counter-examples, each compared only with what shares no
-    moment with it, with the modalities ``there`` (12,)."""
+    moment with it, among the ``windows`` of all labels."""
     example = one.example
-    seen = np.where(there[:, None], example.seen, np.nan)
     mine, rest = np.flatnonzero(example.mine), np.flatnonzero(~example.mine)
     found = []
-    for rows in (mine, rest):
-        to_mine = np.where(_apart(example, rows, mine), distances(seen[rows], seen[mine], one.scale), np.inf)
-        to_rest = np.where(_apart(example, rows, rest), distances(seen[rows], seen[rest], one.scale), np.inf)
-        to_others = distances(seen[rows], one.others, one.scale)
-        score = scores(to_mine, np.concatenate([to_rest, to_others], axis=1)) if len(rows) else np.zeros(0)
+    for rows, at in ((mine, one.mine), (rest, one.rest)):
+        to_all = distances(windows.rows(at), windows, one.scale[None])[0]
+        to_mine = np.where(_apart(example, rows, mine), to_all[:, one.mine], np.inf)
+        to_rest = np.where(_apart(example, rows, rest), to_all[:, one.rest], np.inf)
+        score = scores(to_mine, np.concatenate([to_rest, to_all[:, one.others]], axis=1))
         found.append(score[np.isfinite(score)])
     return found[0], found[1]
 

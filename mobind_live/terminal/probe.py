@@ -118,9 +118,8 @@ def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
         last = f"; {warned[-1].removeprefix(f'{name}: ')}" if warned[-1] else ""
         return Report(name, f"nothing came from {', '.join(silent)}{ended}{but}{last}", tuple(seen.values()))
     doubts = ((stream, _doubt(items)) for stream, items in felt.items() if items)
-    return Report(
-        name, "; ".join(f"{stream}: {text}" for stream, text in doubts if text), tuple(seen.values())
-    )
+    told = [text if stream == name else f"{stream}: {text}" for stream, text in doubts if text]
+    return Report(name, "; ".join(told), tuple(seen.values()))
 
 
 def _needed_s(seen: dict[str, Seen], watch_s: float) -> float:

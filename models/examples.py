@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from scipy.optimize import minimize
 
 from mobind_live.models.actions import WINDOW
@@ -27,7 +28,7 @@ _ENOUGH = 5  # windows from which to tell how an example varies
 _SLOPE = 3.0  # of probability's logit over the score, before an example says otherwise
 _MOST_P = 0.99
 _MOST_MINE = 128  # windows kept of a label, however much was recorded: an answer has to look at all of them
-_MOST_REST = 64  # and of its counter-examples
+_MOST_REST = 128  # and of its counter-examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,24 +86,28 @@ def direction(hidden: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Windows by modality: directions ``values`` (12, N, hidden), 0 where missing, their squared ``length``
-    (12, N), and which are ``there`` (12, N)."""
+    (12, N), and which are ``there`` (12, N), 1 or 0. Tensors, since the worker's setting of threads holds for
+    these alone: NumPy's products take all cores, and wait for each other where the cores are busy."""
 
-    values: np.ndarray
-    length: np.ndarray
-    there: np.ndarray
+    values: torch.Tensor
+    length: torch.Tensor
+    there: torch.Tensor
 
     @classmethod
     def of(cls, seen: np.ndarray) -> Windows:
         """From directions (N, 12, hidden), NaN where missing."""
-        values = np.ascontiguousarray(np.nan_to_num(seen).swapaxes(0, 1))
-        return cls(values, (values * values).sum(axis=2), np.isfinite(seen[..., :1]).any(axis=2).T)
+        given = torch.as_tensor(seen, dtype=torch.float32).transpose(0, 1)
+        values = given.nan_to_num().contiguous()
+        return cls(values, (values * values).sum(dim=2), given[..., 0].isfinite().float())
 
-    def rows(self, which: np.ndarray) -> Windows:
+    def rows(self, at: np.ndarray) -> Windows:
+        which = torch.from_numpy(at)
         return Windows(self.values[:, which], self.length[:, which], self.there[:, which])
 
     def only(self, modalities: np.ndarray) -> Windows:
         """Without all modalities but these (12,)."""
-        return replace(self, there=self.there & modalities[:, None])
+        keep = torch.from_numpy(modalities)[:, None]
+        return replace(self, length=self.length * keep, there=self.there * keep)
 
 
 @dataclass(slots=True)
@@ -123,7 +128,7 @@ class Known:
     def __init__(self, examples: Sequence[Example] = ()) -> None:
         self.labels = tuple(example.label for example in examples)
         kept = [thinned(example) for example in examples]
-        nothing = np.zeros((0, len(MODALITIES), 0), np.float32)
+        nothing = np.zeros((0, len(MODALITIES), 1), np.float32)
         self._windows = Windows.of(np.concatenate([one.seen for one in kept] or [nothing]))
         self._classes = _classes(kept)
         self._scales = np.reshape([one.scale for one in self._classes], (-1, len(MODALITIES)))
@@ -132,13 +137,15 @@ class Known:
         """How probable each label is (labels,) for one window's directions (12, hidden), NaN where there are
         none; each by itself, so that they do not sum to one. 0 where there is nothing to compare."""
         there = np.isfinite(seen[:, 0])
-        to_all = distances(Windows.of(seen[None]), self._windows, self._scales)
+        once_each = Windows.of(np.repeat(seen[None], len(self.labels), axis=0))
+        to_all = distances(once_each, self._windows, self._scales)
         each = zip(self._classes, to_all, strict=True)
-        return np.array([self._probability(one, to_windows, there) for one, to_windows in each])
+        return np.array([self._probability(one, row, there) for one, row in each])
 
-    def _probability(self, one: _Class, to_windows: np.ndarray, there: np.ndarray) -> float:
-        """From the distances (1, N) to all windows."""
-        score = scores(to_windows[:, one.mine], to_windows[:, np.concatenate([one.rest, one.others])])[0]
+    def _probability(self, one: _Class, to_all: np.ndarray, there: np.ndarray) -> float:
+        """From the distances (N,) to all windows."""
+        to_rest = to_all[np.concatenate([one.rest, one.others])]
+        score = scores(to_all[None, one.mine], to_rest[None])[0]
         if not np.isfinite(score):
             return 0.0
         among = tuple(there.tolist())
@@ -197,17 +204,15 @@ def _even(run: np.ndarray, most: int) -> np.ndarray:
     return np.diff(passed, prepend=0.0) > 0
 
 
-def distances(a: Windows, b: Windows, scales: np.ndarray) -> np.ndarray:
-    """Squared distances (K, A, B) between windows: the mean over the modalities that both have, each in units
-    of each of ``scales`` (K, 12); infinite where they share none."""
-    total = np.zeros((len(scales), a.there.shape[1], b.there.shape[1]))
-    shared = np.zeros(total.shape[1:])
-    for n in np.flatnonzero(a.there.any(axis=1) & b.there.any(axis=1)):
-        both = a.there[n][:, None] & b.there[n]
-        apart = a.length[n][:, None] + b.length[n] - 2 * a.values[n] @ b.values[n].T
-        total += np.where(both, np.maximum(apart, 0.0), 0.0) / scales[:, n, None, None]
-        shared += both
-    return np.where(shared > 0, total / np.maximum(shared, 1), np.inf)
+def distances(a: Windows, b: Windows, scale: np.ndarray) -> np.ndarray:
+    """Squared distances (A, B) between windows: the mean over the modalities that both have, each in units of
+    ``scale`` (A or 1, 12); infinite where they share none."""
+    unit = a.there / torch.as_tensor(scale.T, dtype=torch.float32)
+    total = (unit * a.length).T @ b.there + unit.T @ b.length
+    for n in torch.nonzero((a.there.sum(dim=1) > 0) & (b.there.sum(dim=1) > 0)).flatten().tolist():
+        total -= (2 * unit[n][:, None] * a.values[n]) @ b.values[n].T
+    shared = a.there.T @ b.there
+    return torch.where(shared > 0, total.clamp(min=0) / shared, torch.inf).numpy()
 
 
 def scores(to_mine: np.ndarray, to_rest: np.ndarray) -> np.ndarray:
@@ -250,7 +255,7 @@ def _scale(example: Example) -> np.ndarray:
     unit = np.ones((1, len(MODALITIES)))
     for n in range(len(MODALITIES)):
         alone = own.only(np.arange(len(MODALITIES)) == n)
-        far = np.sort(np.where(apart, distances(alone, alone, unit)[0], np.inf), axis=1)
+        far = np.sort(np.where(apart, distances(alone, alone, unit), np.inf), axis=1)
         nearest = far[:, min(_NEAREST, len(rows)) - 1]
         told = nearest[np.isfinite(nearest)]
         if len(told) >= _ENOUGH:
@@ -265,7 +270,7 @@ def held_out(one: _Class, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     mine, rest = np.flatnonzero(example.mine), np.flatnonzero(~example.mine)
     found = []
     for rows, at in ((mine, one.mine), (rest, one.rest)):
-        to_all = distances(windows.rows(at), windows, one.scale[None])[0]
+        to_all = distances(windows.rows(at), windows, one.scale[None])
         to_mine = np.where(_apart(example, rows, mine), to_all[:, one.mine], np.inf)
         to_rest = np.where(_apart(example, rows, rest), to_all[:, one.rest], np.inf)
         score = scores(to_mine, np.concatenate([to_rest, to_all[:, one.others]], axis=1))

@@ -20,11 +20,11 @@ from mobind_live.binding.example_windows import Samples, look, of_imus, of_perso
 from mobind_live.cli import app
 from mobind_live.config import load as load_rig
 from mobind_live.driver import StreamSpec
-from mobind_live.models import actions, example_file
+from mobind_live.models import actions, example_file, examples
 from mobind_live.models.actions import DAILY, WINDOW, ActionNet, ActionSizes
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.example_file import ExampleError, load_folder
-from mobind_live.models.examples import MODALITIES, Example, Known, direction, with_known
+from mobind_live.models.examples import MODALITIES, Example, Known, direction, thinned, with_known
 from mobind_live.runtime.worker import _actions
 from mobind_live.schema import Action, Binding, Imu, Verdict
 
@@ -167,6 +167,75 @@ def test_examples_of_one_recording_do_not_contradict_each_other(seen: dict[str, 
     apart = first + replace(second, recordings=("another",))
     assert len(apart.mine) == 2 * len(first.mine)
     assert apart.recordings == ("r", "another")
+
+
+# --- a lot of it ---
+
+
+def numbered(label: str, *lengths: int, recording: str = "r", begin: int = 0) -> Example:
+    """Windows of which only the begins tell them apart: so many of the action, then so many that are not, and
+    so on."""
+    mine = np.concatenate([np.full(n, k % 2 == 0) for k, n in enumerate(lengths)])
+    return Example(
+        label=label,
+        weights="w",
+        seen=np.ones((len(mine), len(MODALITIES), 1), np.float32),
+        mine=mine,
+        recording=np.zeros(len(mine), np.int64),
+        start=begin + np.arange(len(mine)) * 12,
+        recordings=(recording,),
+    )
+
+
+def test_of_an_hour_a_bounded_part_is_kept_evenly() -> None:
+    kept = thinned(numbered("jack", 15_000, 256))
+    assert (kept.mine.sum(), (~kept.mine).sum()) == (examples._MOST_MINE, examples._MOST_REST)
+    gaps = np.diff(kept.start[kept.mine]) / 12
+    assert {gaps.min(), gaps.max()} <= {15_000 // examples._MOST_MINE, 15_000 // examples._MOST_MINE + 1}
+    assert np.diff(kept.start[~kept.mine]).tolist() == [12 * 2] * (examples._MOST_REST - 1)
+
+
+def test_every_enrolment_keeps_its_share_however_long_another_is() -> None:
+    hour = numbered("jack", 3_000, 256)
+    short = numbered("jack", 10, 0, recording="s")
+    later = numbered("jack", 20, 0, begin=10**6)  # of the same recording as the hour
+    whole = hour + short + later
+    kept = thinned(whole)
+    assert kept.mine.sum() == examples._MOST_MINE
+    assert (kept.recording[kept.mine] == 1).sum() == 10
+    assert (kept.start[kept.mine] >= 10**6).sum() == 20
+    many = thinned(replace(numbered("jack", 1_000), recording=np.arange(1_000)))
+    assert len(many.recording) == examples._MOST_MINE
+    assert np.diff(many.recording).max() <= 8
+
+
+def test_a_short_example_is_kept_whole(seen: dict[str, np.ndarray]) -> None:
+    one = example("jack", seen["jacks"], seen["walk"])
+    kept = thinned(one)
+    for name in ("seen", "mine", "recording", "start"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(one, name))
+
+
+def test_thinning_changes_little(seen: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With half of its windows an example is known again, and refuses, as with all of them."""
+    one = example("jack", seen["jacks"], seen["walk"])
+    whole = Known([one])
+    monkeypatch.setattr(examples, "_MOST_MINE", len(seen["jacks"]) // 2)
+    monkeypatch.setattr(examples, "_MOST_REST", len(seen["walk"]) // 2)
+    half = Known([one])
+    for name in ("others_jacks", "walk", "punch"):
+        assert share(half, seen[name]) == pytest.approx(share(whole, seen[name]), abs=0.15)
+
+
+def test_of_a_thinned_example_moments_are_still_left_out_whole() -> None:
+    """40 moments that are nothing like each other, each in five windows: none is known again by the rest."""
+    moments = np.repeat(np.eye(48, dtype=np.float32)[:, None], len(MODALITIES), axis=1)
+    one = example("jack", moments[:40].repeat(5, axis=0), moments[40:])
+    begins = (np.arange(40)[:, None] * 2 * WINDOW + np.arange(5) * 12).ravel()
+    known = Known([replace(one, start=np.concatenate([begins, 10**6 + np.arange(8) * WINDOW]))])
+    own, _ = examples.held_out(known._classes[0], known._windows)
+    assert len(own) == examples._MOST_MINE
+    assert (own < 0).all()
 
 
 # --- files ---

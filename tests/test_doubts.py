@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_wire import imu
 
 from mobind_live.kinematics.exercises import EXERCISES
 from mobind_live.kinematics.imu import GRAVITY_M_S2, virtual_imu
@@ -96,13 +97,4 @@ def test_what_came_long_ago_is_forgotten() -> None:
 
 
 def message(acc: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> Imu:
-    return Imu(
-        stream="a",
-        t_ns=t_ns,
-        received_ns=t_ns,
-        device_ns=t_ns,
-        acc_m_s2=acc.astype(np.float32),
-        gyro_rad_s=gyro.astype(np.float32),
-        quaternion=np.empty((0, 4), np.float32),
-        simulated=True,
-    )
+    return replace(imu(quaternion=False), t_ns=t_ns, received_ns=t_ns, acc_m_s2=acc, gyro_rad_s=gyro)

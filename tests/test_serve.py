@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import pytest
+from test_wire import imu
 
 from mobind_live.bus import MemoryBus
 from mobind_live.clock import host_now_ns
@@ -163,16 +164,8 @@ def test_arrivals_in_bursts_are_spread() -> None:
 def as_played(item: ImuReading) -> Imu:
     """What a recording hands out for it: stamped already."""
     assert item.device_ns is not None
-    return Imu(
-        stream=item.stream,
-        t_ns=item.device_ns,
-        received_ns=item.received_ns,
-        device_ns=item.device_ns,
-        acc_m_s2=item.acc_m_s2,
-        gyro_rad_s=item.gyro_rad_s,
-        quaternion=np.empty((0, 4), np.float32),
-        simulated=False,
-    )
+    same = {name: getattr(item, name) for name in ("stream", "received_ns", "acc_m_s2", "gyro_rad_s")}
+    return replace(imu(quaternion=False), t_ns=item.device_ns, **same)
 
 
 @pytest.mark.parametrize("played", [False, True])

@@ -65,9 +65,8 @@ class Wearers:
                 at[self.subjects[imu]] = at.get(self.subjects[imu], set()) | own
         bore = {name: {self.seen[seat] for seat in own if seat in self.seen} for name, own in at.items()}
         for name, own in at.items():
-            if any(
-                others == {name} and bore[name] == {other} for other, others in bore.items() if other != name
-            ):
+            other = next(iter(bore[name]), name)
+            if other != name and bore[name] == {other} and bore.get(other) == {name}:
                 self.seen |= dict.fromkeys(own, name)
 
     def _may_be(self, name: str, taken: set[str] | None, cameras: set[str]) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 import numpy as np
 
 from mobind_live.devices.samples import plausible
+from mobind_live.driver import ImuReading
 from mobind_live.schema import Imu
 
 _WINDOW_NS = 20_000_000_000
@@ -44,9 +46,14 @@ class Doubts:
             self._recent.popleft()
         if newest_ns - self._asked_ns >= _EVERY_NS:
             self._asked_ns = newest_ns
-            columns = ([m.acc_m_s2 for m in self._recent], [m.gyro_rad_s for m in self._recent])
-            acc, gyro = (np.concatenate(column).astype(np.float64) for column in columns)
-            self.text = doubt(acc, gyro, np.concatenate([m.t_ns for m in self._recent]))
+            self.text = doubt_of(self._recent, np.concatenate([m.t_ns for m in self._recent]))
+
+
+def doubt_of(items: Iterable[Imu | ImuReading], t_ns: np.ndarray) -> str:
+    """As ``doubt``, of all samples (N) of several messages at ``t_ns`` (N,)."""
+    columns = zip(*((item.acc_m_s2, item.gyro_rad_s) for item in items), strict=True)
+    acc, gyro = (np.concatenate(column).astype(np.float64) for column in columns)
+    return doubt(acc, gyro, t_ns)
 
 
 def doubt(acc_m_s2: np.ndarray, gyro_rad_s: np.ndarray, t_ns: np.ndarray) -> str:

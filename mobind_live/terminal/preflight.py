@@ -96,16 +96,14 @@ def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
         device = view.device(spec.name)
         if device is not None and device.message.state in _NOT_YET and device.message.detail:
             return Finding(spec.name, State.WAIT, words.clean(device.message.detail))
-        if device is not None and (unread := words.unread(device.message, spec.name)):
-            return Finding(spec.name, State.WAIT, unread)
         ask = "is it switched on, charged and near?" if spec.kind == "imu" else "is it plugged in?"
-        return Finding(spec.name, State.WAIT, f"nothing arrives: {ask}")
+        return Finding(spec.name, State.WAIT, view.doubt(spec.name) or f"nothing arrives: {ask}")
     health, at_ns = known
     age_s = words.age_s(health, at_ns, now_ns)
     if age_s is not None and age_s > MAX_AGE_S:
         return Finding(spec.name, State.WAIT, f"silent for {words.age(age_s)}")
-    if health.doubt:
-        return Finding(spec.name, State.WAIT, health.doubt)
+    if doubt := view.doubt(spec.name):
+        return Finding(spec.name, State.WAIT, doubt)
     rate = f"{health.rate_hz:.1f} Hz"
     if health.rate_hz < MIN_RATE * health.nominal_hz:
         return Finding(spec.name, State.WAIT, f"slow: {rate} of {health.nominal_hz:g}")

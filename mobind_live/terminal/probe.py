@@ -15,7 +15,7 @@ from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
 from mobind_live.runtime.aside import NoAnswer, Question
-from mobind_live.runtime.doubts import doubt
+from mobind_live.runtime.doubts import doubt_of
 from mobind_live.schema import Imu, Message, Pose
 from mobind_live.terminal.output import Notes
 
@@ -150,11 +150,7 @@ def _stamps_ns(item: Pose | Imu | ImuReading) -> list[int]:
 
 
 def _doubt(items: list[Imu | ImuReading]) -> str:
-    acc, gyro = (
-        np.concatenate(column).astype(np.float64)
-        for column in ([item.acc_m_s2 for item in items], [item.gyro_rad_s for item in items])
-    )
-    return doubt(acc, gyro, np.array([t_ns for item in items for t_ns in _stamps_ns(item)], np.int64))
+    return doubt_of(items, np.array([t_ns for item in items for t_ns in _stamps_ns(item)], np.int64))
 
 
 def _describe(item: Pose | Imu | ImuReading) -> str:

@@ -46,15 +46,8 @@ def _alarms(view: RigView, now_ns: int) -> list[str]:
 
 
 def _doubts(view: RigView) -> list[str]:
-    told = ((spec.name, _doubt(view, spec.name)) for spec in view.streams)
+    told = ((spec.name, view.doubt(spec.name)) for spec in view.streams)
     return [f"{name}: {doubt}" for name, doubt in told if doubt]
-
-
-def _doubt(view: RigView, name: str) -> str:
-    known, device = view.stream(name), view.device(name)
-    if known is not None and known[0].received:
-        return known[0].doubt
-    return "" if device is None else words.unread(device.message, name)
 
 
 def _not_running(view: RigView, now_ns: int) -> list[str]:

@@ -19,6 +19,7 @@ from mobind_live.schema import (
     Verdict,
     WornTruth,
 )
+from mobind_live.terminal import words
 
 STALE_ANSWER_NS = 5_000_000_000
 SILENT_PROCESS_NS = 3_000_000_000
@@ -126,6 +127,13 @@ class RigView:
         """The latest health of the process that a stream comes from; one that never told of its streams is
         known by its name, which is most streams' own."""
         return self.processes.get(self._sources.get(name, name))
+
+    def doubt(self, name: str) -> str:
+        """What is the matter with a stream's numbers, or that what comes is none; empty if nothing is."""
+        known, device = self.stream(name), self.device(name)
+        if known is not None and known[0].received:
+            return known[0].doubt
+        return "" if device is None else words.unread(device.message, name)
 
     def lost(self, name: str) -> float:
         """The share of a stream's samples that were lost in the last seconds."""

@@ -10,7 +10,7 @@ import pytest
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import actions
 from mobind_live.models.actions import DAILY, OTHER, STILL
-from mobind_live.models.datasets import acts, clip_acts, mocap_acts, utd_mhad
+from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
 from mobind_live.models.datasets.bvh import Take
 from mobind_live.models.datasets.reels import make_reel
 from mobind_live.schema import PARTS
@@ -27,9 +27,20 @@ def test_a_mirror_swaps_left_and_right() -> None:
     }
 
 
+_FORMS = {
+    "wave-left-hand": "waving", "wave-both-hands": "waving", "raise-up-right-hand": "raising hands",
+    "raise-up-both-hands": "raising hands", "walk-turn-left": "walking", "walk-right": "walking",
+}  # fmt: skip
+
+
 def test_every_action_and_content_has_a_daily_label() -> None:
     assert len(acts.DAILY_OF_ACTION) == len(utd_mhad.ACTIONS) == actions.CLIP_ACTIONS
     assert {*acts.DAILY_OF_ACTION, *acts.DAILY_OF_CONTENT.values(), STILL} <= set(DAILY)
+    assert all(
+        bvh.content_of(f"dataset-1_{content}_normal_001") == content for content in acts.DAILY_OF_CONTENT
+    )
+    said = {form: acts.DAILY_OF_CONTENT[bvh.content_of(f"dataset-1_{form}_normal_001")] for form in _FORMS}
+    assert said == _FORMS
 
 
 def _clip(action: int) -> utd_mhad.Clip:

@@ -80,7 +80,7 @@ def test_a_lag_outlives_its_track() -> None:
     nobody = {"cam": seen(evidence(None, seed=2), 7, 8)}
     assert kept.views(nobody)["cam"].posteriors[0].p_none > 0.5
     kept.moved(0)
-    kept.learned.forget_lag(0)
+    kept.learned.forget_lags((0,))
     assert kept.views(again)["cam"].posteriors[0].wearer[1] < 0.5
 
 

@@ -90,6 +90,9 @@ def test_the_factors_are_what_they_are_called() -> None:
     assert every["still=all"].config.script == ("standing",)
     assert every["in step=squats"].config.in_step
     assert every["swapped=two people"].config.swaps[0].people == (0, 1)
+    steps = [camera.steps for camera in every["stepped=a camera, 0.2 s"].config.cameras]
+    assert [len(each) for each in steps] == [1, 0]
+    assert steps[0][0].by_s == 0.2
     limb, person = (
         every["moved=to another limb"].config.imus[0],
         every["moved=to another person"].config.imus[0],

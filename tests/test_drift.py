@@ -198,3 +198,27 @@ def test_what_was_not_sure_for_long_or_is_of_another_life_does_not_hold() -> Non
     stepped = course_of(20.0)
     note(stepped, sure(21.0, 1.7))
     assert held(stepped, 22.0, (), 0) is None, "new since a second"
+
+
+def test_what_is_known_goes_with_a_step_that_is_known() -> None:
+    """The drift, what is held, and once: the alarm."""
+    course = OffsetCourse()
+    for at_s, offset_s, sigma_s in estimates(0, 300.0, 40.0):
+        course.add(Estimate(at_s, offset_s, sigma_s), at_s)
+        note(course, sure(at_s, offset_s))
+    drift, last = course.line, course._last
+    assert last is not None
+    end_s = last.found.at_s
+    course.go_with(-0.1, end_s + 5)
+    assert course.alarm(end_s + 6).startswith("stepped by -0.100 s")
+    assert held(course, end_s + STEADY_S, (), 0) is None, "not so soon after a step"
+    note(course, sure(end_s + 6, last.found.offset_s - 0.1))
+    course.add(Estimate(end_s + EVERY_S, last.found.offset_s - 0.1, 0.01), end_s + EVERY_S)
+    assert course.line.rate_ppm == pytest.approx(drift.rate_ppm, abs=5)
+    note(course, sure(end_s + STEADY_S + 7, last.found.offset_s - 0.1))
+    after = held(course, end_s + STEADY_S + 8, (), 0)
+    assert after is not None
+    assert after.found.offset_s == pytest.approx(last.found.offset_s - 0.1, abs=0.01)
+    course.go_with(-0.1, end_s + ALARM_S + 6)
+    assert not course.alarm(end_s + ALARM_S + 6), "the step was known already"
+    assert course.left()._stepped_s == 0, "the next engine knows of none yet"

@@ -469,13 +469,34 @@ def later(arrival: Arrival, imu_s: float) -> Arrival:
     return replace(arrival, message=replace(message, t_ns=message.t_ns + round(imu_s * 1e9)))
 
 
+def test_offsets_go_with_a_camera_whose_stamps_step(longer: list[Arrival], model: Binder) -> None:
+    """All that is shown from then on is 0.4 s later than its stamp says; nothing else tells it."""
+    stepped_s, by_s = 30.0, 0.4
+    heard = [
+        replace(a, message=replace(a.message, t_ns=a.message.t_ns + round(by_s * 1e9)))
+        if a.message.stream == "front" and isinstance(a.message, Pose) and a.at_s >= stepped_s
+        else a
+        for a in longer
+    ]
+    engine = engine_of(specs(SCENE), model)
+    said = play(engine, heard)
+    for (imu, camera), truth in TRUTH.items():
+        found = engine.stepped_s[engine.names.index(imu), camera]
+        assert found == pytest.approx(-by_s if camera == "front" else 0.0, abs=0.03)
+        now = truth - (by_s if camera == "front" else 0.0)
+        late = [moment.offset(imu, camera) for moment in said if moment.at_s > stepped_s + 10.0]
+        assert all(abs(o.offset_s - now) < 0.06 for o in late if o.verdict is Verdict.OK)
+    alarms = {o.alarm for moment in said for o in moment.offsets if o.camera == "front" and o.alarm}
+    assert any(alarm.startswith("stepped by -0.4") or alarm.startswith("stepped by -0.3") for alarm in alarms)
+
+
 @pytest.mark.parametrize("jump_s", [4.0, -9.0])
 def test_what_is_known_of_a_clock_ends_where_its_stamps_jump(small: Engine, jump_s: float) -> None:
     play(small, calm(0.0, 12.0))
     before = small.evidence.motion_s[0].max(dim=1).values
     small.beliefs.learned.lag = {(n, "cam"): np.zeros(small.lags) for n in (0, 1)}
     play(small, [later(a, jump_s) for a in calm(12.0, 17.0)])
-    assert small.lives == [1, 0]
+    assert small.lives == {(0, "cam"): 1}
     after = small.evidence.motion_s[0].max(dim=1).values
     assert after[0] < before[0]
     assert after[1] > before[1]
@@ -487,7 +508,7 @@ def test_silence_and_one_wild_stamp_end_nothing(small: Engine) -> None:
     heard = [a for a in calm(6.0, 14.0) if not (6.0 < a.at_s < 11.0 and a.message.stream == "arm")]
     wild = Arrival(14.0, imu("arm", 1e6, 1, received_ns=np.array([EPOCH_NS + 14 * 10**9])))
     play(small, [*heard, wild, *calm(14.0, 20.0)])
-    assert small.lives == [0, 0]
+    assert not small.lives
     assert small.imus["arm"].last_token_ns < EPOCH_NS + 20 * 10**9
 
 

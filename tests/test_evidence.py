@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, SPARE, Evidence
+from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, SPARE, STEPPED, Evidence
 
 L, PARTS, WIDTH, HZ = 4, 2, 3, 25.0
 FOREVER = (math.inf, math.inf)
@@ -220,10 +220,28 @@ def test_the_fast_memory_takes_over() -> None:
         made.see_imus([0, 1], [first] * 2, [tokens(first + 1, 4), tokens(first + 2, 4)], [0])
     assert not torch.allclose(made.sums[SLOW, 0], made.sums[FAST, 0])
     other = made.sums[SLOW, 1].clone()
-    made.take_fast(0)
+    made.take_fast([0], [0])
     torch.testing.assert_close(made.sums[SLOW, 0], made.sums[FAST, 0])
     torch.testing.assert_close(made.motion_s[SLOW, 0], made.motion_s[FAST, 0])
     torch.testing.assert_close(made.sums[SLOW, 1], other)
+
+
+@pytest.mark.parametrize("tokens_later", [2.0, -1.0, 0.25])
+def test_what_is_known_goes_with_a_step_but_for_the_last_seconds(tokens_later: float) -> None:
+    one = evidence(imus=2, people=(0, 1), heads=(0, 0))
+    lags = torch.arange(-L, L + 1)
+    old, new = torch.exp(-((lags / 1.5) ** 2)), torch.exp(-(((lags - tokens_later) / 1.5) ** 2))
+    one.sums[SLOW], one.sums[FAST] = 5 * old + new, new
+    one.motion_s[SLOW], one.motion_s[FAST] = 12.0, 2.0
+    one.moment[SLOW], one.moment[FAST] = 12.0, 4.0
+    before = one.sums.clone()
+    one.shift([0], [1], tokens_later)
+    assert one.sums[SLOW, 0, 1] == pytest.approx((5 * STEPPED * new + new).expand(PARTS, -1), abs=0.1)
+    assert float(one.motion_s[SLOW, 0, 1]) == pytest.approx(2 + 10 * STEPPED)
+    assert one.at_s(SLOW, 0, 1) == pytest.approx((4 + 8 * STEPPED) / (2 + 10 * STEPPED))
+    assert torch.equal(one.sums[FAST], before[FAST])
+    assert torch.equal(one.sums[:, 1], before[:, 1])
+    assert torch.equal(one.sums[:, 0, 0], before[:, 0, 0])
 
 
 def test_nothing_new_is_nothing() -> None:

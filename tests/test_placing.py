@@ -110,7 +110,7 @@ def test_what_is_moved_has_told_nothing() -> None:
     kept = Beliefs(
         ("a", "b"), ("a", "b"), (None, None), (None, None), Calibration(scale=1.0), Ties(), placing
     )
-    kept.learned.forget_lag(0)
+    kept.learned.forget_lags((0,))
     assert placing.for_parts()[0, SHANK] > 1, "a clock that steps moves no sensor"
     kept.moved(0)
     assert placing.for_parts()[0, SHANK] == 0

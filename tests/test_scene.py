@@ -10,7 +10,7 @@ from scipy.signal import medfilt
 
 from mobind_live.clock import DeviceClock
 from mobind_live.kinematics.camera import Camera, project
-from mobind_live.kinematics.devices import CameraSpec, ImuPacket, ImuSpec
+from mobind_live.kinematics.devices import CameraSpec, DelayStep, ImuPacket, ImuSpec
 from mobind_live.kinematics.motion import Person
 from mobind_live.kinematics.scene import Scene, SceneConfig
 from mobind_live.kinematics.sight import visible
@@ -106,6 +106,28 @@ def test_a_hidden_delay_shifts_what_is_measured_and_nothing_else() -> None:
     count = min(len(a), len(b)) - 200
     assert np.median(np.abs(b[200 : 200 + count] - a[:count])) < 0.02
     assert np.median(np.abs(b[:count] - a[:count])) > 0.1
+
+
+def test_a_delay_that_steps_is_of_all_that_is_stamped_from_then_on() -> None:
+    step = DelayStep(at_s=8.0, by_s=0.4)
+    steady, stepped = (
+        Scene(config(cameras=(CameraSpec(name="cam", delay_s=0.1, steps=steps),))) for steps in ((), (step,))
+    )
+    assert [
+        scene.truth(t).delays_s["cam"] for scene in (steady, stepped) for t in (7.9, 8.0)
+    ] == pytest.approx([0.1, 0.1, 0.1, 0.5])
+    wrist = [
+        {round(p.t_ns * 1e-9, 3): p.keypoints[0, LEFT_WRIST, :2] for p in poses(scene, 0.0, 16.0)}
+        for scene in (steady, stepped)
+    ]
+    apart = {
+        by: np.median(
+            [np.linalg.norm(place - wrist[0][round(t - by, 3)]) for t, place in wrist[1].items() if t > 9]
+        )
+        for by in (0.0, 0.4)
+    }
+    assert apart[0.4] < apart[0.0] / 3
+    assert all((place == wrist[0][t]).all() for t, place in wrist[1].items() if t < 8)
 
 
 @pytest.mark.parametrize(("imu_delay", "cam_delay"), [(1.3, 0.0), (-2.1, 0.4)])

@@ -94,6 +94,7 @@ class Answers:
             found.p, given.p_none, given.motion_s, engine.moving(imu), self._stale(imu, camera, now_ns)
         )
         course = self._course(imu, camera)
+        course.go_with(engine.stepped_s[index, camera], now_ns * 1e-9)
         newest_s = engine.imus[imu].last_token_ns * 1e-9
         # What the evidence says is about the mean of its times; the answer is about now.
         shown_s = newest_s - engine.stale_s(index, camera)
@@ -105,7 +106,8 @@ class Answers:
         clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
         if verdict is Verdict.OK:
             track = given.tracks[int(given.wearer.argmax())]
-            self._follow(course, index, camera, Sure(now, found.p, track, engine.lives[index]), now_ns)
+            sure = Sure(now, found.p, track, engine.lives[index, camera])
+            self._follow(course, index, camera, sure, now_ns)
         said = Offset(
             stream=imu,
             camera=camera,
@@ -126,7 +128,7 @@ class Answers:
             clock_drift_ppm=clock_drift_ppm,
             simulated=engine.simulated,
         )
-        held = course.held(newest_s, given.tracks, engine.lives[index])
+        held = course.held(newest_s, given.tracks, engine.lives[index, camera])
         if held is None or verdict in (Verdict.OK, Verdict.STALE) or _disputed(held, now, found.p):
             return said
         return _held(said, held)
@@ -140,7 +142,7 @@ class Answers:
         if recent is None:
             return
         if course.add(Estimate(*recent), now_ns * 1e-9):
-            self.engine.start_over(index)
+            self.engine.start_over((index,), self.engine.cameras)
         mates = self._of_one_clock(index, camera)
         if len(mates) > 1:
             for mate in mates:

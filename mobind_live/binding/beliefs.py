@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -153,6 +153,16 @@ class Beliefs:
         """A track has ended; ``view`` is the last one that knew it."""
         self.wearers.ended((camera, track))
         self.learned.by_track(camera, track, view)
+
+    def returned(self, camera: str) -> None:
+        """A camera was away for long: it may have been opened anew, and its stamps may have another delay."""
+        self.learned.forget_lags(range(len(self.names)), (camera,))
+        self.ties.forget(camera)
+
+    def step(self, imus: Sequence[int], camera: str, tokens: float) -> None:
+        """The offsets of ``imus`` in ``camera`` have become larger by ``tokens``."""
+        self.learned.shift_lags(imus, camera, tokens)
+        self.ties.forget(camera)
 
     def moved(self, imu: int) -> None:
         """An IMU sits elsewhere than it did; its clock is what it was."""

@@ -76,6 +76,7 @@ class OffsetCourse:
     _since_s: float = 0.0
     _alarm: str = ""
     _until_s: float = 0.0
+    _stepped_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.line = Line(sigma_ppm=self.prior_ppm)
@@ -115,6 +116,20 @@ class OffsetCourse:
             self.line = Line(sigma_ppm=self.prior_ppm)
         self._last = now
 
+    def go_with(self, stepped_s: float, host_s: float) -> None:
+        """All that is known of the offset goes with the steps that are known of it, together ``stepped_s``,
+        at host time ``host_s``."""
+        by_s = stepped_s - self._stepped_s
+        if not by_s:
+            return
+        self._stepped_s = stepped_s
+        moved = [point._replace(offset_s=point.offset_s + by_s) for point in self.points]
+        self.points = deque(moved, maxlen=_POINTS)
+        if self._last is not None:
+            found = self._last.found
+            self._last = self._last._replace(found=found._replace(offset_s=found.offset_s + by_s))
+            self._stepped(by_s, self._last.found, host_s)
+
     def _stepped(self, by_s: float, found: Estimate, host_s: float) -> None:
         before_s = found.offset_s - by_s
         self._alarm = f"stepped by {by_s:+.3f} s, from {before_s:+.3f} s to {found.offset_s:+.3f} s"
@@ -146,7 +161,7 @@ class OffsetCourse:
         the offset itself."""
         course = copy(self)
         course.points = deque(list(self.points)[-_LEFT:], maxlen=_POINTS)
-        course._next_s = 0.0
+        course._next_s = course._stepped_s = 0.0
         course._last = self._last._replace(track=_NO_TRACK, life=0) if self._last else None
         return course
 

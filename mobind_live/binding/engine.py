@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 import numpy as np
 import torch
@@ -65,7 +68,9 @@ class Engine:
         )
         self.keep_tracks, self.block = keep_tracks, block
         self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
-        self.lives = [0] * len(imus)  # how often what was known of each IMU's clock was given up
+        # Of an IMU in a camera: how often its offset began anew, and by how much it is known to have stepped.
+        self.lives: Counter[tuple[int, str]] = Counter()
+        self.stepped_s: defaultdict[tuple[int, str], float] = defaultdict(float)
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
         self._camera_ns: dict[str, int] = {}  # the newest stamp of each
@@ -123,6 +128,8 @@ class Engine:
         if before_ns is not None and abs(message.t_ns - before_ns) > AWAY_NS and not self.keep_tracks:
             # Whoever is in view now may have anybody's number, and the stamps another delay.
             self._end([key for key in self.tracks if key[0] == message.stream])
+            self._new_life(range(len(self.names)), (message.stream,))
+            self.beliefs.returned(message.stream)
         stamp = np.array([message.t_ns])
         present = {int(track): n for n, track in enumerate(message.track_ids)}
         for track in present:
@@ -213,9 +220,9 @@ class Engine:
         """Forget what was known of a clock that has gone elsewhere. Not before it goes on there: one wild
         stamp is back at once, and mere silence, however long, is none."""
         if abs(row.jumped_ns) > JUMP_NS:
-            self.lives[row.slot] += 1
+            self._new_life((row.slot,), self.cameras)
             self.evidence.forget(row.slot)
-            self.beliefs.learned.forget_lag(row.slot)
+            self.beliefs.learned.forget_lags((row.slot,))
         row.jumped_ns = 0
 
     def _encode_people(self, rows: list[Track]) -> None:
@@ -273,12 +280,26 @@ class Engine:
         newest_s = self.imus[self.names[imu]].last_token_ns * 1e-9
         return max(0.0, newest_s - self.evidence.at_s(SLOW, imu, slot))
 
-    def start_over(self, imu: int) -> None:
-        """Believe of the IMU's offset only what the last seconds say."""
-        self.lives[imu] += 1
-        self.evidence.take_fast(imu)
-        self.beliefs.learned.forget_lag(imu)
+    def start_over(self, imus: Sequence[int], cameras: Sequence[str]) -> None:
+        """Believe of the offsets of ``imus`` in ``cameras`` only what the last seconds say."""
+        self._new_life(imus, cameras)
+        for camera in cameras:
+            self.evidence.take_fast(imus, [row.slot for row in self.people(camera)])
+        self.beliefs.learned.forget_lags(imus, cameras)
         self._views = None
+
+    def step(self, imus: Sequence[int], camera: str, tokens: float) -> None:
+        """The offsets of ``imus`` in ``camera`` have all become larger by ``tokens``: what was known of them
+        goes with them, as far as it is from before the last seconds."""
+        slots = [row.slot for row in self.people(camera)]
+        self.evidence.shift(imus, slots, tokens)
+        self.beliefs.step(imus, camera, tokens)
+        for imu in imus:
+            self.stepped_s[imu, camera] += tokens * TOKEN_S
+        self._views = None
+
+    def _new_life(self, imus: Iterable[int], cameras: Iterable[str]) -> None:
+        self.lives.update(product(imus, cameras))
 
     def exchange(self, camera: str, one: int, other: int) -> None:
         """Two tracks of ``camera`` have changed people: what was known of either is known of the other."""

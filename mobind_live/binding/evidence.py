@@ -10,6 +10,7 @@ Forgetting runs on motion, not on time: a resting sensor neither adds evidence n
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 SPARE = 64  # tokens that a ring holds beyond the lag range: the most that may come at once
 MEMORIES_S = (60.0, 6.0)  # slow and fast: seconds of full motion after which evidence weighs 1/e
 SLOW, FAST = 0, 1
+STEPPED = 0.3  # of what was known of an offset before it stepped, that is kept
 
 
 @dataclass(slots=True)
@@ -95,11 +97,22 @@ class Evidence:
         self.sums = self.sums[:, :, :count].clone()
         self.motion_s, self.moment = self.motion_s[:, :, :count].clone(), self.moment[:, :, :count].clone()
 
-    def take_fast(self, imu: int) -> None:
-        """Let the fast memory replace the slow one: what was believed of ``imu`` no longer holds."""
-        self.sums[SLOW, imu] = self.sums[FAST, imu]
-        self.motion_s[SLOW, imu] = self.motion_s[FAST, imu]
-        self.moment[SLOW, imu] = self.moment[FAST, imu]
+    def take_fast(self, imus: Sequence[int], people: Sequence[int]) -> None:
+        """Let the fast memory replace the slow one: what was believed of ``imus`` and ``people`` no longer
+        holds."""
+        for memory in (self.sums, self.motion_s, self.moment):
+            for imu in imus:
+                memory[SLOW, imu, people] = memory[FAST, imu, people]
+
+    def shift(self, imus: Sequence[int], people: Sequence[int], tokens: float) -> None:
+        """What the slow memory has of ``imus`` and ``people`` moves to lags larger by ``tokens``, and counts
+        for less, since that is known but roughly; but for the last seconds, which are left as they are."""
+        for imu in imus:
+            sums = self.sums[:, imu, people]
+            self.sums[SLOW, imu, people] = sums[FAST] + STEPPED * _shifted(sums[SLOW] - sums[FAST], tokens)
+            for memory in (self.motion_s, self.moment):
+                fast = memory[FAST, imu, people]
+                memory[SLOW, imu, people] = fast + STEPPED * (memory[SLOW, imu, people] - fast)
 
     def exchange(self, one: int, other: int) -> None:
         """What the slow memory has of two people changes places, but for the last seconds: those were seen
@@ -190,6 +203,16 @@ class Evidence:
         # Each token's lags begin one place further on than those of the token before.
         by_token, *rest = read.stride()
         return read.as_strided((*read.shape[:-1], lags), (by_token + 1, *rest)).sum(dim=0)
+
+
+def _shifted(curves: Tensor, tokens: float) -> Tensor:
+    """Curves (..., L) over lags, moved to larger ones by ``tokens``; nothing comes in from outside."""
+    lags = curves.shape[-1]
+    whole = math.floor(tokens)
+    share = tokens - whole
+    wide = torch.nn.functional.pad(curves, (lags, lags))
+    start = lags - whole
+    return (1 - share) * wide[..., start : start + lags] + share * wide[..., start - 1 : start - 1 + lags]
 
 
 def _grown(tensor: Tensor, by: int, axis: int) -> Tensor:

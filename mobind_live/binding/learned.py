@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,5 +53,13 @@ class Learned:
                 after.by_track(camera, track, view)
         return after
 
-    def forget_lag(self, imu: int) -> None:
-        self.lag = {key: kept for key, kept in self.lag.items() if key[0] != imu}
+    def forget_lags(self, imus: Collection[int], cameras: Collection[str] | None = None) -> None:
+        """What was known of the lags of ``imus`` in ``cameras``, or in all of them, no longer holds."""
+        gone = {(i, c) for i, c in self.lag if i in imus and (cameras is None or c in cameras)}
+        self.lag = {pair: kept for pair, kept in self.lag.items() if pair not in gone}
+
+    def shift_lags(self, imus: Iterable[int], camera: str, tokens: float) -> None:
+        """The lags of ``imus`` in ``camera`` have become larger by ``tokens``."""
+        for imu in imus:
+            if (imu, camera) in self.lag:
+                self.lag[imu, camera] = priors.moved(self.lag[imu, camera], tokens)

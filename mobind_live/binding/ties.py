@@ -60,6 +60,10 @@ class Ties:
             return self.held[other, camera].tokens
         return -self.held[camera, other].tokens if (camera, other) in self.held else None
 
+    def forget(self, camera: str) -> None:
+        """What was sure of ``camera`` no longer is."""
+        self.held = {pair: tie for pair, tie in self.held.items() if camera not in pair}
+
 
 def compared(ahead: list[np.ndarray], behind: list[np.ndarray], motion_s: np.ndarray) -> Tie:
     """The tie of two cameras from each IMU's log-belief over its lag (L,) in both: how far the first is ahead

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mobind_live.binding import posterior, rest
 from mobind_live.binding.change import contradicted
-from mobind_live.binding.engine import RECENT_MOTION_S, Engine
+from mobind_live.binding.engine import RECENT_MOTION_S, TOKEN_S, Engine
 from mobind_live.binding.evidence import FAST, SLOW
 from mobind_live.binding.exchange import Doubt
 from mobind_live.binding.handover import Leaning, handed_over
-from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.news import New, News, most_probable
 from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.binding.stepped import Stepping, gain
 from mobind_live.models.features import STEPS_PER_TOKEN
 from mobind_live.schema import PARTS
 
@@ -31,50 +32,29 @@ class _Idle(NamedTuple):
     seconds: np.ndarray
 
 
-class _Agreed(NamedTuple):
-    """How well the last seconds of a sensor agree with each part (11,) of each track at the ``place`` (track,
-    part, lag) where it is believed, when it had moved for ``felt_s``."""
-
-    place: tuple[int, int, int]
-    felt_s: float
-    by_track: dict[int, np.ndarray]
-
-    def same_place(self, other: _Agreed) -> bool:
-        """Whether both are about the same track and lag."""
-        return (self.place[0], self.place[2]) == (other.place[0], other.place[2])
-
-
-class _New(NamedTuple):
-    """How well a sensor that is believed on ``part`` of ``track`` has agreed with each part (11,) of each
-    track in its last ``motion_s`` seconds of motion, in what strangers reach in one."""
-
-    track: int
-    part: int
-    motion_s: float
-    by_track: dict[int, np.ndarray]
-
-
 class Watch:
     """Looks after an engine. ``notice`` is to be called every now and then."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._idle: dict[tuple[int, str], _Idle] = {}
-        self._agreed: dict[tuple[int, str], _Agreed] = {}
+        self._news = News(engine)
+        self._clocks = _clocks(engine.beliefs.groups)
+        self._steppings: dict[str, list[Stepping]] = {}
         self._doubts: dict[str, dict[tuple[int, int], Doubt]] = {}
         self._leanings: dict[str, dict[int, Leaning]] = {}
 
     def notice(self) -> list[str]:
-        """A sentence for each thing that is not what was believed: two people whom the tracker has taken for
-        each other, a sensor that has gone to somebody else, an IMU or a clock that the last seconds' motion
-        contradicts, a sensor that rests while its limb moves."""
+        """A sentence for each thing that is not what was believed: a clock that has stepped, two people whom
+        the tracker has taken for each other, a sensor that has gone to somebody else, an IMU or a clock that
+        the last seconds' motion contradicts, a sensor that rests while its limb moves."""
         engine = self.engine
         said: list[str] = []
         gone: set[int] = set()
         for camera in engine.cameras:
-            new = self._new(camera)
-            if exchanged := self._exchanged(camera, new):
-                said.append(exchanged)
+            new = self._news.since(camera)
+            if changed := self._stepped(camera, new) or self._exchanged(camera, new):
+                said.append(changed)
             else:
                 gone |= self._handed_over(camera, new)
         for imu, name in enumerate(engine.names):
@@ -90,7 +70,7 @@ class Watch:
             engine.take_off(imu)
             return "moves as another person does now; looking for its wearer anew"
         if any(self._contradicted(imu, camera) for camera in engine.cameras):
-            engine.start_over(imu)
+            engine.start_over((imu,), engine.cameras)
             engine.beliefs.moved(imu)
         elif any(self._rests(imu, camera) for camera in engine.cameras):
             engine.take_off(imu)
@@ -100,33 +80,39 @@ class Watch:
 
     def _begin_anew(self, imu: int) -> None:
         """Count nothing of what an IMU has said so far, for or against anybody."""
-        self._agreed = {key: agreed for key, agreed in self._agreed.items() if key[0] != imu}
+        self._news.forget(imu)
+        for steppings in self._steppings.values():
+            for stepping in steppings:
+                stepping.by_sensor.pop(imu, None)
         for leanings in self._leanings.values():
             leanings.pop(imu, None)
         for doubts in self._doubts.values():
             for doubt in doubts.values():
                 doubt.by_sensor.pop(imu, None)
 
-    def _new(self, camera: str) -> dict[int, _New]:
-        """What has come since the last time, of each IMU that surely is on somebody in ``camera``."""
-        unit = self.engine.calibration.scale / self.engine.calibration.chance
-        found: dict[int, _New] = {}
-        for imu in range(len(self.engine.names)):
-            before = self._agreed.pop((imu, camera), None)
-            now = self._agreement(imu, camera, before)
-            if now is None:
+    def _stepped(self, camera: str, new: dict[int, New]) -> str | None:
+        """Have the engine go with a clock that has stepped in ``camera``, if one has, and say so. By how
+        much, one person's motion does not tell for sure, since it repeats itself: then offsets are found
+        anew."""
+        engine, gains = self.engine, {imu: gain(came) for imu, came in new.items()}
+        steppings = self._steppings.setdefault(camera, [Stepping() for _ in self._clocks])
+        for imus, stepping in zip(self._clocks, steppings, strict=True):
+            step = stepping.add({imu: gain for imu, gain in gains.items() if imu in imus})
+            if step is None:
                 continue
-            self._agreed[imu, camera] = now
-            if before is None or not before.same_place(now):
-                continue
-            motion_s = now.felt_s - before.felt_s
-            keep = math.exp(-motion_s / self.engine.evidence.memories_s[FAST])
-            both = now.by_track.keys() & before.by_track.keys()
-            new = {track: unit * (now.by_track[track] - keep * before.by_track[track]) for track in both}
-            found[imu] = _New(now.place[0], now.place[1], motion_s, new)
-        return found
+            if step.people > 1:
+                engine.step(imus, camera, step.tokens)
+                how = f"by {step.tokens * TOKEN_S:+.2f} s; they go with it"
+            else:
+                engine.start_over(imus, (camera,))
+                how = "starting over"
+            for imu in imus:
+                self._begin_anew(imu)
+            names = ", ".join(engine.names[imu] for imu in imus)
+            return f"{camera}: the offsets of {names} have stepped together; {how}"
+        return None
 
-    def _exchanged(self, camera: str, new: dict[int, _New]) -> str | None:
+    def _exchanged(self, camera: str, new: dict[int, New]) -> str | None:
         """Have the engine exchange two tracks of ``camera`` whose people have changed places, and say so."""
         gains, before = _gains(new), self._doubts.get(camera, {})
         doubts = self._doubts[camera] = {pair: before.get(pair, Doubt()) for pair in gains}
@@ -141,32 +127,16 @@ class Watch:
                 )
         return None
 
-    def _handed_over(self, camera: str, new: dict[int, _New]) -> set[int]:
+    def _handed_over(self, camera: str, new: dict[int, New]) -> set[int]:
         """The IMUs that agree with somebody else in ``camera`` than with whom they are believed on."""
         before = self._leanings.get(camera, {})
-        leanings = {imu: leaning for imu, leaning in before.items() if (imu, camera) in self._agreed}
+        leanings = {imu: leaning for imu, leaning in before.items() if self._news.known(imu, camera)}
         for imu, came in new.items():
             if imu not in leanings or leanings[imu].own != came.track:
                 leanings[imu] = Leaning(came.track)
             leanings[imu].add(came.by_track, came.motion_s)
         self._leanings[camera] = leanings
         return handed_over(leanings)
-
-    def _agreement(self, imu: int, camera: str, before: _Agreed | None) -> _Agreed | None:
-        """How well the last seconds of an IMU agree with each track, if it is surely on one of them; at the
-        lag of ``before``, if that is next to it, so that the two can be compared."""
-        engine = self.engine
-        given = engine.view(camera).posteriors[imu]
-        if given.wearer.max(initial=0.0) < posterior.OK_P:
-            return None
-        slots = [row.slot for row in engine.people(camera)]
-        person, part, lag = _most_probable(given)
-        if before is not None and abs(before.place[2] - lag) <= 1:
-            lag = before.place[2]
-        sums = engine.evidence.sums[FAST, imu, slots, :, max(0, lag - 1) : lag + 2].mean(dim=-1)
-        by_track = dict(zip(given.tracks, sums.cpu().numpy().astype(np.float64), strict=True))
-        place = given.tracks[person], part, lag
-        return _Agreed(place, float(engine.evidence.felt_s[imu]), by_track)
 
     def _contradicted(self, imu: int, camera: str) -> bool:
         """Whether the fast memory contradicts what is believed, if anything is. That is not always where the
@@ -184,7 +154,7 @@ class Watch:
             engine.calibration.scale * evidence.sums[memory, imu, slots].cpu().numpy()
             for memory in (SLOW, FAST)
         )
-        track, _, lag = _most_probable(given)
+        track, _, lag = most_probable(given)
         return contradicted(slow, fast, track, lag, engine.calibration.chance * motion_s)
 
     def _rests(self, imu: int, camera: str) -> bool:
@@ -193,7 +163,7 @@ class Watch:
         if given.wearer.max(initial=0.0) < _BELIEVED_P:
             self._idle.pop((imu, camera), None)
             return False
-        person, _, lag = _most_probable(given)
+        person, _, lag = most_probable(given)
         idle = self._gone_on(imu, camera, given.tracks[person], lag - self.engine.lags // 2)
         self._idle[imu, camera] = idle
         refuted = given.place[person, idle.seconds >= rest.TAKEN_OFF_S]
@@ -222,7 +192,7 @@ class Watch:
         return _Idle(track, lag, until, seconds)
 
 
-def _gains(new: dict[int, _New]) -> dict[tuple[int, int], dict[int, tuple[float, float]]]:
+def _gains(new: dict[int, New]) -> dict[tuple[int, int], dict[int, tuple[float, float]]]:
     """For each two tracks: by how much each sensor on one of them has agreed better with the other, on the
     same part, and its seconds of motion."""
     gains: dict[tuple[int, int], dict[int, tuple[float, float]]] = {}
@@ -235,7 +205,12 @@ def _gains(new: dict[int, _New]) -> dict[tuple[int, int], dict[int, tuple[float,
     return gains
 
 
-def _most_probable(given: CameraPosterior) -> tuple[int, int, int]:
-    """The most probable place, as indices of the track and the part, and the lag there."""
-    person, part = divmod(int(given.log_place.argmax()), len(PARTS))
-    return person, part, int(given.lags[person, part].argmax())
+def _clocks(groups: Sequence[str]) -> list[tuple[int, ...]]:
+    """The IMUs whose offsets in a camera step together: all of them, as its own clock does, and those of each
+    group."""
+    every = [tuple(range(len(groups)))]
+    for group in dict.fromkeys(groups):
+        imus = tuple(imu for imu, other in enumerate(groups) if other == group)
+        if 1 < len(imus) < len(groups):
+            every.append(imus)
+    return every

@@ -13,9 +13,17 @@ S_TO_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DelayStep:
+    """What is stamped from ``at_s`` (media time) on is ``by_s`` older than it would be."""
+
+    at_s: float
+    by_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraSpec:
     """One virtual camera, ``azimuth_deg`` around the room's middle. ``delay_s`` is hidden: what it sees
-    at t is stamped t + delay."""
+    at t is stamped t + delay. ``steps`` change that, as opening a stream anew may."""
 
     name: str
     azimuth_deg: float = 0.0
@@ -24,6 +32,13 @@ class CameraSpec:
     fps: float = 30.0
     image_size: tuple[int, int] = (1280, 720)
     delay_s: float = 0.0
+    steps: tuple[DelayStep, ...] = ()
+
+    def delay_at(self, stamp_s: np.ndarray) -> np.ndarray:
+        """The delay (N,) of what is stamped ``stamp_s`` (N,), in s."""
+        return self.delay_s + sum(
+            (step.by_s * (stamp_s >= step.at_s) for step in self.steps), np.zeros(np.shape(stamp_s))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

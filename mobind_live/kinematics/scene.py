@@ -117,7 +117,7 @@ class Scene:
                 }
                 for camera in self._cameras
             },
-            delays_s={spec.name: spec.delay_s for spec in self.config.cameras},
+            delays_s={spec.name: float(spec.delay_at(np.array(t_s))) for spec in self.config.cameras},
             actions={person_name(number): person.action(t_s) for number, person in enumerate(self.people)},
         )
 

@@ -51,7 +51,7 @@ class ViewingCamera:
 
     def track_ids(self, t_s: float) -> dict[int, int]:
         """Who is in the room in frames stamped ``t_s`` (media time): {track id: person number}."""
-        seen = np.array([t_s - self.spec.delay_s])
+        seen = t_s - self.spec.delay_at(np.array([t_s]))
         return {
             int(self._visits.tracks(person, seen, self._first_ids)[0]): person
             for person in range(len(self._people))
@@ -64,7 +64,7 @@ class ViewingCamera:
         fps = self.spec.fps
         frames = np.arange(np.ceil(number * self.block_s * fps), np.ceil((number + 1) * self.block_s * fps))
         stamp = frames / fps
-        seen = stamp - self.spec.delay_s
+        seen = stamp - self.spec.delay_at(stamp)
         points = np.stack([person.at(seen).keypoints_m for person in self._people])  # (P, F, 17, 3)
         pixels, depth = project(self._camera, points)
         present = np.stack(

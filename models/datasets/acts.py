@@ -24,14 +24,12 @@ DAILY_OF_ACTION = (
     "punching", "swinging a bat", "swinging a bat", "arm curl", "swinging a bat", "pushing", "knocking",
     "catching", "picking up", "jogging", "walking", "standing up", "sitting down", "lunges", "squats",
 )  # fmt: skip
+# By content as ``bvh.content_of`` gives it, left and right forms together.
 DAILY_OF_CONTENT = {
-    "walk": "walking", "walk-back": "walking", "walk-left": "walking", "walk-right": "walking",
-    "walk-turn-left": "walking", "walk-turn-right": "walking", "run": "jogging", "dash": "jogging",
-    "wave-left-hand": "waving", "wave-right-hand": "waving", "wave-both-hands": "waving",
-    "byebye": "waving", "punch": "punching", "bow": "bowing", "raise-up-both-hands": "raising hands",
-    "raise-up-left-hand": "raising hands", "raise-up-right-hand": "raising hands",
-    "dance-short": OTHER, "respond": OTHER, "bye": "waving",
-    "kick": OTHER, "slash": OTHER, "call": OTHER, "guide": OTHER,
+    "walk": "walking", "walk-back": "walking", "walk-turn": "walking", "run": "jogging", "dash": "jogging",
+    "wave-hand": "waving", "byebye": "waving", "bye": "waving", "punch": "punching", "bow": "bowing",
+    "raise-up-hand": "raising hands", "dance-short": OTHER, "respond": OTHER, "kick": OTHER,
+    "slash": OTHER, "call": OTHER, "guide": OTHER,
 }  # fmt: skip
 # A mirror turns these UTD-MHAD actions (counted from 0) into each other.
 _MIRRORED = {0: 1, 1: 0, 8: 9, 9: 8}

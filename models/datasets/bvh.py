@@ -35,11 +35,12 @@ RATE_HZ = 30.0
 # The file's world has y up; ours has z up.
 _Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
-# Where face keypoints and trunk sensors sit, in metres in the frame of their joint (x up, y ahead, z left).
+# Where face keypoints and trunk sensors sit, in metres in the frame of their joint: x up, y ahead and z left,
+# but of the hips, whose y points to the right and z ahead.
 _FACE = np.array(
     [[0.06, 0.11, 0], [0.09, 0.085, 0.032], [0.09, 0.085, -0.032], [0.07, 0, 0.075], [0.07, 0, -0.075]]
 )
-_TRUNK_MOUNT = {"Head": (0.10, -0.09, 0.0), "Chest": (0.06, 0.11, 0.0), "Hips": (0.02, -0.11, 0.0)}
+_TRUNK_MOUNT = {"Head": (0.10, -0.09, 0.0), "Chest": (0.06, 0.11, 0.0), "Hips": (0.02, 0.0, -0.11)}
 _LIMB_JOINT = {"shoulder": "UpperArm", "elbow": "LowerArm", "wrist": "Hand"} | {
     "hip": "UpperLeg",
     "knee": "LowerLeg",

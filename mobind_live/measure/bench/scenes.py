@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mobind_live.kinematics.devices import CameraSpec, ImuSpec
+from mobind_live.kinematics.devices import CameraSpec, DelayStep, ImuSpec
 from mobind_live.kinematics.scene import SceneConfig
 from mobind_live.kinematics.seat import Move
 from mobind_live.kinematics.visits import Swap
@@ -68,6 +68,7 @@ class Plan:
     absence_every_s: float = 120.0
     move: str = ""  # "limb" or "person": where the first IMU goes at ``event_s``
     swap: bool = False
+    step_s: float = 0.0  # by which the first camera's delay grows at ``event_s``
     event_s: float = 45.0
 
     def scene(self, seed: int) -> SceneConfig:
@@ -76,7 +77,13 @@ class Plan:
         start = int(rng.integers(len(self.script)))
         distance_m = 6.5 + 0.7 * max(0, self.people - 2)
         cameras = tuple(
-            CameraSpec(name=f"cam{n}", azimuth_deg=angle, distance_m=distance_m, fps=self.fps)
+            CameraSpec(
+                name=f"cam{n}",
+                azimuth_deg=angle,
+                distance_m=distance_m,
+                fps=self.fps,
+                steps=(DelayStep(at_s=self.event_s, by_s=self.step_s),) if self.step_s and n == 0 else (),
+            )
             for n, angle in enumerate(self.azimuths_deg[: self.cameras])
         )
         return SceneConfig(
@@ -162,6 +169,7 @@ _LEVELS = (
     _Level("moved", "to another limb", Plan(move="limb", absence_every_s=0.0), more_s=45.0),
     _Level("moved", "to another person", Plan(move="person", absence_every_s=0.0), more_s=45.0),
     _Level("swapped", "two people", Plan(swap=True, absence_every_s=0.0), more_s=45.0),
+    _Level("stepped", "a camera, 0.2 s", Plan(step_s=0.2, absence_every_s=0.0), more_s=45.0),
     _Level("unseen", "one of two", Plan(absence_every_s=0.0), unseen=(0,), tells=False),
     _Level("told", "3 people, 6 imus", Plan(people=3, imus=6), told=True),
     _Level("told", "one of two unseen", Plan(absence_every_s=0.0), unseen=(0,), tells=False, told=True),

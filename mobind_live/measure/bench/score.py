@@ -90,6 +90,7 @@ class Scorer:
             imu.name: case.tells or (bool(case.unseen) and imu.person not in case.unseen)
             for imu in case.config.imus
         }
+        self._steps = any(camera.steps for camera in case.config.cameras)
         self._clock_error: dict[str, float] = {}
         self._end_s = 0.0
 
@@ -111,7 +112,7 @@ class Scorer:
         for kind, is_right in right.items():
             if is_right:
                 imu.first_s[kind] = min(imu.first_s[kind], imu.moving_s)
-        wrong = one.wearer.wrong or one.part.wrong
+        wrong = one.wearer.wrong or one.part.wrong or (self._steps and any(o.wrong for o in one.offsets))
         (imu.wrong_at_s if wrong else imu.right_at_s if right["all"] else []).append(t_s)
         if not self._tells[one.imu]:
             self._silence(one)
@@ -168,13 +169,15 @@ class Scorer:
 
 
 def _changes_s(case: Case, imu: str) -> list[tuple[float, float]]:
-    """When an IMU was taken off, or its wearer taken for somebody else: each hidden delay shows it later."""
+    """When an IMU was taken off, or its wearer taken for somebody else: each hidden delay shows it later. And
+    when a camera's delay stepped."""
     config = case.config
     spec = next(spec for spec in config.imus if spec.name == imu)
     delays_s = [spec.delay_s, *(camera.delay_s for camera in config.cameras)]
     at = [move.at_s for move in spec.moves]
     at += [swap.at_s for swap in config.swaps if spec.person in swap.people]
-    return [(t + min(delays_s), t + max(delays_s)) for t in at]
+    steps = [step.at_s for camera in config.cameras for step in camera.steps]
+    return [(t + min(delays_s), t + max(delays_s)) for t in at] + [(t, t) for t in steps]
 
 
 def figures(tally: Tally) -> dict[str, float]:

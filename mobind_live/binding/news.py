@@ -1,0 +1,103 @@
+"""What has come since the last look: how well each sensor agrees with those in view, once it is on one."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from mobind_live.binding import posterior
+from mobind_live.binding.engine import Engine
+from mobind_live.binding.evidence import FAST
+from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.schema import PARTS
+
+
+class New(NamedTuple):
+    """How well a sensor that is believed on ``part`` of ``track``, at the index ``lag``, has agreed with each
+    part (11,) of each track in its last ``motion_s`` seconds of motion, and with that part at each lag
+    ``by_lag`` (L,), in what strangers reach in one."""
+
+    track: int
+    part: int
+    lag: int
+    motion_s: float
+    by_track: dict[int, np.ndarray]
+    by_lag: np.ndarray
+
+
+class _Agreed(NamedTuple):
+    """How well the last seconds of a sensor agree with each part (11,) of each track at the lag where it is
+    believed, and with each part of that track at every lag (11, L), when it had moved for ``felt_s``."""
+
+    track: int
+    part: int
+    lag: int
+    felt_s: float
+    by_track: dict[int, np.ndarray]
+    by_lag: np.ndarray
+
+    def same_place(self, other: _Agreed) -> bool:
+        """Whether both are about the same track and lag."""
+        return (self.track, self.lag) == (other.track, other.lag)
+
+
+class News:
+    """Remembers what there was at the last look. Both are from the fast memory, which forgets most of what
+    was before within seconds; what is left of that is taken off."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._agreed: dict[tuple[int, str], _Agreed] = {}
+
+    def since(self, camera: str) -> dict[int, New]:
+        """What has come since the last time, of each IMU that surely is on somebody in ``camera``."""
+        unit = self.engine.calibration.scale / self.engine.calibration.chance
+        found: dict[int, New] = {}
+        for imu in range(len(self.engine.names)):
+            before = self._agreed.pop((imu, camera), None)
+            now = self._agreement(imu, camera, before)
+            if now is None:
+                continue
+            self._agreed[imu, camera] = now
+            if before is None or not before.same_place(now):
+                continue
+            motion_s = now.felt_s - before.felt_s
+            keep = math.exp(-motion_s / self.engine.evidence.memories_s[FAST])
+            both = now.by_track.keys() & before.by_track.keys()
+            by_track = {track: unit * (now.by_track[track] - keep * before.by_track[track]) for track in both}
+            by_lag = unit * (now.by_lag[now.part] - keep * before.by_lag[now.part])
+            found[imu] = New(now.track, now.part, now.lag, motion_s, by_track, by_lag)
+        return found
+
+    def known(self, imu: int, camera: str) -> bool:
+        """Whether the IMU surely was on somebody in ``camera`` at the last look."""
+        return (imu, camera) in self._agreed
+
+    def forget(self, imu: int) -> None:
+        """Begin anew with an IMU."""
+        self._agreed = {key: agreed for key, agreed in self._agreed.items() if key[0] != imu}
+
+    def _agreement(self, imu: int, camera: str, before: _Agreed | None) -> _Agreed | None:
+        """How well the last seconds of an IMU agree with each track, if it is surely on one of them; at the
+        lag of ``before``, if that is next to it, so that the two can be compared."""
+        engine = self.engine
+        given = engine.view(camera).posteriors[imu]
+        if given.wearer.max(initial=0.0) < posterior.OK_P:
+            return None
+        slots = [row.slot for row in engine.people(camera)]
+        person, part, lag = most_probable(given)
+        if before is not None and abs(before.lag - lag) <= 1:
+            lag = before.lag
+        fast = engine.evidence.sums[FAST, imu, slots].cpu().numpy().astype(np.float64)
+        near = fast[:, :, max(0, lag - 1) : lag + 2].mean(axis=-1)
+        by_track = dict(zip(given.tracks, near, strict=True))
+        felt_s = float(engine.evidence.felt_s[imu])
+        return _Agreed(given.tracks[person], part, lag, felt_s, by_track, fast[person])
+
+
+def most_probable(given: CameraPosterior) -> tuple[int, int, int]:
+    """The most probable place, as indices of the track and the part, and the lag there."""
+    person, part = divmod(int(given.log_place.argmax()), len(PARTS))
+    return person, part, int(given.lags[person, part].argmax())

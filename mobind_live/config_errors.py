@@ -196,6 +196,8 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     what = details["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
     if details["type"] in ("model_type", "model_attributes_type", "dict_type", "mapping_type"):
         what = "must be a section (keys with values)"
+    if details["type"] in ("tuple_type", "list_type", "set_type", "frozen_set_type"):
+        what = "must be a list, as [a, b]"
     what = " ".join(what.split())
     if details["type"] == "value_error":
         return what

@@ -20,7 +20,7 @@ from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.features import PoseFeatures
 from mobind_live.models.rolling import RECENT, Recent
 from mobind_live.models.train_actions import ActionRecipe, threshold
-from mobind_live.schema import Binding, Imu, Offset, Pose, Verdict
+from mobind_live.schema import Binding, Candidate, Imu, Offset, Pose, Verdict
 
 S = 1_000_000_000
 SMALL = ActionSizes(width=8, hidden=8)
@@ -274,6 +274,15 @@ def test_a_sensor_on_nobody_speaks_for_itself_if_its_part_is_known() -> None:
     assert subjects(bindings, [], {"a": 9}) == [
         Subject("a", worn=[Worn("a", 9)]),
         Subject("b", worn=[Worn("b", 1)]),
+    ]
+
+
+def test_a_sensor_that_may_be_on_somebody_in_view_does_not_speak_for_itself() -> None:
+    seen = (Candidate(camera="cam", track=1, part="left_forearm", p=0.6),)
+    open_: dict[str, object] = {"wearer": "", "wearer_verdict": Verdict.AMBIGUOUS}
+    assert subjects([_binding("a", **open_, candidates=seen)], [], {"a": 9}) == []
+    assert subjects([_binding("a", **open_, candidates=())], [], {"a": 9}) == [
+        Subject("a", worn=[Worn("a", 9)])
     ]
 
 

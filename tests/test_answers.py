@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
 from mobind_live.binding.engine import STALE_NS, Engine
 from mobind_live.driver import Clock, StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.schema import Binding, Health, Imu, Offset, Pose, StreamHealth, Verdict
+from mobind_live.schema import Action, Binding, Health, Imu, Offset, Pose, StreamHealth, Verdict
 
 
 def bound(imu: str, part: str, expected: str = "", **changes: object) -> Binding:
@@ -190,18 +192,17 @@ def test_an_offset_says_what_it_refers_to_and_repeats_the_clocks_mapping(answers
         clock_offset_s=12.5,
         clock_drift_ppm=-33.0,
     )
-    answers.note_health(
-        Health(
-            stream="box",
-            t_ns=0,
-            state="running",
-            detail="",
-            pid=1,
-            restarts=0,
-            streams=(stream,),
-            counters={},
-        )
+    health = Health(
+        stream="box",
+        t_ns=0,
+        state="running",
+        detail="",
+        pid=1,
+        restarts=0,
+        streams=(stream,),
+        counters={},
     )
+    answers.note_health(health)
     (offset,) = offsets(answers, EPOCH_NS)
     assert (offset.clock_offset_s, offset.clock_drift_ppm) == (12.5, -33.0)
     assert offset.verdict is not Verdict.OK
@@ -210,6 +211,28 @@ def test_an_offset_says_what_it_refers_to_and_repeats_the_clocks_mapping(answers
     assert (offset.lags_s[0], offset.lags_s[-1]) == pytest.approx((-1.0, 1.0))
     assert offset.weights.sum() == pytest.approx(1, abs=1e-5)
     assert not offset.simulated
+    assert not answers._doubted
+    answers.note_health(replace(health, streams=(replace(stream, doubt="gravity reads 0.98 m/s^2"),)))
+    assert answers._doubted == {"arm"}
+    answers.note_health(health)
+    assert not answers._doubted, "the numbers are right again"
+
+
+def test_what_is_doubted_says_nothing_of_what_anybody_does(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Heard:
+        def messages(self, bindings: list[Binding], offsets: list[Offset], now_ns: int) -> list[Action]:
+            told.extend(binding.stream for binding in bindings)
+            return []
+
+    told: list[str] = []
+    monkeypatch.setattr(answers, "actions", Heard())
+    answers.messages(EPOCH_NS)
+    assert told == ["arm"]
+    answers._doubted.add("arm")
+    answers.messages(EPOCH_NS)
+    assert told == ["arm"]
 
 
 def test_an_offset_grows_less_sure_while_nothing_moves(

@@ -124,6 +124,11 @@ class TestLoad:
             id="a list for a section",
         ),
         pytest.param(
+            "devices:\n  take:\n    driver: replay\n    folder: .\n    skip: left_leg\n",
+            ":5: devices.take.skip: must be a list, as [a, b], got 'left_leg'",
+            id="a word for a list",
+        ),
+        pytest.param(
             "name: x\nworkr: {}\n" + OWN,
             ":2: workr: unknown key; allowed: bus, devices, lsl, name, worker; did you mean worker?",
             id="unknown section",

@@ -157,8 +157,27 @@ def test_simulated_messages_raise_the_banner_even_without_truth() -> None:
 
 def test_what_the_yaml_expects_is_compared_when_there_is_no_truth() -> None:
     lines = shown(view_of(offset(), replace(binding(), expected_part="right_forearm")))
-    assert "left forearm ✗" in row(lines, "left", 1)
-    assert "80%, is right forearm" in "\n".join(lines)
+    assert "80% ok, not right forearm" in "\n".join(lines), "it is the rig that may be wrong"
+    assert not any("✗" in line or "✓" in line for line in lines)
+    assert "left forearm ✓" in row(
+        shown(view_of(offset(), replace(binding(), expected_part="left_forearm"))), "left", 1
+    )
+
+
+def test_a_small_screen_says_how_many_sensors_it_does_not_show() -> None:
+    every = [
+        message
+        for name in ("left", "right", "back")
+        for message in (replace(offset(), stream=name), replace(binding(), stream=name))
+    ]
+    view = view_of(*every)
+    view.streams = (*STREAMS, *(replace(STREAMS[0], name=name, kind="imu") for name in ("right", "back")))
+    small, large = (shown(view, width=80, height=height) for height in (18, 40))
+    assert len(small) <= 18
+    assert small[-1].startswith("╰")
+    assert "2 more in a larger window" in small[-1]
+    assert not any("more in a larger" in line for line in large)
+    assert all("Ctrl-C stops" in lines[0] for lines in (small, large))
 
 
 def test_an_answer_that_is_none_shows_no_number() -> None:

@@ -62,7 +62,7 @@ def test_a_device_that_is_missing_says_so_and_the_next_is_asked(
         ("1 / 0", "mine: ZeroDivisionError: division by zero (my_driver.py:"),
         (
             "import os; os._exit(3)",
-            "mine: its process ended with code 3; `mobind-live drive mine` shows more",
+            "mine: its process ended with code 3; `mobind-live drive mine --config RIG` shows more",
         ),
     ],
 )

@@ -82,7 +82,7 @@ class Actions:
         self._memory: dict[str, _Memory] = {}
 
     def messages(self, bindings: list[Binding], offsets: list[Offset], now_ns: int) -> list[Action]:
-        """One answer for each wearer, and for each IMU whose wearer is not known but whose part is."""
+        """One answer for each wearer, and for each IMU on nobody in view whose part is known."""
         parts = self.engine.beliefs.sure_parts
         for binding in bindings:
             if binding.part_verdict is Verdict.OK:
@@ -230,8 +230,8 @@ def verdict(label: str) -> Verdict:
 
 
 def subjects(bindings: list[Binding], offsets: Iterable[Offset], parts: dict[str, int]) -> list[Subject]:
-    """Who can be spoken of: each wearer with the IMUs whose part and offset are sure, and each other IMU
-    whose part was ever sure (``parts``) or is expected."""
+    """Who can be spoken of: each wearer with the IMUs whose part and offset are sure, and each IMU on nobody
+    in view whose part was ever sure (``parts``) or is expected."""
     offset_of: dict[tuple[str, str], float] = {
         (o.stream, o.camera): o.offset_s for o in offsets if o.verdict is Verdict.OK
     }
@@ -241,7 +241,8 @@ def subjects(bindings: list[Binding], offsets: Iterable[Offset], parts: dict[str
         sure = b.wearer_verdict in (Verdict.OK, Verdict.NO_MOTION) and b.wearer != ""
         part = parts.get(b.stream, PARTS.index(b.expected_part) if b.expected_part in PARTS else None)
         if not sure:
-            if part is not None:
+            alone = not b.candidates or b.wearer_verdict in (Verdict.UNBOUND, Verdict.STALE)
+            if alone and part is not None:
                 found[b.stream] = Subject(b.stream, worn=[Worn(b.stream, part)])
             continue
         subject = found.setdefault(b.wearer, Subject(b.wearer))

@@ -39,13 +39,16 @@ class Answers:
         self.actions = actions
         self._courses: dict[tuple[str, str], OffsetCourse] = {}
         self._clocks: dict[str, tuple[float, float]] = {}
+        self._doubted: set[str] = set()
         half = engine.lags // 2
         self._lags_s = (np.arange(-half, half + 1) * TOKEN_S).astype(np.float32)
 
     def note_health(self, message: Health) -> None:
-        """Remember each stream's clock mapping, which offsets report beside their own."""
+        """Remember each stream's clock mapping, which offsets report beside their own, and whose numbers are
+        doubted, which say nothing of what anybody does."""
         for stream in message.streams:
             self._clocks[stream.stream] = (stream.clock_offset_s, stream.clock_drift_ppm)
+            (self._doubted.add if stream.doubt else self._doubted.discard)(stream.stream)
 
     def save(self) -> bytes:
         """What is known now, for the answers of the worker that comes after this one."""
@@ -76,7 +79,8 @@ class Answers:
         ]
         bindings = [self._binding(index, imu, views, now_ns) for index, imu in enumerate(engine.names)]
         named = with_alarms(self._named(bindings))
-        acting = self.actions.messages(named, offsets, now_ns) if self.actions else []
+        trusted = [binding for binding in named if binding.stream not in self._doubted]
+        acting = self.actions.messages(trusted, offsets, now_ns) if self.actions else []
         return [*offsets, *cameras, *named, *acting]
 
     def _stale(self, imu: str, camera: str | None, now_ns: int) -> bool:

@@ -7,7 +7,7 @@ import itertools
 from rich.table import Table
 from rich.text import Text
 
-from mobind_live.schema import Offset, Verdict
+from mobind_live.schema import Binding, Offset, Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.style import FULL, MEDIUM, VERDICT_STYLE, WIDE, grid
 from mobind_live.terminal.view import RigView
@@ -16,17 +16,22 @@ GUESS_P = 0.3
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
-def answers(view: RigView, now_ns: int, width: int) -> Table:
+def answers(view: RigView, now_ns: int, width: int, most: int) -> tuple[Table, int]:
     """Two rows or more for each IMU: one for each camera's offset; who, where and what stand beside the
-    first two, with their probabilities below."""
+    first two, with their probabilities below. And for how many IMUs ``most`` rows have no room."""
     columns = _columns(width, with_truth=view.truth is not None)
     table = grid(*columns)
     for column, (heading, _) in zip(table.columns, columns, strict=True):
         column.min_width = _least(heading, width) if width >= MEDIUM else None
+    hidden = 0
     for imu in view.names("imu"):
-        for row in _rows(view, imu, now_ns, with_sigma=width >= FULL):
+        rows = _rows(view, imu, now_ns, with_sigma=width >= FULL)
+        if hidden or table.row_count + len(rows) > most:
+            hidden += bool(rows)
+            continue
+        for row in rows:
             table.add_row(*(row.get(heading, "") for heading, _ in columns))
-    return table
+    return table, hidden
 
 
 def _columns(width: int, *, with_truth: bool) -> list[tuple[str, str]]:
@@ -88,10 +93,12 @@ def _binding_cells(view: RigView, imu: str, now_ns: int) -> dict[str, tuple[Text
     cells: dict[str, tuple[Text, Text]] = {}
     item = view.binding(imu, now_ns)
     if item is not None:
-        person, part = (worn.person, worn.part) if worn else (None, item.expected_part or None)
-        wearer = view.true_wearer(item)
+        wearer, person = view.true_wearer(item), worn.person if worn else None
         cells["wearer"] = _answer(item.wearer, item.p_wearer, item.wearer_verdict, wearer, person)
-        cells["part"] = _answer(item.part, item.p_part, item.part_verdict, item.part, part)
+        if worn:
+            cells["part"] = _answer(item.part, item.p_part, item.part_verdict, item.part, worn.part)
+        else:
+            cells["part"] = _expected(item)
     action = view.action(imu, now_ns)
     if action is not None:
         label = action.label
@@ -104,8 +111,8 @@ def _binding_cells(view: RigView, imu: str, now_ns: int) -> dict[str, tuple[Text
 def _answer(
     shown: str, p: float, verdict: Verdict, compared: str | None, truth: str | None
 ) -> tuple[Text, Text]:
-    """``shown`` above its probability; a tick or cross if ``truth`` (or what is expected) is known. A very
-    uncertain answer is shown as a question mark; one from before the signals went quiet stays visible."""
+    """``shown`` above its probability; a tick or cross if ``truth`` is known. A very uncertain answer is
+    shown as a question mark; one from before the signals went quiet stays visible."""
     style = VERDICT_STYLE[verdict]
     if verdict in (Verdict.STALE, Verdict.NO_MOTION) and p >= GUESS_P and shown:
         return Text(words.plain(shown), "dim"), Text(words.plain(verdict), style)
@@ -122,6 +129,17 @@ def _answer(
             below = Text(
                 f"{100 * p:.0f}%, is {words.plain(truth)}", "red" if verdict is Verdict.OK else "dim"
             )
+    return above, below
+
+
+def _expected(item: Binding) -> tuple[Text, Text]:
+    """The part, and whether it is what the rig says; a sure one that is not may be right all the same."""
+    above, below = _answer(item.part, item.p_part, item.part_verdict, None, None)
+    if item.expected_part and item.part_verdict is Verdict.OK:
+        as_said = item.part == item.expected_part
+        above.append(" ✓" if as_said else "", "green")
+        if not as_said:
+            below = Text(f"{100 * item.p_part:.0f}% ok, not {words.plain(item.expected_part)}", "red")
     return above, below
 
 

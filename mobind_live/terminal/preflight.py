@@ -113,6 +113,9 @@ def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     return Finding(spec.name, State.PASS, f"{rate}, {loss}")
 
 
+_UNCLEAR = "not yet clear who wears it: move it alone, one person at a time, unlike the others"
+
+
 def _place(binding: Binding) -> Finding:
     """Whether somebody wears it, and where the YAML says."""
     found, wanted = words.plain(binding.part), words.plain(binding.expected_part)
@@ -123,7 +126,7 @@ def _place(binding: Binding) -> Finding:
     if Verdict.NO_MOTION in (binding.wearer_verdict, binding.part_verdict):
         return Finding(binding.stream, State.WAIT, "has not moved enough: have its wearer move")
     if binding.wearer_verdict is not Verdict.OK:
-        return Finding(binding.stream, State.WAIT, "not yet clear who wears it: move one person at a time")
+        return Finding(binding.stream, State.WAIT, _UNCLEAR)
     if binding.part_verdict is Verdict.OK:
         as_said = ", as configured" if wanted else ""
         return Finding(binding.stream, State.PASS, f"on the {found} of {binding.wearer}{as_said}")

@@ -88,7 +88,7 @@ def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) ->
         with Question(observe, name, config, watch_s, limit_s=limit_s) as question:
             return question.answer()
     except NoAnswer as error:
-        return Report(name, f"{error}; `mobind-live drive {name}` shows more")
+        return Report(name, f"{error}; `mobind-live drive {name} --config RIG` shows more")
 
 
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:

@@ -19,17 +19,19 @@ from mobind_live.terminal.view import MIN_RATE, RigView
 
 
 def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> RenderableType:
-    """The whole screen. Panels that do not fit in ``height`` give way from the bottom up."""
+    """The whole screen. Panels that do not fit in ``height`` give way from the bottom up; of the answers, as
+    many are shown as fit."""
     head = [_title(view, now_ns, width)]
     if view.simulated:
         head.append(_banner(width))
-    streams, found = _streams(view, now_ns, width), answers(view, now_ns, width)
-    processes = _processes(view, now_ns, width)
+    streams, processes = _streams(view, now_ns, width), _processes(view, now_ns, width)
     head += troubles(view, now_ns, width, height)
     parts: list[RenderableType] = [*head, _panel(streams, "streams")]
     used = len(head) + streams.row_count + 3
-    if found.row_count:
-        parts.append(_panel(found, "answers"))
+    found, hidden = answers(view, now_ns, width, height - used - 3)
+    if found.row_count or hidden:
+        more = f"{hidden} more in a larger window" if hidden else ""
+        parts.append(_panel(found, "answers", more))
         used += found.row_count + 3
     if used + processes.row_count + 3 <= height:
         parts.append(_panel(processes, "processes"))
@@ -40,9 +42,15 @@ def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> Re
     return Group(*parts)
 
 
-def _panel(content: RenderableType, title: str) -> Panel:
+def _panel(content: RenderableType, title: str, more: str = "") -> Panel:
     return Panel(
-        content, title=f"[bold]{title}[/]", title_align="left", border_style="bright_black", padding=(0, 1)
+        content,
+        title=f"[bold]{title}[/]",
+        title_align="left",
+        subtitle=f"[yellow]{more}[/]" if more else None,
+        subtitle_align="right",
+        border_style="bright_black",
+        padding=(0, 1),
     )
 
 
@@ -58,7 +66,8 @@ def _title(view: RigView, now_ns: int, width: int) -> Text:
     if failed:
         text.append(f"   {', '.join(failed)} failed", "bold red")
     if width >= FULL:
-        text.append("   offset = t_imu - t_cam   Ctrl-C stops", "dim")
+        text.append("   offset = t_imu - t_cam", "dim")
+    text.append("   Ctrl-C stops", "dim")
     return text
 
 

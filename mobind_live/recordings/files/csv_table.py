@@ -38,7 +38,9 @@ def read_table(path: Path, limit: int | None, is_header: Callable[[list[str]], b
     head = lines[:HEADER_LINES]
     header = next((i for i, line in enumerate(head) if is_header(_names(_cells(line)))), None)
     if header is None:
-        raise FileError(f"{path}: no header found; expected columns {want}")
+        first = next((line.strip() for line in head if line.strip()), "")
+        found = f"{first[:60]!r} is none" if first else "it is empty"
+        raise FileError(f"{path}: no header that is understood ({found}); expected columns {want}")
     delimiter = _delimiter(lines[header])
     titles = tuple(_split(lines[header], delimiter))
     body = lines[header + 1 :][:limit]

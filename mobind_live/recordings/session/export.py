@@ -35,7 +35,7 @@ _ANSWERS = {
         {"imu": "stream", "camera": "camera"},
         [*_SAID, "reference_ns", "rate_ppm", "held_s", "alarm"],
     ),
-    CameraOffset: ("camera_offsets", {"camera": "stream", "from_camera": "camera"}, [*_SAID, "alarm"]),
+    CameraOffset: ("camera_offsets", {"stream": "stream", "camera": "camera"}, [*_SAID, "alarm"]),
     Binding: (
         "bindings",
         {"imu": "stream"},

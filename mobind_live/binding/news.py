@@ -90,11 +90,12 @@ class News:
         person, part, lag = most_probable(given)
         if before is not None and abs(before.lag - lag) <= 1:
             lag = before.lag
-        fast = engine.evidence.sums[FAST, imu, slots].cpu().numpy().astype(np.float64)
-        near = fast[:, :, max(0, lag - 1) : lag + 2].mean(axis=-1)
-        by_track = dict(zip(given.tracks, near, strict=True))
+        fast = engine.evidence.sums[FAST, imu]
+        near = fast[slots, :, max(0, lag - 1) : lag + 2].mean(dim=-1).cpu().numpy().astype(np.float64)
+        by_lag = fast[slots[person]].cpu().numpy().astype(np.float64)
         felt_s = float(engine.evidence.felt_s[imu])
-        return _Agreed(given.tracks[person], part, lag, felt_s, by_track, fast[person])
+        by_track = dict(zip(given.tracks, near, strict=True))
+        return _Agreed(given.tracks[person], part, lag, felt_s, by_track, by_lag)
 
 
 def most_probable(given: CameraPosterior) -> tuple[int, int, int]:

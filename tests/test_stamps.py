@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mobind_live.devices.camera.stamps import Fresh, Stamps
 
@@ -72,6 +73,40 @@ def test_a_stream_whose_stamps_begin_anew_is_followed():
     got = stamped(Stamps(30), stamps, received)
     assert (np.diff(got) > 0).all()
     assert np.ptp((got - captured)[750:]) < 5 * MS
+
+
+@pytest.mark.parametrize("step_ms", [500, 2000, 3_600_000])
+def test_a_stream_whose_stamps_step_forward_is_followed(step_ms: int):
+    captured, received = stream(900)
+    stamps = captured - BEGIN
+    stamps[450:] += step_ms * MS
+    got = stamped(Stamps(30), stamps, received)
+    assert (np.diff(got) > 0).all()
+    assert np.ptp((got - captured)[750:]) < 5 * MS
+
+
+def test_a_stream_whose_clock_stood_still_is_followed():
+    captured, received = stream(1500)
+    stamps = captured - BEGIN
+    stamps[450:] -= stamps[450] - stamps[449] - MS  # the picture froze, and what comes is late for good
+    captured, received = (np.where(np.arange(1500) < 450, t, t + 2500 * MS) for t in (captured, received))
+    got = stamped(Stamps(30), stamps, received)
+    assert np.ptp((got - captured)[900:]) < 5 * MS
+
+
+def test_a_first_frame_that_comes_late_is_no_measure_of_the_others():
+    captured, received = stream(600)
+    received[0] += 200 * MS
+    received = np.maximum.accumulate(received)
+    got = stamped(Stamps(30), captured - BEGIN, received)
+    assert np.ptp((got - captured)[300:]) < 5 * MS
+
+
+def test_a_stall_that_is_made_up_for_leaves_a_streams_stamps_alone():
+    captured, received = stream(900)
+    received[450:540] = received[540]
+    got = stamped(Stamps(30), captured - BEGIN, received)
+    assert np.ptp((got - captured)[541:]) < 5 * MS
 
 
 def test_what_lay_in_a_buffer_is_thrown_away():

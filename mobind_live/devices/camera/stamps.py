@@ -17,7 +17,8 @@ class Stamps:
 
     A V4L2 camera's are the kernel's, which are host time. A stream's count from anywhere and come late by
     the network's jitter, so they go through a ``DeviceClock``; where the stream has none, FFmpeg makes them
-    up, at a rate of its own. So they are used only once they have kept time, and meanwhile the arrival is.
+    up, at a rate of its own. So they are used only once they have kept time, since they began or stepped, and
+    meanwhile the arrival is.
     """
 
     def __init__(
@@ -28,11 +29,12 @@ class Stamps:
         self._nominal_hz, self._delay_ns, self._kernel = nominal_hz, delay_ns, kernel
         self._made_up = made_up
         self._last_ns = 0
+        self._last_stamp_ns = 2**62  # the first one begins anew
         self._restart(0, 0)
 
     def _restart(self, stamp_ns: int, received_ns: int) -> None:
         self._clock = DeviceClock(self._nominal_hz)
-        self._first = self._previous = (stamp_ns, received_ns)
+        self._first = (stamp_ns, received_ns)
 
     def __call__(self, stamp_ns: int, received_ns: int) -> int:
         """The capture time of the frame that says ``stamp_ns`` and came at ``received_ns``; rising."""
@@ -45,15 +47,16 @@ class Stamps:
             return stamp_ns
         if self._made_up:
             return received_ns
-        if stamp_ns <= self._previous[0] or self._first[1] == 0:
-            self._restart(stamp_ns, received_ns)
-        self._previous = (stamp_ns, received_ns)
-        mapped = self._clock.update(np.array([stamp_ns]), np.array([received_ns]))
         span_ns = received_ns - self._first[1]
-        gained_ns = abs(stamp_ns - self._first[0] - span_ns)
-        return (
-            int(mapped[0]) if span_ns > TRUST_NS and gained_ns < STRAY_NS + STRAY * span_ns else received_ns
-        )
+        ahead_ns, stray_ns = stamp_ns - self._first[0] - span_ns, STRAY_NS + STRAY * span_ns
+        # Nothing arrives before it was captured: then the first frame was a slow one, and no measure.
+        slow_first = ahead_ns > stray_ns and span_ns < TRUST_NS
+        if stamp_ns <= self._last_stamp_ns or slow_first or self._clock.status().resets:
+            self._restart(stamp_ns, received_ns)
+            span_ns = 0
+        self._last_stamp_ns = stamp_ns
+        mapped = self._clock.update(np.array([stamp_ns]), np.array([received_ns]))
+        return int(mapped[0]) if span_ns > TRUST_NS and abs(ahead_ns) < stray_ns else received_ns
 
 
 class Fresh:

@@ -134,6 +134,28 @@ def test_a_clock_far_off_its_nominal_rate_is_followed():
     assert np.percentile(error_ms(mapped(DeviceClock(HZ), data), data, 30), 95) < 3.0
 
 
+@pytest.mark.parametrize("burst", [1, 30])
+@pytest.mark.parametrize("true_hz", [25, 50, 85, 200])
+def test_a_count_of_samples_at_another_rate_than_the_nominal_one_is_followed(true_hz: float, burst: int):
+    data = deliver(7, seconds=60, hz=true_hz, burst=burst)
+    counted = replace(data, device_ns=np.arange(len(data.capture_ns)) * (1_000_000_000 // HZ))
+    clock = DeviceClock(HZ)
+    late_ms = np.abs(mapped(clock, counted) - data.capture_ns)[int(20 * true_hz) :] * 1e-6
+    assert np.percentile(late_ms, 95) < 30
+    assert clock.status().resets <= 1
+    assert clock.status().lost == 0
+
+
+def test_a_link_that_is_too_slow_at_first_is_no_lower_rate():
+    data = deliver(7, seconds=30, mean_s=0.003)
+    passed_ns = data.capture_ns - data.capture_ns[0]
+    slow_ns = data.capture_ns[0] + np.minimum(2 * passed_ns, 6_000_000_000)
+    clock = DeviceClock(HZ)
+    host_ns = mapped(clock, replace(data, received_ns=np.maximum(data.received_ns, slow_ns)))
+    assert clock.status().resets == 0
+    assert np.abs(host_ns - data.capture_ns).max() < 50e6
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000), ppm=st.floats(-500, 500), burst=st.integers(1, 25), size=st.integers(1, 60)

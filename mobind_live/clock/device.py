@@ -21,6 +21,8 @@ WRONG_NS = 5e6  # a stamp this much ahead of all others of its second is not bel
 CONFIRM = 5  # samples that must agree on a jump; fewer are a glitch
 UNSURE_S = 20.0  # of doubt without any agreement, after which the next stamp is believed
 BACK_S = 1.0  # a small step back must last this long; before that it may be packets out of order
+RATE_S = 8.0  # ever later for so long, before any drift is known: the rate is not the nominal one,
+RATE = 1e8  # if it is by at least this, ns per second
 
 
 class _Stretch(Segment):
@@ -70,7 +72,8 @@ class DeviceClock(StampMapper[_Stretch]):
         self._bins = max(4, round(window_s / BIN_S))
         self._gaps = Gaps(self._period_ns)
         self._doubt: list[tuple[int, int]] = []  # (device, received) of a jump not yet confirmed
-        self._unsure_since: int | None = None  # received: since when every sample has been in doubt
+        self._unsure: _Stretch | None = None  # every sample since the first of those in doubt
+        self._drift: float | None = None  # of the last segment that settled
 
     def update(self, device_ns: np.ndarray, received_ns: np.ndarray) -> np.ndarray:
         """Host capture times (N,) int64 of samples with stamps (N,) and arrivals (N,), both int64 ns.
@@ -82,32 +85,32 @@ class DeviceClock(StampMapper[_Stretch]):
         for device, received in zip(device_ns.tolist(), received_ns.tolist(), strict=True):
             segment = self._segment
             if segment is None:
-                self._segment = self._new_segment([(device, received)], None)
+                self._segment = self._new_segment([(device, received)])
                 self._gaps.restart(device)
             elif (doubt_s := self._doubt_s(segment, device, received)) is not None:
                 self._flush(hosts)
-                if not self._confirmed(device, received, doubt_s):
+                successor = self._successor(segment, device, received, doubt_s)
+                if successor is None:
                     hosts.append(
                         self._rising(self._provisional(segment, device, received, doubt_s), received)
                     )
                     continue
-                self._segment = self._new_segment(self._doubt[-CONFIRM:], segment)
+                self._segment = successor
                 self._gaps.restart(device)
                 self._resets += 1
-                self._doubt, self._unsure_since = [], None
+                self._doubt, self._unsure = [], None
             else:
                 if self._doubt:
-                    self._doubt, self._unsure_since = [], None
+                    self._doubt, self._unsure = [], None
                 segment.add(device, received)
                 self._lost += self._gaps.missing(device)
             waiting.append((device, received))
         self._flush(hosts)
         return np.array(hosts, dtype=np.int64)
 
-    def _new_segment(self, pairs: Sequence[tuple[int, int]], old: _Stretch | None) -> _Stretch:
+    def _new_segment(self, pairs: Sequence[tuple[int, int]]) -> _Stretch:
         # A reset does not change the oscillator: what was learned of its drift is the new prior.
-        prior = Prior(old.line.slope if old is not None and old.settled else 0.0, self._sigma)
-        segment = _Stretch(*pairs[0], prior, self._bins)
+        segment = _Stretch(*pairs[0], Prior(self._drift or 0.0, self._sigma), self._bins)
         for pair in pairs:
             segment.add(*pair)
         return segment
@@ -124,22 +127,31 @@ class DeviceClock(StampMapper[_Stretch]):
             return None
         return ASLEEP_S if height > ASLEEP_NS else LATE_S
 
-    def _confirmed(self, device: int, received: int, doubt_s: float) -> bool:
-        """Whether the samples in doubt, with this one, are a jump; or keep no time at all, for so long that
-        it had better show, in the resets, than repeat an old time for ever."""
-        self._unsure_since = received if self._unsure_since is None else self._unsure_since
-        if received - self._unsure_since > UNSURE_S * 1e9:
-            self._doubt = [(device, received)]
-            return True
+    def _successor(self, segment: _Stretch, device: int, received: int, doubt_s: float) -> _Stretch | None:
+        """The segment that the samples in doubt, with this one, begin: if they are a jump, or a rate far from
+        the nominal one; or keep no time at all, for so long that it had better show, in the resets, than
+        repeat an old time for ever."""
+        if segment.settled:
+            self._drift = segment.line.slope
+        if self._unsure is None:
+            self._unsure = self._new_segment([(device, received)])
+        else:
+            self._unsure.add(device, received)
+        unsure_s = (received - self._unsure.device0 - self._unsure.y0) * 1e-9
+        line = self._unsure.line
+        if self._drift is None and unsure_s > RATE_S and line.points >= 3 and line.slope > RATE:
+            return self._unsure
+        if unsure_s > UNSURE_S:
+            return self._new_segment([(device, received)])
         if self._doubt and not self._agrees(device, received):
             self._doubt = []
         self._doubt.append((device, received))
         if len(self._doubt) < CONFIRM:
-            return False
+            return None
         if received - self._doubt[0][1] < doubt_s * 1e9:
             del self._doubt[1 : -CONFIRM + 1]  # bounded: the first says since when, the last ones how
-            return False
-        return True
+            return None
+        return self._new_segment(self._doubt[-CONFIRM:])
 
     def _agrees(self, device: int, received: int) -> bool:
         first, last = self._doubt[0], self._doubt[-1]

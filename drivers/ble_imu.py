@@ -79,7 +79,7 @@ class Driver:
         assert self._runner is not None
         assert self._link is not None
         packets = self._runner.run(self._link.gather(GATHER_S))
-        arrived = [(at, samples) for at, data in packets if (samples := self._samples(data)) is not None]
+        arrived = [(at, samples) for at, data in packets if (samples := self._samples(data, at)) is not None]
         now_ns = host_now_ns()
         if arrived:
             self._good_ns = now_ns
@@ -88,9 +88,9 @@ class Driver:
             raise DeviceError(self._why_silent(self._link))
         return iter([])
 
-    def _samples(self, data: bytes) -> Samples | None:
+    def _samples(self, data: bytes, received_ns: int) -> Samples | None:
         try:
-            samples = self._decode(data)
+            samples = self._decode(data, received_ns)
         except BadLine as error:
             self.counters.add("bad_packets")
             self._last_bad = f"{error}: {data.hex(' '):.80}"

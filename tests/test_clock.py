@@ -298,7 +298,10 @@ def test_a_counter_that_wraps_around_is_carried_on(bits: int, tick_ns: int):
     data = deliver(9, seconds=60, burst=6)
     ticks = (data.device_ns // tick_ns) % 2**bits
     wrap = Wrap(2**bits)
-    device_ns = np.array([round(wrap(int(tick)) * tick_ns) for tick in ticks], dtype=np.int64)
+    carried = [
+        wrap(tick, at, tick_ns) for tick, at in zip(ticks.tolist(), data.received_ns.tolist(), strict=True)
+    ]
+    device_ns = np.array([round(tick * tick_ns) for tick in carried], dtype=np.int64)
     clock = DeviceClock(HZ)
     host_ns = clock.update(device_ns, data.received_ns)
     assert clock.status().resets == 0

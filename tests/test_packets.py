@@ -32,8 +32,8 @@ def decoder(nominal_hz: float = 100, axes: tuple[str, str, str] = XYZ, **more: A
     return Decoder(form(**more), nominal_hz, axes)
 
 
-def read(decode: Decoder, data: bytes) -> Samples:
-    samples = decode(data)
+def read(decode: Decoder, data: bytes, received_ns: int = 0) -> Samples:
+    samples = decode(data, received_ns)
     assert samples is not None
     return samples
 
@@ -165,6 +165,18 @@ def test_a_counter_stands_for_stamps_where_there_are_none(where: str, seqs: tupl
     assert [milliseconds(read(decode, packet)) for packet in packets] == [[0, 10], [20, 30], [60, 70]]
 
 
+@pytest.mark.parametrize("fields", ["seq", "t_ms"])
+def test_a_counter_that_wrapped_in_a_gap_is_carried_on_by_the_arrival(fields: str) -> None:
+    decode = decoder(header={"format": "B", "fields": [fields]}, scale={"t": 10})
+
+    packets = [bytes([n % 256]) + sample() for n in (0, 300, 301)]
+    first, *rest = (
+        read(decode, data, at_ms * 1_000_000) for data, at_ms in zip(packets, (5, 3020, 3021), strict=True)
+    )
+
+    assert [milliseconds(one)[0] - milliseconds(first)[0] for one in rest] == [3000, 3010]
+
+
 def test_a_stamp_goes_before_a_counter() -> None:
     decode = decoder(header={"format": "<BI", "fields": ["seq", "t_ms"]})
 
@@ -184,7 +196,7 @@ def test_a_packet_that_comes_twice_counts_once() -> None:
     read(decode, b"\x01" + sample())
 
     with pytest.raises(BadLine, match="its counter is the same"):
-        decode(b"\x01" + sample())
+        decode(b"\x01" + sample(), 0)
 
 
 def test_a_quaternion_comes_along_unless_the_axes_are_turned() -> None:
@@ -206,7 +218,7 @@ def test_a_checksum_ends_the_packet(name: str, of: Any) -> None:
 
     assert len(read(decode, whole).acc_m_s2) == 2
     with pytest.raises(BadLine, match="checksum"):
-        decode(whole[:3] + b"\x55" + whole[4:])
+        decode(whole[:3] + b"\x55" + whole[4:], 0)
 
 
 def test_other_bytes_may_follow() -> None:
@@ -215,7 +227,7 @@ def test_other_bytes_may_follow() -> None:
     assert len(read(decode, sample() + bytes(28)).acc_m_s2) == 1
     assert len(read(decode, sample()).acc_m_s2) == 1
     with pytest.raises(BadLine, match="11 bytes, expected 12"):
-        decode(sample()[:-1])
+        decode(sample()[:-1], 0)
 
 
 @pytest.mark.parametrize(
@@ -236,14 +248,14 @@ def test_other_bytes_may_follow() -> None:
 )
 def test_a_bad_packet_is_explained(more: dict[str, Any], data: bytes, says: str) -> None:
     with pytest.raises(BadLine, match=says):
-        decoder(**more)(data)
+        decoder(**more)(data, 0)
 
 
 def test_packets_that_begin_otherwise_are_of_another_kind() -> None:
     decode = decoder(begins="55 61", sample={"format": "<2x6h", "fields": MOTION})
 
-    assert decode(b"\x55\x71" + sample()) is None
-    assert decode(b"") is None
+    assert decode(b"\x55\x71" + sample(), 0) is None
+    assert decode(b"", 0) is None
     assert read(decode, b"\x55\x61" + sample(ax=1)).acc_m_s2[0, 0] == pytest.approx(G)
 
 

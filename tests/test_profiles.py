@@ -177,3 +177,10 @@ def test_bno08x_rates_come_from_its_angles_and_its_index_is_its_clock() -> None:
     steps = [b.device_ns - a.device_ns for a, b in pairwise(samples) if a.device_ns is not None]  # type: ignore
     assert sorted(set(steps)) == [10_000_000, 20_000_000]
     assert [sample.received_ns for sample in samples] == sorted(sample.received_ns for sample in samples)
+
+
+def test_bno08x_index_is_a_clock_over_a_gap_of_several_of_its_turns() -> None:
+    parser = config(profile="bno08x_rvc").parser()
+    frames = [i for i in range(1000) if not 200 <= i < 720]
+    samples = [s for i in frames for s in parser.feed(rvc(i, 0, 0, 0, 0, 0, 1000), i * 10_000_000)]
+    assert [sample.device_ns for sample in samples] == [i * 10_000_000 for i in frames[:-1]]

@@ -9,6 +9,7 @@ from mobind_live.devices.samples.limits import BadLine
 from mobind_live.devices.samples.ticks import Places, Wrap, spread, to_ns
 
 MS = 1_000_000
+PERIOD_NS = 10 * MS
 
 
 def test_a_stamp_that_no_device_can_mean_is_no_sample() -> None:
@@ -20,31 +21,49 @@ def test_a_stamp_that_no_device_can_mean_is_no_sample() -> None:
 def test_a_counter_goes_on_over_its_wrap_around_and_back_a_little() -> None:
     wrap = Wrap(256)
 
-    assert [wrap(value) for value in (250, 4, 2, 100, 200, 3)] == [250, 260, 258, 356, 456, 515]
+    assert [wrap(value, 0, MS) for value in (250, 4, 2, 100, 200, 3)] == [250, 260, 258, 356, 456, 515]
 
 
 def test_a_counter_that_never_wraps_may_jump_back() -> None:
     wrap = Wrap(0)
 
-    assert [wrap(value) for value in (2**32, 5)] == [2**32, 5]
+    assert [wrap(value, 0, MS) for value in (2**32, 5)] == [2**32, 5]
 
 
 def test_the_count_goes_on_over_what_is_missing() -> None:
-    places = Places(256, 1000)
+    places = Places(256, PERIOD_NS)
 
-    assert [places(seq, 6) for seq in (254, 255, 0, 3, 4)] == [0, 6, 12, 30, 36]
+    assert [places(seq, 6, 0) for seq in (254, 255, 0, 3, 4)] == [0, 6, 12, 30, 36]
+
+
+@pytest.mark.parametrize("missing", [100, 134, 189, 255, 260, 300, 519])
+@pytest.mark.parametrize("late_ms", [-300, 0, 300])
+def test_how_often_a_counter_wrapped_in_a_gap_is_told_by_the_time_it_took(missing: int, late_ms: int) -> None:
+    places = Places(256, PERIOD_NS)
+    places(250, 1, 0)
+
+    after = 1 + missing
+    assert places((250 + after) % 256, 1, after * PERIOD_NS + late_ms * MS) == after
+
+
+def test_packets_that_were_held_up_are_all_there() -> None:
+    places, wrap = Places(256, PERIOD_NS), Wrap(2560)
+    came_ns = [0, *[3000 * MS] * 300, 3010 * MS]
+
+    assert [places(n % 256, 1, at) for n, at in enumerate(came_ns)] == list(range(302))
+    assert [wrap(10 * (n % 256), at, MS, 10) for n, at in enumerate(came_ns)] == list(range(0, 3020, 10))
 
 
 def test_a_packet_that_comes_twice_has_no_place_of_its_own() -> None:
-    places = Places(256, 1000)
+    places = Places(256, PERIOD_NS)
 
-    assert [places(seq, 6) for seq in (1, 2, 2, 3)] == [0, 6, None, 12]
+    assert [places(seq, 6, 0) for seq in (1, 2, 2, 3)] == [0, 6, None, 12]
 
 
 def test_a_counter_that_begins_anew_goes_on_where_it_was() -> None:
-    places = Places(2**32, 1000)
+    places = Places(2**32, PERIOD_NS)
 
-    assert [places(seq, 6) for seq in (70_000, 0, 1, 3)] == [0, 6, 12, 24]
+    assert [places(seq, 6, 0) for seq in (70_000, 0, 1, 3)] == [0, 6, 12, 24]
 
 
 @pytest.mark.parametrize(("newest", "first"), [(False, 100), (True, 70)])

@@ -11,7 +11,7 @@ from mobind_live.devices.samples.checksums import CHECKSUMS
 from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S, BadLine
 from mobind_live.devices.samples.names import MOTION, QUATERNION
 from mobind_live.devices.samples.packet_form import PacketForm
-from mobind_live.devices.samples.ticks import LONGEST_GAP_S, Places, Wrap, spread, to_ns
+from mobind_live.devices.samples.ticks import Places, Wrap, spread, to_ns
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, axes_matrix
 
 
@@ -52,11 +52,11 @@ class Decoder:
         self._turn = axes_matrix(axes).T
         self._turned = axes != ("x", "y", "z")  # a quaternion is of the axes that it came with
         self._clock = Wrap(form.spans.get("t", 0))
-        self._places = Places(form.spans.get("seq", 0), LONGEST_GAP_S * nominal_hz)
+        self._places = Places(form.spans.get("seq", 0), self._period_ns)
         self._before: tuple[int, int] | None = None  # the stamp and the count of the packet before
 
-    def __call__(self, data: bytes) -> Samples | None:
-        """The samples in one packet; None for a packet of another kind. Raises BadLine."""
+    def __call__(self, data: bytes, received_ns: int) -> Samples | None:
+        """The samples in one packet, and when it came; None for a packet of another kind. Raises BadLine."""
         if not data.startswith(self._begins):
             return None
         count = self._count(data)
@@ -67,9 +67,9 @@ class Decoder:
         gyro = motion[:, 3:] * GYRO_RAD_S[self._form.gyro] @ self._turn
         if np.abs(acc).max() > MOST_M_S2 or np.abs(gyro).max() > MOST_RAD_S:
             raise BadLine("a value is beyond what a sensor can measure")
-        places = self._count_places(header, rows)
+        places = self._count_places(header, rows, received_ns)
         return Samples(
-            device_ns=self._stamps(header, rows, places),
+            device_ns=self._stamps(header, rows, places, received_ns),
             acc_m_s2=acc.astype(np.float32),
             gyro_rad_s=gyro.astype(np.float32),
             quaternion=self._quaternion(rows),
@@ -103,13 +103,13 @@ class Decoder:
             return None
         return np.array([[row[name] for name in QUATERNION] for row in rows], dtype=np.float32)
 
-    def _count_places(self, header: Row, rows: list[Row]) -> np.ndarray | None:
+    def _count_places(self, header: Row, rows: list[Row], received_ns: int) -> np.ndarray | None:
         """The samples' places in the device's count, (N,) int64; None where it does not count. Raises BadLine
         for a packet that came before."""
         if "seq" in rows[0]:
-            places = [self._places(row["seq"], 1) for row in rows]
+            places = [self._places(row["seq"], 1, received_ns) for row in rows]
         elif "seq" in header:
-            first = self._places(header["seq"], len(rows))
+            first = self._places(header["seq"], len(rows), received_ns)
             places = [None if first is None else first + i for i in range(len(rows))]
         else:
             return None
@@ -117,15 +117,20 @@ class Decoder:
             raise BadLine("it came before: its counter is the same")
         return np.array(places, dtype=np.int64)
 
-    def _stamps(self, header: Row, rows: list[Row], places: np.ndarray | None) -> np.ndarray | None:
+    def _stamps(
+        self, header: Row, rows: list[Row], places: np.ndarray | None, received_ns: int
+    ) -> np.ndarray | None:
         """The samples' stamps, (N,) int64 ns: the device's, or else its count at the nominal rate. Raises
         BadLine."""
         form = self._form
         if form.tick_ns is None:
             return None if places is None else np.round(places * self._period_ns).astype(np.int64)
+        usual = self._period_ns / form.tick_ns
         if "t" in header:
-            stamp_ns = to_ns(self._clock(header["t"]), form.tick_ns)
+            ticks = self._clock(header["t"], received_ns, form.tick_ns, usual * len(rows))
+            stamp_ns = to_ns(ticks, form.tick_ns)
             before, self._before = self._before, (stamp_ns, len(rows))
             newest = form.stamp_of == "newest"
             return spread(stamp_ns, before, len(rows), self._period_ns, newest=newest)
-        return np.array([to_ns(self._clock(row["t"]), form.tick_ns) for row in rows], dtype=np.int64)
+        ticks = [self._clock(row["t"], received_ns, form.tick_ns, usual) for row in rows]
+        return np.array([to_ns(tick, form.tick_ns) for tick in ticks], dtype=np.int64)

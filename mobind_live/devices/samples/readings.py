@@ -71,7 +71,7 @@ class Convert:
         if max(map(abs, acc)) > MOST_M_S2 or max(map(abs, gyro)) > MOST_RAD_S:
             raise BadLine("a value is beyond what a sensor can measure")
         tick_ns = self._meaning.tick_ns
-        device_ns = None if tick_ns is None else self._stamp_ns(fields["t"], tick_ns)
+        device_ns = None if tick_ns is None else self._stamp_ns(fields["t"], tick_ns, received_ns)
         turned = self._plain and all(name in fields for name in QUATERNION)
         sample = Sample(
             received_ns=received_ns,
@@ -86,9 +86,10 @@ class Convert:
             return tuple(vector)
         return tuple(sum(map(mul, row, vector)) for row in self._axes)
 
-    def _stamp_ns(self, tick: float, tick_ns: int) -> int:
+    def _stamp_ns(self, tick: float, tick_ns: int, received_ns: int) -> int:
         to_ns(tick, tick_ns)  # not for the counter to carry on, if it is out of range
-        return to_ns(self._wrap(tick), tick_ns)
+        usual = self._meaning.period_ns / tick_ns
+        return to_ns(self._wrap(tick, received_ns, tick_ns, usual), tick_ns)
 
     def _turn(self, sample: Sample, fields: Fields) -> list[Sample]:
         """The sample before, now that its angular rate can be told."""

@@ -19,21 +19,29 @@ def to_ns(ticks: float, tick_ns: int) -> int:
 
 
 class Wrap:
-    """A counter of ``span`` values carried on over its wrap-around; a span of 0 never wraps."""
+    """A counter of ``span`` values carried on over its wrap-arounds, as many as the time between two arrivals
+    says; a span of 0 never wraps."""
 
     def __init__(self, span: float) -> None:
         self._span = span
-        self._last: float | None = None
+        self._last: tuple[float, int] | None = None  # value and arrival
         self._total: float = 0
 
-    def __call__(self, value: float) -> float:
-        """``value`` carried on. A step back by less than half the span stays one."""
+    def __call__(self, value: float, received_ns: int, tick_ns: float, usual: float = 1) -> float:
+        """``value``, in ticks of ``tick_ns``, carried on. A step back by less than half the span stays one.
+
+        ``usual``: the ticks from one value to the next if nothing is missing. What is the next one was held
+        up, if it comes late, and wrapped no more for that.
+        """
         if self._last is None or not self._span:
             self._total = value
         else:
-            step = (value - self._last) % self._span
-            self._total += step if step < self._span / 2 else step - self._span
-        self._last = value
+            step = (value - self._last[0]) % self._span
+            if abs(step - usual) >= usual / 2:
+                passed = (received_ns - self._last[1]) / tick_ns
+                step += self._span * round((passed - step) / self._span)
+            self._total += step
+        self._last = (value, received_ns)
         return self._total
 
 
@@ -41,21 +49,22 @@ class Places:
     """Each sample's place in the device's own count, from a counter of its packets: a clock that ticks once a
     sample. What never came leaves its place free; a counter that begins anew goes on where it was."""
 
-    def __init__(self, span: float, longest: float) -> None:
-        """``span``: of the counter; ``longest``: a gap of more samples than this is none."""
+    def __init__(self, span: float, period_ns: float) -> None:
+        """``span``: of the counter; ``period_ns``: of the samples."""
         self._wrap = Wrap(span)
-        self._longest = longest
+        self._period_ns = period_ns
         self._last: float | None = None
         self._next = 0
 
-    def __call__(self, counter: float, samples: int) -> int | None:
+    def __call__(self, counter: float, samples: int, received_ns: int) -> int | None:
         """The place of the first of a packet's ``samples``; None for a packet that came before."""
-        at, last = self._wrap(counter), self._last
+        at, last = self._wrap(counter, received_ns, samples * self._period_ns), self._last
         self._last = at
         if at == last:
             return None
         missing = 0.0 if last is None else (at - last - 1) * samples
-        place = self._next + (int(missing) if 0 < missing < self._longest else 0)
+        is_gap = 0 < missing * self._period_ns < LONGEST_GAP_S * 1e9
+        place = self._next + (int(missing) if is_gap else 0)
         self._next = place + samples
         return place
 

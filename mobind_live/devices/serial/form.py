@@ -194,7 +194,7 @@ class SerialForm(Profiled, ImuConfig):
 
 def unpacked(decode: Decoder, packet: bytes, received_ns: int) -> list[Sample]:
     """The samples of one packet, one by one. Raises BadLine."""
-    found = decode(packet)
+    found = decode(packet, received_ns)
     if found is None:
         return []
     count = len(found.acc_m_s2)

@@ -269,8 +269,8 @@ class Binding(Message):
 class Action(Message):
     """What one subject (a wearer, or an IMU when nobody is in view) is doing.
 
-    ``label`` is ``unknown`` when no class is probable; ``labels`` and ``probabilities`` are the best few, among
-    them ``other``: what training has seen and has no name for, which ``label`` calls ``unknown``, too.
+    ``label`` is ``unknown`` when no class is probable; ``labels`` and ``probabilities`` are the best few,
+    among them ``other``: what training has seen and has no name for, which ``label`` calls ``unknown``, too.
     """
 
     type_name: ClassVar[str] = "action"

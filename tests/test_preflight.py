@@ -15,7 +15,7 @@ from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Binding, Candidate, Health, Message, Offset, Received, StreamHealth, Verdict
 from mobind_live.terminal import output, preflight
-from mobind_live.terminal.preflight import Preflight, State, judge
+from mobind_live.terminal.preflight import Finding, Passed, Preflight, State, judge
 from mobind_live.terminal.view import RigView
 
 SECOND = 1_000_000_000
@@ -238,6 +238,31 @@ def test_what_does_not_pass_on_end_begins_anew(monkeypatch: pytest.MonkeyPatch) 
         at(monkeypatch, 6.5)
         watch.feed(received(heard(), offset(), BOUND))
     assert stop.is_set()
+
+
+def test_who_has_passed_need_not_go_on_moving() -> None:
+    passed, well = Passed(), Finding("left", State.PASS, "on the left forearm")
+    open_, wrong = (Finding("left", State.WAIT, "?", open_only=is_open) for is_open in (True, False))
+    assert passed(well, 0) is well
+    assert passed(open_, SECOND) is open_, "for a moment only"
+    for second in range(2, 8):
+        passed(well, second * SECOND)
+    assert passed(open_, 10 * SECOND) == Finding("left", State.PASS, "3 s ago: on the left forearm")
+    assert passed(Finding("right", State.WAIT, "?", open_only=True), 10 * SECOND).state is State.WAIT
+    assert passed(wrong, 11 * SECOND) is wrong
+    assert passed(open_, 12 * SECOND) is open_, "a stream that was not well is asked again"
+
+
+def test_a_sensor_that_is_well_and_unclear_is_open_only() -> None:
+    unclear = replace(BOUND, wearer_verdict=Verdict.AMBIGUOUS)
+    for state, bound, is_open in (
+        (heard(), unclear, True),
+        (heard(), replace(BOUND, alarm="left and right are swapped"), False),
+        (heard(replace(LINE, rate_hz=20.0)), unclear, False),
+    ):
+        view = RigView(title="", streams=(IMU, CAM), started_ns=0)
+        view.feed(received(state, offset(), bound), 0)
+        assert judge(view, SECOND // 2)[0].open_only is is_open
 
 
 def test_it_gives_up_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:

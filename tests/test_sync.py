@@ -128,7 +128,10 @@ Spoil = Callable[[np.ndarray], str]
 SPOILT: dict[str, tuple[Spoil, str]] = {
     "empty": (lambda _: "", "the file is empty"),
     "header only": (lambda _: IMU_HEADER + "\n", "fewer than two rows"),
-    "not a csv": (lambda _: "To whom it may concern,\nthis is a letter.\n", "no header that is understood ('To whom it may concern,' is none)"),
+    "not a csv": (
+        lambda _: "To whom it may concern,\nthis is a letter.\n",
+        "no header that is understood ('To whom it may concern,' is none)",
+    ),
     "swapped": (lambda rows: imu_text(rows[:, [0, 4, 5, 6, 1, 2, 3]]), "are swapped"),
     "acceleration's unit": (
         lambda rows: imu_text(rows, IMU_HEADER.replace("AccelX", "AccelX (m/s^2)")), "--units acc=g"

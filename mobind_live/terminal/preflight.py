@@ -44,11 +44,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What there is to say of one stream. WAIT turns into FAIL when time is up."""
+    """What there is to say of one stream. WAIT turns into FAIL when time is up; ``open_only`` if nothing is
+    wrong with it but that the motion does not tell, or not any more."""
 
     stream: str
     state: State
     text: str
+    open_only: bool = False
 
 
 def judge(view: RigView, now_ns: int) -> list[Finding]:
@@ -86,7 +88,8 @@ def _imu(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     time = _time(offsets)
     states = (place.state, time.state)
     worst = State.FAIL if State.FAIL in states else State.WAIT if State.WAIT in states else State.PASS
-    return Finding(spec.name, worst, f"{place.text}; {time.text}; {alive.text}")
+    text = f"{place.text}; {time.text}; {alive.text}"
+    return Finding(spec.name, worst, text, open_only=worst is State.WAIT)
 
 
 def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
@@ -159,6 +162,29 @@ def _time(offsets: list[Offset]) -> Finding:
     return Finding("", State.WAIT, "offset not known yet: move in view of a camera")
 
 
+class Passed:
+    """The streams that have passed for a while. Whoever moved in turn has shown where their sensors are, and
+    need not go on: only what speaks against it, or a stream that is not well, takes a pass back."""
+
+    def __init__(self) -> None:
+        self._since_ns: dict[str, int] = {}
+        self._last: dict[str, tuple[Finding, int]] = {}
+
+    def __call__(self, found: Finding, now_ns: int) -> Finding:
+        """The finding of now, or the pass that still holds."""
+        if found.state is State.PASS:
+            if now_ns - self._since_ns.setdefault(found.stream, now_ns) > STEADY_NS:
+                self._last[found.stream] = found, now_ns
+            return found
+        self._since_ns.pop(found.stream, None)
+        if not found.open_only:
+            self._last.pop(found.stream, None)
+        if found.stream not in self._last:
+            return found
+        passed, at_ns = self._last[found.stream]
+        return Finding(passed.stream, State.PASS, f"{(now_ns - at_ns) * 1e-9:.0f} s ago: {passed.text}")
+
+
 class Preflight(Output):
     """Where a rig is shown while it is checked; sets ``stop`` when all has passed or time is up. Warnings of
     the rig's processes stand above the table."""
@@ -169,6 +195,7 @@ class Preflight(Output):
         view = RigView(title="", streams=streams, started_ns=host_now_ns())
         super().__init__(view, [Notes(logging.WARNING, self._warn)], every_ns=_SHOW_EVERY_NS)
         self.findings: list[Finding] = []
+        self._passed = Passed()
         self._limit_ns = int(limit_s * 1e9)
         self._begun_ns = view.started_ns + LONGEST_START_NS  # or when the first device is let go, if sooner
         self._stop = stop
@@ -186,7 +213,7 @@ class Preflight(Output):
         self._live.start()
 
     def _show(self, now_ns: int) -> None:
-        self.findings = judge(self.view, now_ns)
+        self.findings = [self._passed(found, now_ns) for found in judge(self.view, now_ns)]
         if not self.passed:
             self._good_since_ns = now_ns
         if now_ns < self._begun_ns and any(map(self._let_go, self.view.streams)):

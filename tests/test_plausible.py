@@ -59,6 +59,26 @@ def test_one_wild_stamp_costs_one_row(tmp_path: Path) -> None:
     assert len(file.t_ns) == len(rows) - 1
 
 
+@pytest.mark.parametrize("gyro", ["deg/s", "rad/s"])
+@pytest.mark.parametrize(("column", "value"), [(1, -32768.0), (2, 1e39), (4, 1e5), (5, -1e39), (6, 1e300)])
+def test_one_corrupted_number_costs_one_row_and_misleads_nobody(
+    column: int, value: float, gyro: str, tmp_path: Path
+) -> None:
+    rows = ROWS["arm"].copy()
+    rows[:, 4:] *= np.pi / 180 / GYRO_RAD_S[gyro]
+    rows[300, column] = value
+    file = read_imu(write(tmp_path / "imu.csv", rows))
+    assert (file.units, file.bad_rows, len(file.t_ns)) == (f"g, {gyro}", 1, len(rows) - 1)
+    assert np.abs(file.acc_m_s2).max() < 200
+    assert np.abs(file.gyro_rad_s).max() < 40
+
+
+def test_units_in_which_hardly_a_row_can_be_measured_are_refused(tmp_path: Path) -> None:
+    rows = ROWS["arm"][:200] * np.array([1, 1, 1, 1, 1e5, 1e5, 1e5])
+    with pytest.raises(FileError, match=r"no sensor measures most of these rows in g, deg/s"):
+        read_imu(write(tmp_path / "imu.csv", rows))
+
+
 def test_time_counts_from_the_first_row_even_if_it_lacks_a_number(tmp_path: Path) -> None:
     rows = ROWS["arm"].copy()
     rows[:5, 3] = np.nan

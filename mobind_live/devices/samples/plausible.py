@@ -21,6 +21,7 @@ _SLOW_S = 2.0  # means over so long hold mostly gravity: what the sensor is push
 NO_UNIT = "none"
 _TOO_FAST = 100.0  # what turns to and fro quicker than the means below seems slower by up to ten
 _GAP_S = 0.5  # between two samples; nothing is known of what lies in it
+_WILD = 100
 _RATES_HZ = (4.0, 4000.0)  # of cameras and body-worn sensors
 
 
@@ -70,6 +71,14 @@ def rest(vectors: np.ndarray, t_ns: np.ndarray) -> Rest:
     low, middle, high = np.percentile(sizes, (25, 50, 75))
     within = float(np.median(unrest[quiet]))
     return Rest(float(middle), *(float(value / max(middle, 1e-9)) for value in (high - low, within)))
+
+
+def tame(vectors: np.ndarray, percentile: float) -> np.ndarray:
+    """Which of ``vectors`` (N, 3), in any unit, are not far beyond that percentile of them, (N,) bool: one
+    corrupted number would outweigh all others."""
+    size = np.abs(vectors).max(axis=1)
+    usual = np.percentile(size, percentile)
+    return (size / _WILD <= usual) | (usual == 0)
 
 
 def swapped(acc: Rest, gyro: Rest) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mobind_live.devices.samples import plausible
+from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
 from mobind_live.recordings.files import columns
 from mobind_live.recordings.files.columns import Column, Hints
@@ -115,24 +116,29 @@ def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) 
     """The IMU samples in ``path``, at most ``limit`` rows. Raises FileError.
 
     A unit that neither ``hints`` nor the header names is told from gravity: by its size, and by how fast the
-    gyroscope turns it. One that is named must fit them.
+    gyroscope turns it. One that is named must fit them. Rows with what no sensor can measure are bad rows.
     """
     is_header = columns.is_any_header if hints.acc and hints.gyro else columns.is_imu_header
     table = read_table(path, limit, is_header, _IMU_COLUMNS)
     acc, gyro = columns.acc_columns(table, hints), columns.gyro_columns(table, hints)
     time = columns.time_column(table, hints)
     _refuse_shared(table, time, acc, gyro)
-    whole = np.isfinite(acc.values.sum(axis=1) + gyro.values.sum(axis=1))
+    whole = np.isfinite(np.hstack([acc.values, gyro.values])).min(axis=1)
     stamps = _stamps(table, time, whole, hints.time_unit, strictly=False)
     acc_unit, gyro_unit = _units(path, acc, gyro, hints, stamps)
+    units = f"{acc_unit}, {gyro_unit}"
+    a, w = acc.values[stamps.keep] * ACC_M_S2[acc_unit], gyro.values[stamps.keep] * GYRO_RAD_S[gyro_unit]
+    felt = (np.abs(a).max(axis=1) <= MOST_M_S2) & (np.abs(w).max(axis=1) <= MOST_RAD_S)
+    if felt.sum() < len(felt) / 2:
+        raise FileError(f"{path}: no sensor measures most of these rows in {units}; say theirs with --units")
     return ImuFile(
         path=path,
-        t_ns=stamps.t_ns,
-        acc_m_s2=(acc.values[stamps.keep] * ACC_M_S2[acc_unit]).astype(np.float32),
-        gyro_rad_s=(gyro.values[stamps.keep] * GYRO_RAD_S[gyro_unit]).astype(np.float32),
-        bad_rows=table.bad_rows + int((~stamps.keep).sum()),
+        t_ns=stamps.t_ns[felt],
+        acc_m_s2=a[felt].astype(np.float32),
+        gyro_rad_s=w[felt].astype(np.float32),
+        bad_rows=table.bad_rows + len(table.values) - int(felt.sum()),
         start_ns=stamps.start_ns,
-        units=f"{acc_unit}, {gyro_unit}",
+        units=units,
         found=f"{stamps.found}, acc {' '.join(acc.titles)} ({acc_unit}), "
         f"gyro {' '.join(gyro.titles)} ({gyro_unit})",
     )
@@ -252,15 +258,19 @@ def _time_unit(table: Table, time: Column, ticks: np.ndarray, said: str) -> str:
 def _units(path: Path, acc: Column, gyro: Column, hints: Hints, stamps: _Stamps) -> tuple[str, str]:
     """The units of acceleration and turn rate. Raises FileError where the motion contradicts them."""
     a, w = acc.values[stamps.keep], gyro.values[stamps.keep]
+    tame = plausible.tame(a, 90) & plausible.tame(
+        w, 99
+    )  # gravity is always there; most of the time may be rest
+    a, w, t_ns = a[tame], w[tame], stamps.t_ns[tame]
     said_acc, said_gyro = hints.acc_unit or acc.unit, hints.gyro_unit or gyro.unit
-    if (stamps.t_ns[-1] - stamps.t_ns[0]) * 1e-9 < plausible.ENOUGH_S:
+    if (t_ns[-1] - t_ns[0]) * 1e-9 < plausible.ENOUGH_S:
         size = float(np.median(np.linalg.norm(a, axis=1)))
         said_acc = said_acc or ("g" if size < 4 else "m/s2" if size < 200 else "mg")
         return said_acc, said_gyro or _gyro_by_range(w, said_acc)
     for name, values in (("accelerometer", a), ("gyroscope", w)):
         if not np.ptp(values, axis=0).any():
             raise FileError(f"{path}: the {name} never changes; was it switched off?")
-    resting, turning = plausible.rest(a, stamps.t_ns), plausible.rest(w, stamps.t_ns)
+    resting, turning = plausible.rest(a, t_ns), plausible.rest(w, t_ns)
     if plausible.swapped(resting, turning):
         raise FileError(
             f"{path}: gravity is in {' '.join(gyro.titles)}, not in {' '.join(acc.titles)}: "
@@ -277,7 +287,7 @@ def _units(path: Path, acc: Column, gyro: Column, hints: Hints, stamps: _Stamps)
             f"{path}: {' '.join(acc.titles)} measure {resting.size:.3g} at rest, which is gravity in {unit}, "
             f"not in {said_acc}; say so with --units acc={unit}"
         )
-    fits = plausible.gyro_unit(a * ACC_M_S2[unit], w, stamps.t_ns, said_gyro)
+    fits = plausible.gyro_unit(a * ACC_M_S2[unit], w, t_ns, said_gyro)
     if fits == plausible.NO_UNIT:
         raise FileError(
             f"{path}: {' '.join(gyro.titles)} turn far faster than gravity does, in deg/s too; "

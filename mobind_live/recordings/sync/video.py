@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -79,7 +80,8 @@ def save(path: Path, key: str, found: Recording) -> None:
             np.savez_compressed(file, key=np.array(key), **arrays)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a read-only mount not even what is not there
+            part.unlink(missing_ok=True)
         _log.warning("%s: the poses cannot be kept: %s", path, error.strerror)
 
 

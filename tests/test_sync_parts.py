@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.progress import Progress
 
+from mobind_live.devices.camera import pose
 from mobind_live.devices.camera.pose import People, PoseOptions
 from mobind_live.devices.camera.video import VideoError
 from mobind_live.recordings.files.errors import FileError
@@ -216,6 +218,36 @@ def test_other_settings_or_another_video_are_looked_at_anew(film: Path, network:
     film.write_bytes(film.read_bytes() + b"\0" * 8)
     video.read(film, OPTIONS, Progress(disable=True))
     assert network.made == 3
+
+
+def test_weights_made_anew_in_the_same_files_are_noticed(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pose, "CACHE", tmp_path)
+    folder, named = tmp_path / "yolo_openvino_model", tmp_path / "yolo11n-pose.pt"
+    folder.mkdir()
+    for model, file in ((str(folder), folder / "yolo.bin"), (named.name, named)):
+        options, keys = PoseOptions(model=model), set[str]()
+        for weights in (b"weights", b"Weights", b"weights"):
+            file.write_bytes(weights)
+            os.utime(file, ns=(0, 0))
+            keys.add(video.cache_key(film, options))
+        assert len(keys) == 2
+
+
+def test_weights_that_are_fetched_on_the_way_are_those_of_the_cache(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fetching(TwoPeople):
+        def __init__(self, options: PoseOptions, cameras: tuple[str, ...]) -> None:
+            super().__init__(options, cameras)
+            (tmp_path / options.model).write_bytes(b"weights")
+
+    monkeypatch.setattr(pose, "CACHE", tmp_path)
+    monkeypatch.setattr(video, "YoloPose", Fetching)
+    options = PoseOptions(model="yolo11n-pose.pt")
+    assert not video.read(film, options, Progress(disable=True))[1]
+    assert video.read(film, options, Progress(disable=True))[1]
 
 
 def test_a_part_of_a_video_is_not_kept_in_place_of_the_whole(film: Path, network: type[TwoPeople]) -> None:

@@ -170,18 +170,22 @@ def _tracker(name: str) -> Any:
         raise PoseError(f"tracker {name} cannot be made: {_reason(error)}") from error
 
 
+def place(model: str) -> Path:
+    """Where the weights ``model`` are, or would be: a known name that is no file here is fetched and kept."""
+    path = Path(model)
+    known = path.name == model and MODEL_NAME.fullmatch(model)
+    return CACHE.expanduser() / model if known and not path.exists() else path
+
+
 def weights(model: str) -> Path:
     """Where the weights ``model`` are: a file or folder, or the place to which a known name is fetched."""
-    path = Path(model)
-    if path.exists():
-        return path
-    if path.name != model or not MODEL_NAME.fullmatch(model):
+    kept = place(model)
+    if kept.exists():
+        return kept
+    if kept == Path(model):
         raise PoseError(
             f"model {model} does not exist; give a file, a folder, or a name like yolo11n-pose.pt"
         )
-    kept = CACHE.expanduser() / model
-    if kept.exists():
-        return kept
     log.warning("fetching pose weights %s to %s (once; ultralytics, AGPL-3.0)", model, kept)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)

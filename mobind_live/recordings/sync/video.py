@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from mobind_live.devices.camera import video
+from mobind_live.devices.camera import pose, video
 from mobind_live.devices.camera.playback import Playback, Player
 from mobind_live.devices.camera.pose import Finder, PoseOptions, YoloPose
 from mobind_live.models.errors import BROKEN_NPZ
@@ -41,23 +42,35 @@ def read(
     if kept is not None:
         return kept, True
     frames = _count(path)  # a file that is no video is refused before the network loads
-    found, whole = _watch(path, YoloPose(options, (CAMERA,)), progress, frames, seconds)
+    network = YoloPose(options, (CAMERA,))
+    key = cache_key(path, options)  # its weights may only now have been fetched
+    found, whole = _watch(path, network, progress, frames, seconds)
     if whole:
         save(cache_path(path), key, found)
     return found, False
 
 
 def cache_key(path: Path, options: PoseOptions) -> str:
-    """What the keypoints depend on: the video and the settings, as text."""
-    seen, model = path.stat(), Path(options.model)
+    """What the keypoints depend on: the video, the weights and the settings, as text."""
+    seen, model = path.stat(), pose.place(options.model)
     return json.dumps(
         {
             "form": _FORM,
             "video": [seen.st_size, seen.st_mtime_ns],
-            "model": [model.name, model.stat().st_mtime_ns if model.exists() else 0],
+            "model": [model.name, _digest(model)],
             "settings": [options.imgsz, options.conf, options.tracker],
         }
     )
+
+
+def _digest(model: Path) -> str:
+    """Of the weights in a file or a folder, wherever and whenever they were put there."""
+    digest = hashlib.sha256()
+    with contextlib.suppress(OSError):  # the network says it of weights that cannot be read
+        for file in sorted([model, *model.rglob("*")]):
+            if file.is_file():
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def load(path: Path, key: str) -> Recording | None:

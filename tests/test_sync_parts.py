@@ -250,6 +250,15 @@ def test_weights_that_are_fetched_on_the_way_are_those_of_the_cache(
     assert video.read(film, options, Progress(disable=True))[1]
 
 
+def test_a_video_may_be_named_by_the_time_of_day(
+    film: Path, network: type[TwoPeople], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film.rename(film.with_name("12:30:05.mp4"))
+    monkeypatch.chdir(film.parent)
+    found, _ = video.read(Path("12:30:05.mp4"), OPTIONS, Progress(disable=True))
+    assert len(found.t_ns) == 2 * FPS
+
+
 def test_a_part_of_a_video_is_not_kept_in_place_of_the_whole(film: Path, network: type[TwoPeople]) -> None:
     part, _ = video.read(film, OPTIONS, Progress(disable=True), seconds=0.5)
     assert 0.4 < part.length_s <= 0.5

@@ -51,7 +51,8 @@ def open_file(path: str) -> Capture:
 
     if not Path(path).is_file():
         raise VideoError(f"source {path} does not exist")
-    capture = cv2.VideoCapture(path)
+    # A name such as 12:30:05.mp4 looks like a URL to FFmpeg.
+    capture = cv2.VideoCapture(str(Path(path).absolute()))
     if not capture.isOpened():
         capture.release()
         raise VideoError(f"source {path} cannot be opened; is it a video?")

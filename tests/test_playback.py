@@ -47,6 +47,12 @@ class FakeCapture:
     [
         ([0, 33, 70, 100], [0, 33, 70, 100]),  # a variable rate: the container knows
         ([0, 0, 0, 0], [0, 20, 40, 60]),  # no stamps: only now the frame rate
+        ([0, 40, 40, 80, 120], [0, 40, 80, 120]),  # one is repeated,
+        ([0, 40, 80, 20, 60, 120, 160], [0, 40, 80, 120, 160]),  # some are of frames long past,
+        ([0, 40, 90_000, 120, 160], [0, 40, 120, 160]),  # or far ahead,
+        ([0, 40, 90_000, 80, 90_040, 120, 90_080, 90_120], [0, 40, 80, 120, 90_120]),  # and then there
+        ([0, 40, 400, 120, 300, 440, 480], [0, 40, 400, 440, 480]),  # ahead, but not far
+        ([0, 5000, 10_000, 15_000], [0, 10_000]),  # as rare as that: every other one
     ],
 )
 def test_stamps_are_the_containers_where_it_has_any(stamps_ms: list[float], media_ms: list[float]):
@@ -56,6 +62,15 @@ def test_stamps_are_the_containers_where_it_has_any(stamps_ms: list[float], medi
     )
     assert [frame.t_ns - 5 for frame in player.frames()] == [ms * 1_000_000 for ms in media_ms]
     assert capture.released
+
+
+def test_stamps_that_begin_anew_go_on_from_the_last():
+    """As where files were joined: those by which it is noticed are lost, and no time."""
+    part = [40.0 * n for n in range(30)]
+    times, skipped = played(FakeCapture(part * 3, fps=25), Playback(epoch_ns=5, rate=None, loop=False))
+    lost = {1200.0 + 1200 * join + 40 * n for join in (0, 1) for n in range(9)}
+    assert times == [ms for n in range(90) if (ms := 40.0 * n) not in lost]
+    assert sum(skipped) == len(lost)
 
 
 def played(capture: FakeCapture, how: Playback) -> tuple[list[float], list[int]]:

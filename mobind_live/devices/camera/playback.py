@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.camera.media_time import MediaTime
 from mobind_live.devices.camera.video import Capture, Frame, grabbed
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Playback:
 class Player:
     """A file's frames, each at its time: media time m, from the container's stamps, at ``epoch + m / rate``.
 
-    ``skipped(n)`` is told of frames passed over because they were long overdue.
+    ``skipped(n)`` is told of frames passed over: they were long overdue, damaged, or wrongly stamped.
     """
 
     def __init__(
@@ -90,12 +91,13 @@ class Player:
         """One pass; returns its length in media time, and how many frames it had."""
         import cv2
 
-        step_ns, count, media_ns = _step_ns(capture), 0, -(2**62)
+        media_time, count = MediaTime(_step_ns(capture)), 0
         for now_ns in grabbed(capture, self._stop, self._skipped):
-            stamp_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-            # A container without stamps repeats one: only then does the frame rate tell the time.
-            media_ns = stamp_ns if stamp_ns > media_ns else media_ns + step_ns
             count += 1
+            media_ns = media_time(round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
+            if media_ns is None:
+                self._skipped(1)
+                continue
             overdue_ns = self._playback.overdue_ns(self._lap_ns + media_ns)
             if overdue_ns < 0 and self._stop.wait(-overdue_ns * 1e-9):
                 break
@@ -112,7 +114,7 @@ class Player:
             self._given_ns = now_ns
             t_ns = self._playback.epoch_ns + self._lap_ns + media_ns
             yield Frame(image=image, t_ns=t_ns, received_ns=host_now_ns())
-        return media_ns + step_ns, count
+        return media_time.end_ns, count
 
 
 def _step_ns(capture: Capture) -> int:

@@ -129,7 +129,7 @@ def _watch(
     if not stamps:
         raise FileError(f"{path}: not one frame can be read; is it a video?")
     if damaged:
-        _log.warning("%s: %d pictures are damaged and were left out", path, sum(damaged))
+        _log.warning("%s: %d pictures are damaged or wrongly stamped, and were left out", path, sum(damaged))
     empty = np.empty((0, len(KEYPOINTS), 3), np.float32)
     found = Recording(
         t_ns=np.array(stamps, np.int64) - stamps[0],

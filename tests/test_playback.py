@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -86,6 +87,47 @@ def test_damaged_pictures_are_counted_and_do_not_end_the_file():
     times, skipped = played(capture, Playback(epoch_ns=5, rate=None, loop=False))
     assert times == [0, 20, 100, 120, 160]
     assert skipped == [3, 1]
+
+
+class Running(threading.Event):
+    """A clock that goes on by what is waited for."""
+
+    def __init__(self, now_s: float) -> None:
+        super().__init__()
+        self.now_ns = int(now_s * 1e9)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.now_ns += int((timeout or 0.0) * 1e9)
+        return False
+
+
+class Seekless(FakeCapture):
+    """A file of one picture each second in which every seek lands behind the end."""
+
+    def get(self, prop: int, /) -> float:
+        return len(self.stamps_ms) if prop == cv2.CAP_PROP_FRAME_COUNT else super().get(prop)
+
+    def set(self, prop: int, value: float, /) -> bool:
+        self.at = len(self.stamps_ms)
+        return True
+
+
+@pytest.mark.parametrize(
+    ("late_s", "loop", "first"), [(6, False, [6, 7, 8, 9]), (26, True, [26, 27, 28, 29, 30]), (26, False, [])]
+)
+def test_a_late_start_in_a_file_that_cannot_be_sought_in_passes_over_what_is_past(
+    late_s: int, loop: bool, first: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    clock, skipped = Running(late_s), list[int]()
+    for module in (playback, video):
+        monkeypatch.setattr(module, "host_now_ns", lambda: clock.now_ns)
+    opened = [Seekless([1000.0 * n for n in range(10)], fps=1) for _ in range(3)]
+    left = iter(opened)
+    how = Playback(epoch_ns=0, rate=1.0, loop=loop)
+    frames = Player(lambda: next(left), how, clock, skipped.append).frames()
+    assert [frame.t_ns // 1_000_000_000 for frame in islice(frames, 5)] == first
+    assert sum(skipped) == (late_s if loop else min(late_s, 10))
+    assert opened[0].released
 
 
 def test_a_file_that_is_decoded_too_slowly_is_seen_now_and_then(

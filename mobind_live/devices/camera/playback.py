@@ -46,6 +46,7 @@ class Player:
     ) -> None:
         self._reopen, self._playback, self._stop, self._skipped = reopen, playback, stop, skipped
         self._lap_ns = 0  # media time at which the present lap began
+        self._begin_ns = 0  # what comes before was counted as skipped, and is passed over
         self._given_ns = 0  # when the last frame was handed out, or the first could be
         self._said_slow = False
 
@@ -54,9 +55,15 @@ class Player:
         capture = self._reopen()
         self._given_ns = host_now_ns()
         try:
-            self._catch_up(capture)
+            sought_ns = self._catch_up(capture)
             while not self._stop.is_set():
                 length_ns, count = yield from self._lap(capture)
+                if count == 0 and sought_ns:
+                    # OpenCV seeks by the number of a frame at a steady rate, in some files past their end.
+                    self._begin_ns, sought_ns = sought_ns, 0
+                    capture.release()
+                    capture = self._reopen()
+                    continue
                 if not self._playback.loop or count == 0:
                     return
                 self._lap_ns += length_ns
@@ -70,14 +77,15 @@ class Player:
         finally:
             capture.release()
 
-    def _catch_up(self, capture: Capture) -> None:
-        """Begin where the file would be by now, if that is far from its start."""
+    def _catch_up(self, capture: Capture) -> int:
+        """Begin where the file would be by now, if that is far from its start. Returns the media time that it
+        sought: 0 for none, and for one past the end."""
         import cv2
 
         late_ns = int(self._playback.overdue_ns(0) * (self._playback.rate or 1.0))
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if late_ns < SEEK_NS or count < 1:
-            return
+            return 0
         laps, within_ns = divmod(late_ns, count * _step_ns(capture))
         if self._playback.loop:
             self._lap_ns = laps * count * _step_ns(capture)
@@ -86,6 +94,7 @@ class Player:
         self._skipped(laps * count if self._playback.loop else 0)
         self._skipped(min(count, within_ns // _step_ns(capture)))
         capture.set(cv2.CAP_PROP_POS_MSEC, within_ns * 1e-6)
+        return self._lap_ns + within_ns if self._playback.loop or not laps else 0
 
     def _lap(self, capture: Capture) -> Generator[Frame, None, tuple[int, int]]:
         """One pass; returns its length in media time, and how many frames it had."""
@@ -97,6 +106,8 @@ class Player:
             media_ns = media_time(round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6))
             if media_ns is None:
                 self._skipped(1)
+                continue
+            if self._lap_ns + media_ns < self._begin_ns:
                 continue
             overdue_ns = self._playback.overdue_ns(self._lap_ns + media_ns)
             if overdue_ns < 0 and self._stop.wait(-overdue_ns * 1e-9):

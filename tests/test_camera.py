@@ -111,6 +111,18 @@ def test_a_loop_goes_on_with_even_stamps(clip: Path):
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_a_bare_stream_without_stamps_is_played_and_said_to_be_one_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    path = tmp_path / "walk.mjpeg"
+    pictures = [cv2.imencode(".jpg", np.full((48, 64, 3), 10 * n, np.uint8))[1] for n in range(FRAMES)]
+    path.write_bytes(b"".join(picture.tobytes() for picture in pictures))
+    got, _ = play(config(str(path), rate="max", loop=True, preview_hz=0), at(), at_most=2 * FRAMES)
+    np.testing.assert_allclose(np.diff([message.t_ns for message in poses(got)]), SECOND / 25, atol=4)
+    assert caplog.text.count("it would be taken as 25 fps") == 1
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_in_real_time_no_frame_comes_before_it_is_due(clip: Path):
     context = at()
     got, driver = play(config(str(clip), rate=2), context)

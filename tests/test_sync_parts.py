@@ -311,6 +311,23 @@ def test_a_cache_with_any_byte_broken_is_no_traceback(film: Path, network: type[
         video.load(cache, key)
 
 
+@pytest.mark.parametrize(
+    "start", [b"\0\0\0\1\x67\x42\0\x1e", b"\0\0\1\x09\xf0", b"\0\0\0\1\x40\1\x0c\1", b""]
+)
+def test_a_bare_stream_without_stamps_is_refused_before_the_network_loads(
+    start: bytes, tmp_path: Path, network: type[TwoPeople]
+) -> None:
+    """H.264, H.265 and MJPEG; a rate that is made up may be a fifth wrong."""
+    import cv2
+
+    path = tmp_path / "walk.raw"
+    pictures = [cv2.imencode(".jpg", np.full((16, 16, 3), n, np.uint8))[1].tobytes() for n in range(10)]
+    path.write_bytes(start or b"".join(pictures))
+    with pytest.raises(FileError, match=r"taken as 25 fps .* `ffmpeg -framerate FPS -i walk.raw walk.mp4`"):
+        video.read(path, OPTIONS, Progress(disable=True))
+    assert network.made == 0
+
+
 def test_what_is_no_video_is_said_before_the_network_loads(tmp_path: Path, network: type[TwoPeople]) -> None:
     path = tmp_path / "film.mp4"
     with pytest.raises(FileError, match="no such file"):

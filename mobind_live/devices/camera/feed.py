@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from mobind_live.clock import host_now_ns
 from mobind_live.devices.camera import live, playback, video
+
+log = logging.getLogger(__name__)
 
 QUEUE = 2  # the newest frames that wait for the pose network
 RETRY_NS = 2_000_000_000
@@ -44,7 +48,10 @@ class Feed:
         options, source = self._options, self._options.source
         if self._is_live:
             return live.live_frames(source, options.request, options.nominal_hz, stop, queue.drop)
-        return playback.Player(lambda: video.open_file(str(source)), options.play, stop, queue.drop).frames()
+        path = Path(str(source))
+        if line := video.unstamped(path):
+            log.warning("%s", line)
+        return playback.Player(lambda: video.open_file(str(path)), options.play, stop, queue.drop).frames()
 
     @property
     def playing(self) -> bool:

@@ -6,6 +6,7 @@ Where they come from: ``live.py`` (cameras and streams), ``playback.py`` (files)
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -19,6 +20,8 @@ from mobind_live.clock import host_now_ns
 
 OPEN_NS = 8_000_000_000  # a source without its first frame for so long is given up
 MOST_DAMAGED = 100  # pictures in a row
+# How JPEGs in a row begin, and H.264 and H.265; but not a QuickTime file of 64-bit sizes.
+_BARE = re.compile(rb"\xff\xd8\xff|\0\0\0?\x01(?!mdat)[\0-\x7f]")
 STALL_NS = 1_700_000_000  # one that was live and is silent for so long, too: noticed within 2 s
 
 
@@ -57,6 +60,21 @@ def open_file(path: str) -> Capture:
         capture.release()
         raise VideoError(f"source {path} cannot be opened; is it a video?")
     return capture
+
+
+def unstamped(path: Path) -> str:
+    """The line to say of a file that is a bare stream of pictures, without stamps; empty for any other."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError:
+        return ""  # whoever opens it says why it cannot be read
+    if not _BARE.match(start):
+        return ""
+    return (
+        f"{path}: no stamps of its own, it would be taken as 25 fps whatever it is; "
+        f"`ffmpeg -framerate FPS -i {path.name} {path.stem}.mp4` gives it some"
+    )
 
 
 def grabbed(

@@ -258,9 +258,8 @@ def _time_unit(table: Table, time: Column, ticks: np.ndarray, said: str) -> str:
 def _units(path: Path, acc: Column, gyro: Column, hints: Hints, stamps: _Stamps) -> tuple[str, str]:
     """The units of acceleration and turn rate. Raises FileError where the motion contradicts them."""
     a, w = acc.values[stamps.keep], gyro.values[stamps.keep]
-    tame = plausible.tame(a, 90) & plausible.tame(
-        w, 99
-    )  # gravity is always there; most of the time may be rest
+    # Gravity is always there; of turning, most of the time may be rest.
+    tame = plausible.tame(a, 90) & plausible.tame(w, 99)
     a, w, t_ns = a[tame], w[tame], stamps.t_ns[tame]
     said_acc, said_gyro = hints.acc_unit or acc.unit, hints.gyro_unit or gyro.unit
     if (t_ns[-1] - t_ns[0]) * 1e-9 < plausible.ENOUGH_S:

@@ -37,6 +37,8 @@ def read(
     need not be looked at; a part is not kept. Raises FileError, VideoError or PoseError."""
     if not path.is_file():
         raise FileError(f"{path}: {'a folder, not a video' if path.is_dir() else 'no such file'}")
+    if line := video.unstamped(path):
+        raise FileError(line)
     key = cache_key(path, options)
     kept = load(cache_path(path), key)
     if kept is not None:

@@ -87,13 +87,17 @@ def test_a_config_here_is_meant_where_none_is_named(
     assert call("check").stdout.startswith("config.yaml: ok; rig rig, devices mine; streams mine\n")
 
 
-def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback() -> None:
+@pytest.mark.parametrize("where", ["interrupt()", "weakref.finalize(Interrupting(), interrupt)"])
+def test_ctrl_c_while_the_command_line_is_imported_ends_it_without_a_traceback(where: str) -> None:
+    """Even in a callback, out of which no exception comes: the import system has some."""
     script = (
-        "import sys, mobind_live.__main__ as entry\n"
+        "import signal, sys, weakref, mobind_live.__main__ as entry\n"
+        "def interrupt(): signal.raise_signal(signal.SIGINT)\n"
         "class Interrupting:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'typer': raise KeyboardInterrupt\n"
+        f"        if name == 'typer': {where}\n"
         "sys.meta_path.insert(0, Interrupting())\n"
+        "sys.argv = ['mobind-live', '--version']\n"
         "entry.main()"
     )
 

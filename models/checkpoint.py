@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
 from torch import nn
 
+from mobind_live.models import output
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError
@@ -50,22 +51,17 @@ def notes(path: Path) -> dict[str, str]:
 
 def write_constants(path: Path, constants: Constants, note: str) -> None:
     """Put other constants into a file of weights, and a ``note`` on how they were found; nothing else of it
-    changes. Raises CheckpointError."""
+    changes. Raises CheckpointError, OutputError."""
     model, said = load(path), notes(path)
     model.constants = constants
-    try:
-        save(path, model, {**said, "calibrated": note})
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
+    save(path, model, {**said, "calibrated": note})
 
 
 def write(path: Path, kind: str, model: nn.Module, header: dict[str, str]) -> None:
-    """Write the weights of any network; ``kind`` is what ``read`` will ask for."""
+    """Write the weights of any network; ``kind`` is what ``read`` will ask for. Raises OutputError."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    temporary = path.with_suffix(".part")
     # Not by safetensors' own hand, which lets nobody else read the file.
-    temporary.write_bytes(as_bytes(tensors, metadata={"kind": kind, **header}))
-    temporary.replace(path)
+    output.write(path, as_bytes(tensors, metadata={"kind": kind, **header}))
 
 
 def read(path: Path, kind: str, build: Callable[[dict[str, str]], M]) -> M:

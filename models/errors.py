@@ -41,5 +41,9 @@ class CheckpointError(ModelError):
     """A weights or state file is missing, corrupt, or not this network's."""
 
 
+class OutputError(ModelError):
+    """A file cannot be written: which, and why."""
+
+
 class RecipeError(ModelError):
     """A training configuration that cannot be used."""

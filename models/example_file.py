@@ -12,6 +12,7 @@ from safetensors.numpy import save as as_bytes
 
 from mobind_live.models.errors import ModelError
 from mobind_live.models.examples import MODALITIES, Example
+from mobind_live.models.output import make_room, write
 
 KIND = "mobind-live action example 1"
 SUFFIX = ".safetensors"
@@ -34,7 +35,7 @@ def path_of(folder: Path, label: str) -> Path:
 
 
 def save(path: Path, example: Example) -> None:
-    """Write the example, whole or not at all. Raises ExampleError."""
+    """Write the example. Raises OutputError."""
     there = np.isfinite(example.seen[..., 0])
     tensors = {
         "seen": np.nan_to_num(example.seen).astype(np.float16)[:, there.any(axis=0)],
@@ -49,14 +50,8 @@ def save(path: Path, example: Example) -> None:
         "weights": example.weights,
         "recordings": json.dumps(example.recordings),
     }
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(as_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ExampleError(f"{path}: cannot be written: {reason}") from error
+    make_room(path)
+    write(path, as_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
 
 
 def load(path: Path, weights: str) -> Example:

@@ -27,6 +27,7 @@ from mobind_live.models.datasets import reels
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.encoders import Binder
 from mobind_live.models.errors import ModelError, answered
+from mobind_live.models.output import make_room
 
 _REELS, _REEL_S, _PEOPLE, _WORN, _WINDOW_S = 24, 40.0, 12, 3, (12.0, 12.0)
 
@@ -93,8 +94,7 @@ def _narrow(given: argparse.Namespace) -> None:
         raise ModelError(f"--kept {given.kept}: say 1 to {model.sizes.whole}")
     if given.seed < 0:
         raise ModelError(f"--seed {given.seed}: say 0 or more")
-    if given.out.is_dir() or not given.out.parent.is_dir():
-        raise ModelError(f"{given.out}: name a file in a folder that is there")
+    make_room(given.out)
     out = narrowed(model, *tokens_of(model, given.motion, given.seed), given.kept)
     said = {**checkpoint.notes(given.weights), "narrowed": f"seed {given.seed}"}
     checkpoint.save(given.out, out, said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mobind_live.models.datasets import bvh
 from mobind_live.models.errors import DatasetError
+from mobind_live.models.output import make_room, write
 
 MOST_BYTES = 40_000_000
 
@@ -30,27 +32,24 @@ class Packed:
 def pack(root: Path, output: Path, most_repeats: int, console: Console) -> Packed:
     """Pack the takes of a BVH folder or archive into the .npz file ``output``, at most 40 MB.
 
-    At most ``most_repeats`` takes of each data set, content and style are kept. Raises DatasetError.
+    At most ``most_repeats`` takes of each data set, content and style are kept. Raises DatasetError,
+    OutputError.
     """
     if not root.exists():
         raise DatasetError(f"{root}: no such folder or archive of .bvh files")
     if output.suffix != ".npz":
         raise DatasetError(f"{output}: the packed file's name must end in .npz")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        arrays = bvh.pack(_parsed(root, most_repeats, console), most_repeats)
-        temporary = output.with_suffix(".part.npz")
-        np.savez_compressed(temporary, **arrays)  # pyright: ignore[reportArgumentType]
-        size = temporary.stat().st_size
-        if size > MOST_BYTES:
-            temporary.unlink()
-            raise DatasetError(
-                f"{root}: packs into {size / 1e6:.0f} MB, more than {MOST_BYTES / 1e6:.0f} MB; "
-                f"keep fewer with --most-repeats (now {most_repeats})"
-            )
-        temporary.replace(output)
-    except OSError as error:
-        raise DatasetError(f"{output}: cannot be written: {error.strerror or error}") from error
+    make_room(output)
+    arrays = bvh.pack(_parsed(root, most_repeats, console), most_repeats)
+    packed = BytesIO()
+    np.savez_compressed(packed, **arrays)  # pyright: ignore[reportArgumentType]
+    size = len(packed.getbuffer())
+    if size > MOST_BYTES:
+        raise DatasetError(
+            f"{root}: packs into {size / 1e6:.0f} MB, more than {MOST_BYTES / 1e6:.0f} MB; "
+            f"keep fewer with --most-repeats (now {most_repeats})"
+        )
+    write(output, packed.getvalue())
     minutes = float(arrays["start"][-1]) / bvh.RATE_HZ / 60
     return Packed(output, len(arrays["name"]), minutes, size / 1e6)
 

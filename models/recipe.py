@@ -8,8 +8,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
-from mobind_live.models.errors import RecipeError
+from mobind_live.models.errors import OutputError, RecipeError
 from mobind_live.models.losses import Without
+from mobind_live.models.output import make_room
 from mobind_live.schema import PARTS
 
 Count = Annotated[int, Field(ge=1)]
@@ -45,13 +46,11 @@ class Recipe(BaseModel):
             raise RecipeError(f"{path}: {cls._first(error)}") from error
 
     def make_room(self) -> None:
-        """Make the folder of ``output``, before the work. Raises RecipeError."""
+        """See that ``output`` can be written, before the work. Raises RecipeError."""
         try:
-            self.output.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RecipeError(f"output: {self.output.parent}: {error.strerror or error}") from error
-        if self.output.is_dir():
-            raise RecipeError(f"output: {self.output} is a folder; name a file")
+            make_room(self.output)
+        except OutputError as error:
+            raise RecipeError(f"output: {error}") from error
 
     @classmethod
     def _first(cls, error: ValidationError) -> str:

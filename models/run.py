@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, distributed
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mobind_live.models import checkpoint
+from mobind_live.models import checkpoint, output
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError, ModelError
 from mobind_live.models.losses import Batch, Losses, binding_loss
@@ -94,8 +95,8 @@ def figures(run: Run) -> str:
 
 
 def save(run: Run, config: TrainConfig, state: Path) -> None:
-    """Write the state and the averaged weights; either file is whole or the one before."""
-    temporary = state.with_suffix(".state.part")
+    """Write the state, then the averaged weights. Raises OutputError."""
+    data = BytesIO()  # written by torch, a full disk is an error of its own kind
     torch.save(
         {
             "recipe": config.fixed(),
@@ -108,9 +109,9 @@ def save(run: Run, config: TrainConfig, state: Path) -> None:
             "recent": run.recent,
             "start": run.start,
         },
-        temporary,
+        data,
     )
-    temporary.replace(state)
+    output.write(state, data.getvalue())
     notes = {"steps": str(run.step), "seconds": f"{run.seconds:.0f}", "config": config.published()}
     checkpoint.save(config.output, blended(run, config.blend), notes)
 

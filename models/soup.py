@@ -21,6 +21,7 @@ from torch import Tensor
 from mobind_live.models import checkpoint
 from mobind_live.models.encoders import Binder
 from mobind_live.models.errors import CheckpointError, answered
+from mobind_live.models.output import make_room
 
 
 def mean(models: list[Binder], shares: list[float]) -> Binder:
@@ -50,7 +51,7 @@ def read(words: list[str]) -> tuple[list[Path], list[float]]:
             shares.append(float(share))
         except ValueError:
             shares.append(0.0)
-        if not name or not shares[-1] > 0:
+        if not name or not 0 < shares[-1] < math.inf:
             raise CheckpointError(f"{word}: say FILE=SHARE, with a share above 0")
         files.append(Path(name))
     if len(files) < 2:
@@ -73,6 +74,7 @@ def _mix(given: argparse.Namespace) -> None:
     if given.speed is not None and not 0 <= given.speed < math.inf:
         raise CheckpointError(f"--speed {given.speed}: say how many nats, 0 or more")
     files, shares = read(given.parts)
+    make_room(given.out)
     models = [checkpoint.load(file).widened() for file in files]
     for file, model in zip(files, models, strict=True):
         if model.sizes != models[0].sizes:

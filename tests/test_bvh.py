@@ -14,7 +14,7 @@ from mobind_live.kinematics.body import limb_joints
 from mobind_live.models import pack as packing
 from mobind_live.models.datasets import bvh, reels
 from mobind_live.models.datasets import bvh_text as bvh_text_
-from mobind_live.models.errors import DatasetError
+from mobind_live.models.errors import DatasetError, OutputError
 from mobind_live.schema import KEYPOINTS, PARTS
 
 
@@ -161,7 +161,9 @@ def test_what_cannot_be_packed_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     assert ".npz" in refused(folder, "motion.bin")
     monkeypatch.setattr(packing, "MOST_BYTES", 10)
     assert "--most-repeats" in refused(folder)
-    assert not list(tmp_path.glob("*.npz"))
+    with pytest.raises(OutputError, match=r"/proc/m\.npz: cannot be written"):
+        packing.pack(folder, Path("/proc/m.npz"), 1, quiet())
+    assert not list(tmp_path.glob("*.npz*"))
 
 
 HIPS = (

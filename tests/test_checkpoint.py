@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.models.errors import CheckpointError
+from mobind_live.models.errors import CheckpointError, OutputError
 
 SMALL = Sizes(width=8, embedding=4)
 
@@ -107,6 +107,17 @@ def test_another_network_s_weights(tmp_path: Path) -> None:
 
     save_file({"a": torch.zeros(2)}, path, metadata={"kind": checkpoint.KIND, "sizes": "wide"})
     assert "not usable weights" in refused(path)
+
+
+def test_a_full_disk_leaves_what_was_there(saved: Path) -> None:
+    before = saved.read_bytes()
+    saved.with_name("mine.safetensors.part").symlink_to("/dev/full")
+
+    with pytest.raises(OutputError, match=r"mine\.safetensors: cannot be written: No space left on device"):
+        checkpoint.save(saved, Binder(SMALL), {})
+
+    assert list(saved.parent.iterdir()) == [saved]
+    assert saved.read_bytes() == before
 
 
 def test_constants_travel_with_the_weights_and_can_be_replaced_alone(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_what_cannot_be_mixed_is_one_line(tmp_path: Path, capsys: pytest.Capture
         ([f"{first}=1"], "two files or more"),
         ([f"{first}=1", str(wide)], "FILE=SHARE"),
         ([f"{first}=1", f"{wide}=0"], "above 0"),
+        ([f"{first}=1", f"{wide}=inf"], "above 0"),
         ([f"{first}=1", f"{wide}=1"], "width=16"),
         ([f"{first}=1", f"{tmp_path / 'none'}=1"], "none"),
         ([f"{first}=1", f"{first}=2", "--speed", "-1"], "0 or more"),
@@ -60,3 +61,5 @@ def test_what_cannot_be_mixed_is_one_line(tmp_path: Path, capsys: pytest.Capture
         (line,) = capsys.readouterr().err.splitlines()
         assert says in line
     assert not (tmp_path / "out.safetensors").exists()
+    assert soup.main([str(first / "out.safetensors"), f"{first}=1", f"{first}=2"]) == 2
+    assert "out.safetensors: cannot be written" in capsys.readouterr().err

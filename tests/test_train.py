@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from mobind_live.cli import app
 from mobind_live.models import checkpoint, pack, run, train
-from mobind_live.models.errors import CheckpointError, DatasetError, ModelError, RecipeError
+from mobind_live.models.errors import CheckpointError, DatasetError, ModelError, OutputError, RecipeError
 from mobind_live.models.recipe import TrainConfig
 from mobind_live.models.train import Interrupted
 from mobind_live.models.train_actions import ActionRecipe
@@ -104,6 +104,15 @@ def test_a_state_that_does_not_fit_is_refused_by_name(motion: Path, tmp_path: Pa
         train.train(recipe(motion, tmp_path / "a.safetensors", steps=2))
 
 
+def test_a_disk_that_is_full_is_one_line_and_leaves_nothing_cut_off(motion: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.state.part").symlink_to("/dev/full")
+
+    with pytest.raises(OutputError, match=r"a\.state: cannot be written: No space left on device"):
+        train.train(recipe(motion, tmp_path / "a.safetensors", steps=1))
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_starting_from_weights(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
     same = train.train(
         recipe(motion, tmp_path / "b.safetensors", steps=1, rate=1e-12, start_from=uninterrupted)
@@ -173,6 +182,7 @@ def test_missing_data_are_named(motion: Path, tmp_path: Path) -> None:
         ("motion: a.npz\noutput: b\nwindows_s: [[30, 45]]\n", "reel_s: windows of 45 s need reels of"),
         ("motion: a.npz\noutput: b\nreal_every: 2\n", "real_every: there are no real pairs without utd_mhad"),
         ("motion: a.npz\noutput: .\n", "is a folder; name a file"),
+        ("motion: a.npz\noutput: /proc/b\n", "output: /proc/b: cannot be written"),
         ("motion: [a\n", "not YAML"),
         ("- 1\n", "must be keys and values"),
         ("motion: a.npz\noutput: b.safetensors\n", "not a packed motion file"),

@@ -112,6 +112,11 @@ def save(run: Run, config: TrainConfig, state: Path) -> None:
         data,
     )
     output.write(state, data.getvalue())
+    write_weights(run, config)
+
+
+def write_weights(run: Run, config: TrainConfig) -> None:
+    """Write the averaged weights, with how they came about. Raises OutputError."""
     notes = {"steps": str(run.step), "seconds": f"{run.seconds:.0f}", "config": config.published()}
     checkpoint.save(config.output, blended(run, config.blend), notes)
 

@@ -78,7 +78,8 @@ class Batches(Dataset[Batch]):
 def train(config: TrainConfig) -> Path:
     """Train and write the averaged weights to ``config.output``; a state file beside it makes the run
     resumable. Returns the path written. Raises DatasetError if the motion is missing, CheckpointError if
-    ``start_from`` or the state cannot be used, Interrupted after Ctrl-C or SIGTERM."""
+    ``start_from`` or the state cannot be used, OutputError if either file cannot be written, Interrupted after
+    Ctrl-C or SIGTERM."""
     config.make_room()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -89,6 +90,8 @@ def train(config: TrainConfig) -> Path:
             runs.restore(run, state, config.fixed(), fleet.device)
         if not _alike(run.step, fleet):
             raise CheckpointError(f"{state}: not the same to all processes; it must lie on a disk they share")
+        if run.step == config.steps and fleet.rank == 0:
+            runs.write_weights(run, config)  # it may have been killed after the last state, before these
         _go_on(run, config, fleet, state)
     return config.output
 

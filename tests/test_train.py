@@ -16,7 +16,7 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from mobind_live.cli import app
-from mobind_live.models import checkpoint, pack, run, train
+from mobind_live.models import checkpoint, output, pack, run, train
 from mobind_live.models.errors import CheckpointError, DatasetError, ModelError, OutputError, RecipeError
 from mobind_live.models.recipe import TrainConfig
 from mobind_live.models.train import Interrupted
@@ -111,6 +111,29 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_nothing_cut_off(motion: Path
         train.train(recipe(motion, tmp_path / "a.safetensors", steps=1))
 
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_killed_between_its_last_state_and_its_weights_writes_them(
+    motion: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = recipe(motion, tmp_path / "a.safetensors", save_every=2)
+    write_state = output.write
+
+    def killed(path: Path, data: bytes) -> None:
+        write_state(path, data)
+        if torch.load(tmp_path / "a.state", weights_only=True)["step"] == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(config)
+    assert not torch.equal(weights(config.output)["imu.out.weight"], weights(uninterrupted)["imu.out.weight"])
+
+    train.train(config)
+
+    whole, again = weights(uninterrupted), weights(config.output)
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
 def test_starting_from_weights(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 from mobind_live.models import output
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.models.errors import CheckpointError
+from mobind_live.models.errors import CheckpointError, reason
 
 KIND = "mobind-live binder 2"
 WEIGHTS = Path(__file__).resolve().parent / "weights"
@@ -82,6 +82,5 @@ def read(path: Path, kind: str, build: Callable[[dict[str, str]], M]) -> M:
                 raise CheckpointError(f"{path}: holds weights that are not finite; its training went wrong")
             model.load_state_dict(weights)
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path}: not usable weights ({reason})") from error
+        raise CheckpointError(f"{path}: not usable weights ({reason(error)})") from error
     return model.eval()

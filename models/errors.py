@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pickle import UnpicklingError
 from tokenize import TokenError
 from zipfile import BadZipFile
 from zlib import error as ZlibError
 
+# What a state file leads to whatever byte of it is broken, and whatever else was saved there.
+BROKEN_STATE = (
+    OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, EOFError, UnpicklingError,
+)  # fmt: skip
 # What reading an .npz raises whatever byte of it is broken.
 BROKEN_NPZ = (
     OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, SyntaxError, TokenError, BadZipFile,
@@ -27,6 +32,11 @@ def answered(work: Callable[[], object]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
+
+
+def reason(error: Exception) -> str:
+    """What another library's error says, in one line."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 class RequestError(ModelError):

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as as_bytes
 
-from mobind_live.models.errors import ModelError
+from mobind_live.models.errors import ModelError, reason
 from mobind_live.models.examples import MODALITIES, Example
 from mobind_live.models.output import make_room, write
 
@@ -63,8 +63,7 @@ def load(path: Path, weights: str) -> Example:
                 raise ExampleError(f"{path}: not an action by example; move it out of this folder")
             found = _example(header, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError, IndexError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ExampleError(f"{path}: damaged ({reason}); delete it and enroll again") from error
+        raise ExampleError(f"{path}: damaged ({reason(error)}); delete it and enroll again") from error
     if found.weights != weights:
         raise ExampleError(
             f"{path}: {found.label!r} was enrolled with other action weights; delete it and enroll again"

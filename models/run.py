@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, distributed
@@ -13,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mobind_live.models import checkpoint, output
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.models.errors import CheckpointError, ModelError
+from mobind_live.models.errors import BROKEN_STATE, CheckpointError, ModelError, reason
 from mobind_live.models.losses import Batch, Losses, binding_loss
 from mobind_live.models.recipe import TrainConfig
 from mobind_live.models.soup import mean_state
@@ -135,14 +134,14 @@ def restore(run: Run, state: Path, recipe: str, device: torch.device) -> None:
         saved = torch.load(state, map_location=device, weights_only=True)
         if saved.get("recipe", recipe) != recipe:
             raise CheckpointError(f"{state}: of another recipe; remove it to train from the start")
+        run.model.load_state_dict(saved["start"])  # to see that it is one
         run.model.load_state_dict(saved["model"])
         run.average.load_state_dict(saved["average"])
         run.optimizer.load_state_dict(saved["optimizer"])
         run.schedule.load_state_dict(saved["schedule"])
-        run.step, run.seconds, run.recent = saved["step"], saved["seconds"], saved["recent"]
-        run.start = saved["start"]
-    except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
+        run.start, run.step, run.seconds = saved["start"], int(saved["step"]), float(saved["seconds"])
+        run.recent = {str(name): float(value) for name, value in saved["recent"].items()}
+    except BROKEN_STATE as error:
         raise CheckpointError(
-            f"{state}: not the state of this recipe ({str(error).splitlines()[0]}); "
-            "remove it to train from the start"
+            f"{state}: not the state of this recipe ({reason(error)}); remove it to train from the start"
         ) from error

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,9 @@ def motion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mocap")
     takes = write_takes(folder / "bvh", ["d_walk_plain_001", "d_wave_plain_001"])
     return pack.pack(takes, folder / "motion.npz", 1, quiet()).path
+
+
+CPU = torch.device("cpu")
 
 
 def recipe(motion: Path, output: Path, **changes: object) -> TrainConfig:
@@ -102,6 +106,27 @@ def test_a_state_that_does_not_fit_is_refused_by_name(motion: Path, tmp_path: Pa
     train.train(config)
     with pytest.raises(CheckpointError, match="of another recipe"):
         train.train(recipe(motion, tmp_path / "a.safetensors", steps=2))
+
+
+def test_whatever_is_in_place_of_a_state_is_refused_in_one_line(
+    motion: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    config, state = recipe(motion, tmp_path / "whole.safetensors"), tmp_path / "a.state"
+    good = uninterrupted.with_suffix(".state").read_bytes()
+    saved = torch.load(BytesIO(good), weights_only=True)
+    others = [None, [1, 2], torch.zeros(3), *({**saved, name: None} for name in saved)]
+    cut_off = [good[: len(good) * tenth // 10] for tenth in range(10)]
+
+    for data in [*cut_off, bytes(len(good)), b"text\n" * 9, *map(pickled, others)]:
+        state.write_bytes(data)
+        with pytest.raises(CheckpointError, match=r"a\.state: .*remove it to train from the start$"):
+            run.restore(run.prepare(config, CPU), state, config.fixed(), CPU)
+
+
+def pickled(value: object) -> bytes:
+    data = BytesIO()
+    torch.save(value, data)
+    return data.getvalue()
 
 
 def test_a_disk_that_is_full_is_one_line_and_leaves_nothing_cut_off(motion: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def update(run: Run, batch: Batch, config: TrainConfig, device: torch.device) ->
         for parameter in run.model.parameters():
             if parameter.grad is not None:
                 distributed.all_reduce(parameter.grad)
-                parameter.grad /= distributed.get_world_size()
+                parameter.grad /= _processes()
     norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
     if not bool(norm.isfinite() & losses.total.isfinite()):
         raise ModelError(f"step {run.step}: the loss is no number; lower the rate (the last state stays)")
@@ -73,6 +73,11 @@ def update(run: Run, batch: Batch, config: TrainConfig, device: torch.device) ->
     run.average.update_parameters(run.model)
     run.step += 1
     return losses
+
+
+def _processes() -> int:
+    """How many train together. Which batches are done follows from the step and from this."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 def _fast_in_bfloat16() -> bool:
@@ -107,6 +112,7 @@ def save(run: Run, config: TrainConfig, state: Path) -> None:
             "seconds": run.seconds,
             "recent": run.recent,
             "start": run.start,
+            "processes": _processes(),
         },
         data,
     )
@@ -134,6 +140,11 @@ def restore(run: Run, state: Path, recipe: str, device: torch.device) -> None:
         saved = torch.load(state, map_location=device, weights_only=True)
         if saved.get("recipe", recipe) != recipe:
             raise CheckpointError(f"{state}: of another recipe; remove it to train from the start")
+        if saved.get("processes", _processes()) != _processes():
+            raise CheckpointError(
+                f"{state}: of a run in {saved['processes']} processes, not {_processes()}; "
+                "go on in as many, or remove it to train from the start"
+            )
         run.model.load_state_dict(saved["start"])  # to see that it is one
         run.model.load_state_dict(saved["model"])
         run.average.load_state_dict(saved["average"])

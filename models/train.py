@@ -78,8 +78,8 @@ class Batches(Dataset[Batch]):
 def train(config: TrainConfig) -> Path:
     """Train and write the averaged weights to ``config.output``; a state file beside it makes the run
     resumable. Returns the path written. Raises DatasetError if the motion is missing, CheckpointError if
-    ``start_from`` or the state cannot be used, OutputError if a file cannot be written, Interrupted after Ctrl-C
-    or SIGTERM."""
+    ``start_from`` or the state cannot be used, OutputError if either file cannot be written, Interrupted
+    after Ctrl-C or SIGTERM."""
     config.make_room()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)

@@ -209,6 +209,10 @@ def test_two_processes_train_one_network(motion: Path, uninterrupted: Path, tmp_
     two, one = weights(tmp_path / "two.safetensors"), weights(uninterrupted)
     assert all(bool(torch.isfinite(value).all()) for value in two.values())
     assert any(not torch.equal(two[name], one[name]) for name in two)
+    with pytest.raises(
+        CheckpointError, match=r"two\.state: of a run in 2 processes, not 1; go on in as many"
+    ):
+        train.train(TrainConfig.read(tmp_path / "two.yaml"))
 
 
 def test_missing_data_are_named(motion: Path, tmp_path: Path) -> None:

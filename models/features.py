@@ -31,6 +31,7 @@ RATE_UNIT = 3.0  # angular rates and velocities are given in so many rad/s and m
 
 IMU_CHANNELS = 15
 TURNING = 1  # the channel of |gyro|
+VALID = IMU_CHANNELS - 1  # the channel that is 1 where there are samples
 IMU_ODD = (4, 6, 9, 11)  # the channels that a mirror negates
 _LAG = 10  # steps (0.2 s) between the two moments whose horizontal vectors are compared
 _STILL_S, _MOVING_S = 0.7, 8.0  # time constants of the gravity correction

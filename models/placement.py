@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mobind_live.models import checkpoint
-from mobind_live.models.features import IMU_CHANNELS, RATE_UNIT, TURNING
+from mobind_live.models.features import IMU_CHANNELS, RATE_UNIT, TURNING, VALID
 from mobind_live.models.strided import Strided
 from mobind_live.schema import PARTS
 
@@ -30,8 +30,6 @@ KIND_OF = np.array([KINDS.index(part.removeprefix("left_").removeprefix("right_"
 WINDOW = 600  # steps at 50 Hz that are looked at, at most
 LEAST = 150  # fewer say nothing
 MOVING_RAD_S = 0.3  # root mean square of |gyro| below which a window says nothing
-
-_VALID = IMU_CHANNELS - 1  # the channel of ``ImuFeatures`` that says whether a sample is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class PlacementNet(Strided):
 def moving(channels: np.ndarray) -> np.ndarray:
     """Which windows (R,) bool of channels (R, T, 15) move enough to tell anything."""
     speed = np.asarray(channels[..., TURNING], np.float32) * RATE_UNIT
-    there = np.maximum(np.sum(channels[..., _VALID], axis=-1, dtype=np.float32), 1)
+    there = np.maximum(np.sum(channels[..., VALID], axis=-1, dtype=np.float32), 1)
     return np.sqrt(np.sum(speed * speed, axis=-1) / there) > MOVING_RAD_S
 
 

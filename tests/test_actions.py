@@ -362,6 +362,27 @@ def test_too_little_says_nothing(net: ActionNet) -> None:
     assert Actions(_engine(0.8), net).messages([_binding("imu")], [_offset("imu", 0.0)], S * 2) == []
 
 
+def test_a_sensor_that_sent_nothing_for_most_of_the_window_says_nothing(net: ActionNet) -> None:
+    """Its hole is filled once it sends again, with steps that hold no sample."""
+    engine = _engine(4.0)
+    t_ns = 5 * S + round(2.9 * S) + np.arange(5, dtype=np.int64) * S // 50
+    again = Imu(
+        stream="imu",
+        t_ns=t_ns,
+        received_ns=t_ns,
+        device_ns=np.empty(0, np.int64),
+        acc_m_s2=np.ones((5, 3), np.float32),
+        gyro_rad_s=np.ones((5, 3), np.float32),
+        quaternion=np.empty((0, 4), np.float32),
+    )
+    answers = Actions(engine, net)
+    alone = _binding("imu", wearer="", tracks={}, wearer_verdict=Verdict.UNBOUND, expected_part="chest")
+    assert len(answers.messages([alone], [], 5 * S)) == 1
+    engine.take(again, int(t_ns[-1]))
+    engine.advance()
+    assert answers.messages([alone], [], 8 * S) == []
+
+
 def test_a_part_is_forgotten_once_the_sensor_is_taken_off(net: ActionNet) -> None:
     engine = _engine(4.0)
     answers = Actions(engine, net)

@@ -462,6 +462,20 @@ def test_nobody_seen_between_the_times(tmp_path: Path, folder: Path) -> None:
     assert "from 6 to 10 s: nobody is seen there" in result.stderr
 
 
+def test_a_hole_teaches_nothing(tmp_path: Path, folder: Path) -> None:
+    """A sensor that sends nothing for less than 3 s goes on where it was, with steps that hold no sample."""
+    header, *rows = (folder / "imu_left_forearm.csv").read_text().splitlines()
+    path = tmp_path / "hole.csv"
+    path.write_text(
+        "\n".join([header, *(r for r in rows if not 5e3 < float(r.split(",")[0]) < 7.9e3)]) + "\n"
+    )
+    words = ("--imu", f"left_forearm={path}", "--output", tmp_path)
+    result = enroll("jack", *words, "--from", "5.2", "--to", "7.8")
+    assert result.exit_code == 1, result.output
+    assert "from 5.2 to 7.8 s: no IMU has samples there" in result.stderr
+    assert enroll("jack", *words, "--from", "3", "--to", "10").exit_code == 0
+
+
 def test_a_label_of_other_weights_is_not_added_to(tmp_path: Path, folder: Path) -> None:
     seen = np.ones((3, len(MODALITIES), 4), np.float32)
     example_file.save(tmp_path / "jack.safetensors", example("jack", seen, seen))

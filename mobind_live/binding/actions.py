@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from mobind_live.binding.engine import STALE_NS, Engine
-from mobind_live.binding.example_windows import ENOUGH
+from mobind_live.binding.example_windows import ENOUGH, felt
 from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.actions import MODES, STILL, UNKNOWN, WINDOW, ActionNet, decide
 from mobind_live.models.examples import MODALITIES, Known, direction, with_known
@@ -116,7 +116,7 @@ class Actions:
         end = min((newest for *_, newest in [*people, *sensors]), default=0)
         pose = [window(rolling.recent_people, row.slot, newest - end) for row, newest in people]
         imu = [window(rolling.recent_imus, row.slot, newest - end) for _, row, newest in sensors]
-        kept = [n for n, (_, counts) in enumerate(imu) if counts.sum() >= ENOUGH]
+        kept = [n for n, values in enumerate(imu) if felt(*values).sum() >= ENOUGH]
         return _Windows(
             pose=[(values, counts) for values, counts in pose if counts.sum() >= ENOUGH],
             imu=[imu[n] for n in kept],

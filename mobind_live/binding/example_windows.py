@@ -12,7 +12,7 @@ import torch
 from mobind_live.binding.timeline import STEP_NS, ImuTimeline, PoseTimeline, unbroken
 from mobind_live.models.actions import WINDOW, ActionNet, pose_inputs
 from mobind_live.models.examples import MODALITIES, direction
-from mobind_live.models.features import SEEN, ImuFeatures, PoseFeatures
+from mobind_live.models.features import SEEN, VALID, ImuFeatures, PoseFeatures
 from mobind_live.schema import PARTS
 
 ENOUGH = 60  # steps (1.2 s) without which a window says nothing
@@ -93,11 +93,19 @@ def look(net: ActionNet, channels: Sequence[Channels], start: np.ndarray) -> np.
     seen = np.full((len(start), len(MODALITIES), net.sizes.hidden), np.nan, np.float32)
     for one in channels:
         values, there = one.windows(start)
-        rows = np.flatnonzero(there.sum(axis=1) >= ENOUGH)
+        rows = np.flatnonzero(
+            (there if one.modality == "pose" else felt(values, there)).sum(axis=1) >= ENOUGH
+        )
         for some in np.array_split(rows, -(-len(rows) // _BATCH)) if len(rows) else ():
             hidden = _hidden(net, one.modality, values[some], there[some])
             seen[some, MODALITIES.index(one.modality)] = direction(hidden)
     return seen
+
+
+def felt(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Where IMU windows (..., WINDOW, 15), of which the steps ``there`` (..., WINDOW) count, hold samples: a
+    sensor that sends nothing for a while has steps, too."""
+    return (values[..., VALID] > 0) & (there > 0)
 
 
 def _hidden(net: ActionNet, modality: str, values: np.ndarray, there: np.ndarray) -> np.ndarray:

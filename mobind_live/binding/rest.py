@@ -13,7 +13,7 @@ import numpy as np
 
 from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.chains import LENGTH_M, POINT_CHANNELS
-from mobind_live.models.features import RATE_UNIT, SEEN, TURNING
+from mobind_live.models.features import RATE_UNIT, SEEN, TURNING, VALID
 from mobind_live.schema import PARTS
 
 BLOCK = 12  # steps (0.24 s)
@@ -43,7 +43,7 @@ def idle_s(imu: np.ndarray, pose: np.ndarray) -> np.ndarray:
     ``pose`` (T, 75) those of ``models.actions.pose_inputs``, of the same steps; what is left over of
     whole blocks is left out."""
     limbs = _turning(pose.reshape(len(pose), pose.shape[1] // POINT_CHANNELS, POINT_CHANNELS))
-    felt, there = _blocks(RATE_UNIT * imu[:, TURNING]), _blocks(imu[:, -1]).min(axis=1) > 0
+    felt, there = _blocks(RATE_UNIT * imu[:, TURNING]), _blocks(imu[:, VALID]).min(axis=1) > 0
     sensor = np.sqrt((felt**2).mean(axis=1))
     turns = (limbs > _TURN_RAD_S) & there[:, None]
     blocks = np.where(sensor[:, None] < _SHARE * limbs, 1, -2) * turns

@@ -154,11 +154,12 @@ def _true_lags(logits: Tensor, batch: Batch) -> Tensor:
     lags = logits.shape[3]
     index = batch.part[:, :, None, None].expand(-1, -1, 1, lags)
     part = torch.gather(logits, 2, index)[:, :, 0]
-    low = batch.shift.floor().long().clamp(0, lags - 2)
+    low = batch.shift.floor().long().clamp(0, max(0, lags - 2))
     share = (batch.shift - low).clamp(0, 1)[:, None]
     pick = low[:, None, None].expand(-1, part.shape[1], 1)
+    after = (pick + 1).clamp(max=lags - 1)  # windows as long as each other may have but one lag
     finite = part.masked_fill(part == -torch.inf, 0.0)
-    exact = (1 - share) * finite.gather(2, pick)[..., 0] + share * finite.gather(2, pick + 1)[..., 0]
+    exact = (1 - share) * finite.gather(2, pick)[..., 0] + share * finite.gather(2, after)[..., 0]
     loose = finite.masked_fill(~_near(batch, lags)[:, None], -torch.inf).logsumexp(2)
     return torch.where(batch.slack[:, None] > 0, loose, exact)
 
@@ -177,9 +178,10 @@ def _token(model: Binder, similarity: Tensor, alive: Tensor, batch: Batch) -> Te
     chosen = batch.part[:, :, None, None, None].expand(-1, -1, tokens, 1, places)
     row = torch.gather(logits, 3, chosen)[:, :, :, 0]
     place = batch.shift[:, None] + torch.arange(tokens, device=row.device) * VOTE_STRIDE
-    low = place.floor().long().clamp(0, places - 2)[:, None, :, None].expand(-1, sensors, -1, 1)
-    share = (place - place.floor())[:, None]
-    right = (1 - share) * row.gather(3, low)[..., 0] + share * row.gather(3, low + 1)[..., 0]
+    low = place.floor().long().clamp(0, places - 2)
+    share = (place - low).clamp(0, 1)[:, None]
+    pick = low[:, None, :, None].expand(-1, sensors, -1, 1)
+    right = (1 - share) * row.gather(3, pick)[..., 0] + share * row.gather(3, pick + 1)[..., 0]
     counted = alive * (batch.slack[:, None, None] == 0)
     return ((total - right) * counted).sum() / counted.sum().clamp(min=1)
 

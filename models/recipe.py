@@ -16,7 +16,9 @@ from mobind_live.schema import PARTS
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
-Windows = Annotated[tuple[tuple[Seconds, Seconds], ...], Field(min_length=1)]
+Window = Annotated[float, Field(ge=0.5, le=600)]  # in s; no evidence is shorter
+Windows = Annotated[tuple[tuple[Window, Window], ...], Field(min_length=1)]
+Steps = Annotated[int, Field(ge=10)]  # a cycle of the rate goes up and comes down
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0)]
 People = Annotated[int, Field(ge=2)]
@@ -85,6 +87,12 @@ def _mapping(path: Path) -> dict[str, Any]:
     return values
 
 
+def check_reels(reel_s: float, window_s: float) -> None:
+    """Raises ValueError if windows of ``window_s`` cannot be cut from reels of ``reel_s``."""
+    if reel_s < (least_s := _FASTER * window_s + 1):
+        raise ValueError(f"reel_s: windows of {window_s:g} s need reels of {least_s:g} s")
+
+
 class TrainConfig(Recipe):
     """What ``mobind-live train`` reads."""
 
@@ -123,9 +131,7 @@ class TrainConfig(Recipe):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        longest = max(map(max, self.windows_s))
-        if self.reel_s < _FASTER * longest + 1:
-            raise ValueError(f"reel_s: windows of {longest:g} s need reels of {_FASTER * longest + 1:g} s")
+        check_reels(self.reel_s, max(map(max, self.windows_s)))
         if self.real_every and self.utd_mhad is None:
             raise ValueError("real_every: there are no real pairs without utd_mhad")
         return self

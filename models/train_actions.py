@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from rich.console import Console
 from torch import Tensor
 from torch.nn import functional
@@ -23,7 +24,7 @@ from mobind_live.models.chains import POINT_CHANNELS, VELOCITY
 from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
 from mobind_live.models.datasets.acts import Pool
 from mobind_live.models.descent import descend
-from mobind_live.models.recipe import Count, Rate, Recipe, Seed
+from mobind_live.models.recipe import Count, Rate, Recipe, Seed, Steps
 
 _CLIP_STEPS = 288
 _MOST_ACTIVE, _LEAST_ACTIVE = 0.35, 0.03
@@ -33,23 +34,32 @@ RIGHT = 0.9  # of the answers that are given, at least so many are to be right
 _LEAST_P = 0.6
 
 
+Samples = dict[str, Count]  # how many of each daily label
+
+
 class ActionRecipe(Recipe):
     """What ``mobind-live train-actions`` reads."""
 
     motion: Path
     utd_mhad: Path
-    subjects: tuple[int, ...] = (1, 3, 5, 7)
-    steps: Count = 1000
+    motion_samples: Annotated[Samples, Field(min_length=1)]
+    held_samples: Samples = Field(default_factory=dict)
+    subjects: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 3, 5, 7)
+    steps: Steps = 1000
     rows: Count = 48
     rate: Rate = 3e-3
     copies: Count = 12
-    strange: int = 600
-    still: int = 300
-    motion_samples: dict[str, int] = Field(default_factory=dict)
-    held_samples: dict[str, int] = Field(default_factory=dict)
+    strange: Annotated[int, Field(ge=0)] = 600
+    still: Annotated[int, Field(ge=0)] = 300
     folds: bool = True
     seed: Seed = 0
     threads: Count = 1
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.folds and len(set(self.subjects)) < 2:
+            raise ValueError("subjects: each is left out in turn; name two or more, or say folds: false")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +120,18 @@ def training_pool(rng: np.random.Generator, recipe: ActionRecipe, clips: list[ut
     """Everything there is to train on. Strange and still samples are made subject by subject, so that a fold
     leaves its subject out of them too."""
     pools = [clip_acts.real_pool(rng, clips, recipe.copies)]
-    share = len(recipe.subjects)
-    for subject in recipe.subjects:
+    each = [_shares(count, len(recipe.subjects)) for count in (recipe.strange, recipe.still)]
+    for subject, strange, still in zip(recipe.subjects, *each, strict=True):
         own = [clip for clip in clips if clip.subject == subject]
-        pools += [
-            clip_acts.strange_pool(rng, own, recipe.strange // share),
-            clip_acts.still_pool(rng, own, recipe.still // share),
-        ]
+        pools += [clip_acts.strange_pool(rng, own, strange)] if strange else []
+        pools += [clip_acts.still_pool(rng, own, still)] if still else []
     pools.append(mocap_acts.motion_pool(rng, bvh.load(recipe.motion), recipe.motion_samples))
     return acts.joined(pools)
+
+
+def _shares(count: int, parts: int) -> list[int]:
+    """``count`` in ``parts`` of about the same size."""
+    return [count * (n + 1) // parts - count * n // parts for n in range(parts)]
 
 
 def fit(recipe: ActionRecipe, pool: Pool, console: Console) -> ActionNet:

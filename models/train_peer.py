@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
+from pydantic import model_validator
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
@@ -23,7 +25,7 @@ from mobind_live.models.datasets import reels, utd_mhad
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.mobind import Peer
-from mobind_live.models.recipe import Count, People, Rate, Recipe, Seconds, Seed
+from mobind_live.models.recipe import Count, People, Rate, Recipe, Seconds, Seed, check_reels
 from mobind_live.schema import PARTS
 
 _FIVE = tuple(PARTS.index(p) for p in ("left_forearm", "right_forearm", "left_shank", "right_shank", "head"))
@@ -46,6 +48,11 @@ class PeerRecipe(Recipe):
     reel_s: Seconds = 40.0
     seed: Seed = 0
     threads: Count = 2
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        check_reels(self.reel_s, mobind.WINDOW_S)
+        return self
 
 
 def train(recipe: PeerRecipe, console: Console) -> Path:

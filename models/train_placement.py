@@ -24,7 +24,7 @@ from mobind_live.models.datasets import bvh, reels, virtual
 from mobind_live.models.descent import descend
 from mobind_live.models.features import STEP_HZ, ImuFeatures
 from mobind_live.models.placement import KIND_OF, KINDS, WINDOW, PlacementNet
-from mobind_live.models.recipe import Count, Rate, Recipe, Seed
+from mobind_live.models.recipe import Count, Rate, Recipe, Seed, Steps
 from mobind_live.schema import PARTS
 
 PEOPLE = 4  # of a group, which share one kind of sensor
@@ -55,7 +55,7 @@ class PlacementRecipe(Recipe):
     groups: Count = 600
     held_groups: Count = 60
     reels: Count = 480
-    steps: Count = 1800
+    steps: Steps = 1800
     rows: Count = 64
     rate: Rate = 3e-3
     caution: float = Field(2.0, gt=0)

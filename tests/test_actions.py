@@ -214,10 +214,28 @@ def test_refusals_name_the_file(tmp_path: Path, net: ActionNet) -> None:
         actions.load(bare)
 
 
-def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
+SAMPLES = "motion_samples: {walking: 4}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (SAMPLES + "stepz: 3\n", "stepz"),
+        ("", "motion_samples: must be given"),
+        ("motion_samples: {}\n", "motion_samples: Dictionary should have at least 1 item"),
+        ("motion_samples: {walking: 0}\n", "motion_samples.walking: Input should be greater"),
+        (SAMPLES + "held_samples: {walking: -4}\n", "held_samples.walking: Input should be greater"),
+        (SAMPLES + "strange: -4\n", "strange: Input should be greater"),
+        (SAMPLES + "still: -1\n", "still: Input should be greater"),
+        (SAMPLES + "steps: 5\n", "steps: Input should be greater"),
+        (SAMPLES + "subjects: [1]\n", "subjects: each is left out in turn"),
+        (SAMPLES + "folds: false\nsubjects: []\n", "subjects: Tuple should have at least 1 item"),
+    ],
+)
+def test_a_recipe_that_cannot_be_trained_by_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "r.yaml"
-    path.write_text("motion: m\nutd_mhad: u\noutput: o\nstepz: 3\n")
-    with pytest.raises(RecipeError, match="stepz"):
+    path.write_text("motion: m\nutd_mhad: u\noutput: o\n" + text)
+    with pytest.raises(RecipeError, match=says):
         ActionRecipe.read(path)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from mocap import quiet, write_takes
 
 from mobind_live.kinematics.body import BodyMotion
-from mobind_live.models import actions
+from mobind_live.models import actions, pack
 from mobind_live.models.actions import DAILY, OTHER, STILL
 from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
 from mobind_live.models.datasets.bvh import Take
 from mobind_live.models.datasets.reels import make_reel
+from mobind_live.models.train_actions import ActionRecipe, training_pool
 from mobind_live.schema import PARTS
 
 
@@ -66,6 +70,21 @@ def test_strange_motion_has_no_class() -> None:
     assert set(pool.daily) == {DAILY.index(OTHER)}
     assert set(pool.action) == {-1}
     assert not pool.worn.any()
+
+
+def test_strange_and_still_samples_can_be_turned_off_or_be_fewer_than_the_subjects(tmp_path: Path) -> None:
+    folder = write_takes(tmp_path / "bvh", ["d_walk_plain_001"])
+    motion = pack.pack(folder, tmp_path / "m.npz", 1, quiet()).path
+    clips = [replace(_clip(action), subject=subject) for subject in (1, 3) for action in (6, 26)]
+    plain = {"motion": motion, "utd_mhad": tmp_path, "output": tmp_path, "subjects": (1, 3), "copies": 1}
+    for strange, still in ((0, 1), (1, 0)):
+        counts = {"strange": strange, "still": still, "motion_samples": {"walking": 2}}
+        recipe = ActionRecipe.model_validate({**plain, **counts})
+
+        pool = training_pool(np.random.default_rng(0), recipe, clips)
+
+        made = [int(((pool.daily == DAILY.index(name)) & (pool.action < 0)).sum()) for name in (OTHER, STILL)]
+        assert made == [strange, still]
 
 
 def _take(name: str) -> Take:

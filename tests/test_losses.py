@@ -139,6 +139,13 @@ def test_a_wrong_shift_is_penalized(off: float, longer: str) -> None:
     assert binding_loss(Told(), replace(batch, shift=batch.shift + off)).joint > 5
 
 
+def test_streams_as_long_as_each_other_may_have_but_one_lag() -> None:
+    batch = perfect([0.0] * PEOPLE)
+    batch = replace(batch, imu=batch.imu[:, :, :23], pose=batch.pose[:, :, :23])
+
+    assert binding_loss(Told(), batch).total < 0.1
+
+
 @either_longer
 def test_a_wrong_part_is_penalized(longer: str) -> None:
     batch = perfect(longer=longer)

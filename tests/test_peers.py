@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from mobind_live.cli import app
 from mobind_live.models import pack
-from mobind_live.models.errors import CheckpointError
+from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.mobind import Peer, Voting
+from mobind_live.models.train_peer import PeerRecipe
 from mobind_live.schema import PARTS
 
 FORMS: tuple[mobind.Form, ...] = ("mobind", "imu2clip")
@@ -86,6 +87,13 @@ def test_a_peer_is_trained_kept_and_found_again(form: mobind.Form, tmp_path: Pat
 
     assert done.exit_code == 0, done.output
     assert mobind.load(tmp_path / "p.safetensors").form == form
+
+
+def test_reels_that_are_too_short_for_a_window_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("form: mobind\nmotion: m.npz\noutput: p.safetensors\nreel_s: 7\n")
+
+    with pytest.raises(RecipeError, match=r"reel_s: windows of 5 s need reels of 7\.25 s"):
+        PeerRecipe.read(tmp_path / "p.yaml")
 
 
 def test_another_file_is_refused_by_name(tmp_path: Path) -> None:

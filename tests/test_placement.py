@@ -151,7 +151,7 @@ def test_fit_learns_what_can_be_learned() -> None:
 def test_train_writes_tempered_weights(tmp_path: Path) -> None:
     takes = write_takes(tmp_path / "bvh", ["d_walk_plain_001", "d_wave_plain_001", "d_kick_plain_001"])
     pack.pack(takes, tmp_path / "motion.npz", 1, quiet())
-    small = "groups: 1\nheld_groups: 1\nreels: 6\nsteps: 2\nrows: 7\n"
+    small = "groups: 1\nheld_groups: 1\nreels: 6\nsteps: 10\nrows: 7\n"
     (tmp_path / "recipe.yaml").write_text("motion: motion.npz\noutput: out/p.safetensors\n" + small)
     result = CliRunner().invoke(app, ["train-placement", str(tmp_path / "recipe.yaml")])
     assert result.exit_code == 0, result.output
@@ -173,3 +173,9 @@ def test_the_recipe_of_the_project_is_read() -> None:
     assert recipe.output.name == "placement.safetensors"
     with pytest.raises(RecipeError):
         PlacementRecipe.read(Path("no such recipe.yaml"))
+
+
+def test_a_cycle_of_the_rate_needs_some_steps(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("motion: m.npz\noutput: p.safetensors\nsteps: 4\n")
+    with pytest.raises(RecipeError, match="steps: Input should be greater than or equal to 10"):
+        PlacementRecipe.read(tmp_path / "recipe.yaml")

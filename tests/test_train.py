@@ -232,6 +232,7 @@ def test_missing_data_are_named(motion: Path, tmp_path: Path) -> None:
         ("motion: a.npz\noutput: b\nrate: .inf\n", "rate: Input should be a finite number"),
         ("motion: a.npz\noutput: b\nwindows_s: []\n", "windows_s: "),
         ("motion: a.npz\noutput: b\nwindows_s: [[30, 45]]\n", "reel_s: windows of 45 s need reels of"),
+        ("motion: a.npz\noutput: b\nwindows_s: [[0.3, 3]]\n", "windows_s.0.0: Input should be greater than"),
         ("motion: a.npz\noutput: b\nreal_every: 2\n", "real_every: there are no real pairs without utd_mhad"),
         ("motion: a.npz\noutput: .\n", "is a folder; name a file"),
         ("motion: a.npz\noutput: /proc/b\n", "output: /proc/b: cannot be written"),

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mobind_live.models.datasets import bvh
+from mobind_live.models.datasets import bvh, reels
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.output import make_room, write
 
@@ -55,14 +55,25 @@ def pack(root: Path, output: Path, most_repeats: int, console: Console) -> Packe
 
 
 def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Take]:
-    """The takes, parsed only where they will be kept: parsing is what takes the time."""
+    """The takes, parsed only where they may be kept: parsing is what takes the time. Says which are too short
+    for reels."""
     seen: Counter[str] = Counter()
+    short: list[str] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(f"reading {root}")
         for count, (name, text) in enumerate(bvh.texts(root), start=1):
             progress.update(task, description=f"take {count}: {name}")
             group = bvh.group_of(name)
-            seen[group] += 1
-            if seen[group] <= most_repeats:
-                yield bvh.parse(name, text)
+            if seen[group] == most_repeats:
+                continue
+            take = bvh.parse(name, text)
+            if reels.long_enough([take]):
+                seen[group] += 1
+                yield take
+            else:
+                short.append(name)
+    if short:
+        why = f"under {reels.SHORTEST_S:.1f} s, too short to be joined to others"
+        text = f"takes left out: {len(short)}, such as {short[0]}: {why}"
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)

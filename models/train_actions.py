@@ -21,7 +21,7 @@ from torch.nn import functional
 from mobind_live.models import actions
 from mobind_live.models.actions import DAILY, MODES, OTHER, WINDOW, ActionNet, Logits
 from mobind_live.models.chains import POINT_CHANNELS, VELOCITY
-from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mhad
+from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, reels, utd_mhad
 from mobind_live.models.datasets.acts import Pool
 from mobind_live.models.descent import descend
 from mobind_live.models.recipe import Count, Rate, Recipe, Seed, Steps
@@ -101,7 +101,7 @@ def train(recipe: ActionRecipe, console: Console) -> Path:
         console.print(f"subject {subject} left out: {_accuracies(clip_said[-1])}")
     net = fit(recipe, pool, console)
     if recipe.held_samples:
-        held = mocap_acts.motion_pool(rng, bvh.load(recipe.motion), recipe.held_samples, held=True)
+        held = mocap_acts.motion_pool(rng, _takes(recipe), recipe.held_samples, held=True)
         daily_said.append(say(net, daily_rows(np.random.default_rng((recipe.seed, 3)), held, 4), head=1))
         notes["held_out_motion"] = _accuracies(daily_said[-1])
         console.print(f"held-out motion, windows: {notes['held_out_motion']}")
@@ -125,8 +125,12 @@ def training_pool(rng: np.random.Generator, recipe: ActionRecipe, clips: list[ut
         own = [clip for clip in clips if clip.subject == subject]
         pools += [clip_acts.strange_pool(rng, own, strange)] if strange else []
         pools += [clip_acts.still_pool(rng, own, still)] if still else []
-    pools.append(mocap_acts.motion_pool(rng, bvh.load(recipe.motion), recipe.motion_samples))
+    pools.append(mocap_acts.motion_pool(rng, _takes(recipe), recipe.motion_samples))
     return acts.joined(pools)
+
+
+def _takes(recipe: ActionRecipe) -> list[bvh.Take]:
+    return reels.long_enough(bvh.load(recipe.motion))
 
 
 def _shares(count: int, parts: int) -> list[int]:

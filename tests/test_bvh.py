@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mocap import FRAMES, bvh_text, quiet, write_takes
+from rich.console import Console
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import limb_joints
@@ -134,6 +136,22 @@ def test_pack_and_load_keep_the_motion(tmp_path: Path) -> None:
     np.testing.assert_allclose(takes[0].rotation, whole.rotation, atol=1e-4)
     np.testing.assert_allclose(np.diff(takes[0].root_m, axis=0), np.diff(whole.root_m, axis=0), atol=3e-4)
     np.testing.assert_allclose(takes[0].root_m[:, 2], whole.root_m[:, 2], atol=3e-4)
+
+
+def test_takes_too_short_for_a_reel_are_left_out_aloud(tmp_path: Path) -> None:
+    folder = write_takes(tmp_path / "bvh", ["d_walk_plain_001", "d_walk_plain_002"])
+    first = folder / "d_walk_plain_001.bvh"
+    head, motion = first.read_text().split("MOTION")
+    first.write_text(f"{head}MOTION\nFrames: 10\n" + "\n".join(motion.strip().splitlines()[1:12]) + "\n")
+    said = io.StringIO()
+
+    done = packing.pack(folder, tmp_path / "motion.npz", 1, Console(file=said))
+
+    assert [take.name for take in bvh.load(done.path)] == ["d_walk_plain_002"]
+    assert "takes left out: 1, such as d_walk_plain_001: under 1.1 s" in said.getvalue()
+    (folder / "d_walk_plain_002.bvh").unlink()
+    with pytest.raises(DatasetError, match="no takes to pack"):
+        packing.pack(folder, tmp_path / "none.npz", 1, quiet())
 
 
 def test_an_archive_is_a_folder(tmp_path: Path) -> None:

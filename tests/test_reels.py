@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models.datasets import bvh, reels
 from mobind_live.models.datasets.reels import PLAIN, Variation
+from mobind_live.models.errors import DatasetError
 from mobind_live.schema import PARTS
 
 SECONDS = 12.0
@@ -54,6 +56,25 @@ def test_a_reel_is_a_function_of_its_seed_long_enough_and_without_leaps(
         np.broadcast_to(np.eye(3), one.rotation.shape),
         atol=1e-4,
     )
+
+
+def test_takes_too_short_to_be_joined_are_left_out(takes: list[bvh.Take]) -> None:
+    def cut(name: str, frames: int) -> bvh.Take:
+        return replace(
+            takes[0], name=name, rotation=takes[0].rotation[:frames], root_m=takes[0].root_m[:frames]
+        )
+
+    short, held = [cut(f"d_walk_plain_{n}", n) for n in (1, 5, 20, 34)], cut("d_kick_plain_1", 20)
+    with pytest.raises(DatasetError, match=r"under 1\.1 s"):
+        reels.for_training([*short, held], Path("m.npz"))
+    with pytest.raises(DatasetError, match="no takes"):
+        reels.left_out([*short, held], Path("m.npz"))
+
+    shortest = cut("d_walk_plain_35", 35)
+    kept = reels.for_training([*short, shortest], Path("m.npz"))
+    assert kept == [shortest]
+    for seed in range(4):
+        made(kept, replace(Variation(), drill=0.0, speed=(1.4, 1.4), warp=1.0, limb=0.5), seed)
 
 
 def test_limbs_come_from_other_takes(takes: list[bvh.Take]) -> None:

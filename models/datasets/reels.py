@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models.datasets.bvh import (
     JOINTS,
+    RATE_HZ,
     Take,
     at_times,
     body_motion,
@@ -31,6 +32,8 @@ from mobind_live.models.errors import DatasetError
 
 REEL_HZ = 60.0
 _FADE = 24  # frames of cross-fade between takes (0.4 s)
+_FASTEST = 1.4
+SHORTEST_S = 2 * _FADE / REEL_HZ * _FASTEST  # of a take: played as fast, both of its ends can be faded
 _FURTHEST_RAD = 2.6  # from a joint's mean; beyond pi it is as near the other way, and would leap
 _ARM, _LEG = ("Shoulder", "UpperArm", "LowerArm"), ("UpperLeg", "LowerLeg")
 _ARMS = [JOINTS.index(f"{joint}_{side}") for joint in _ARM for side in "LR"]
@@ -46,10 +49,15 @@ def held_out(name: str) -> bool:
     return content_of(name) in HELD_OUT_CONTENTS or style_of(name) in HELD_OUT_STYLES
 
 
+def long_enough(takes: list[Take]) -> list[Take]:
+    """Those of ``takes`` that can be joined to others."""
+    return [take for take in takes if (len(take.root_m) - 1) / RATE_HZ >= SHORTEST_S]
+
+
 def left_out(takes: list[Take], source: Path) -> list[Take]:
     """Those of ``takes``, which came from ``source``, that are kept for evaluation. Raises DatasetError if
     there are none."""
-    kept = [take for take in takes if held_out(take.name)]
+    kept = [take for take in long_enough(takes) if held_out(take.name)]
     if not kept:
         raise DatasetError(f"{source}: no takes of the contents and styles that training leaves out")
     return kept
@@ -57,9 +65,11 @@ def left_out(takes: list[Take], source: Path) -> list[Take]:
 
 def for_training(takes: list[Take], source: Path) -> list[Take]:
     """The others. Raises DatasetError if there are none."""
-    kept = [take for take in takes if not held_out(take.name)]
+    kept = [take for take in long_enough(takes) if not held_out(take.name)]
     if not kept:
-        raise DatasetError(f"{source}: all of its takes are of contents and styles that are held out")
+        raise DatasetError(
+            f"{source}: all of its takes are held out of training, or under {SHORTEST_S:.1f} s"
+        )
     return kept
 
 
@@ -67,7 +77,7 @@ def for_training(takes: list[Take], source: Path) -> list[Take]:
 class Variation:
     """How far reels stray from the takes. Shares are probabilities for each take in a reel."""
 
-    speed: tuple[float, float] = (0.7, 1.4)
+    speed: tuple[float, float] = (0.7, _FASTEST)
     splice: float = 0.25
     turn: float = 0.5
     turn_rad: float = 0.4
@@ -140,6 +150,8 @@ def _warped(
     wave = np.sin(2 * np.pi * (hz * time[:, None] + phase)).mean(axis=1)
     place = np.concatenate([[0.0], np.cumsum(np.exp(warp * rng.random() * wave))])
     place = place[place <= len(root) - 1]
+    if len(place) < 2 * _FADE:  # it must still be joined to others
+        return local, root
     return at_times(local, root, np.arange(len(root)), place)
 
 

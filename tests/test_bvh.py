@@ -215,6 +215,24 @@ def test_a_file_that_is_not_packed_motion_is_refused(tmp_path: Path) -> None:
             bvh.load(tmp_path / name)
 
 
+def test_packed_motion_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
+    folder = write_takes(tmp_path / "bvh", ["d_walk_plain_001", "d_walk_plain_002"])
+    with np.load(packing.pack(folder, tmp_path / "m.npz", 2, quiet()).path) as file:
+        good = dict(file)
+    wrong = {
+        "start": (good["start"][:-1], good["start"] * 2, good["start"][::-1], good["start"] * 1.0),
+        "name": (good["name"][:-1], good["name"][:, None]),
+        "root": (good["root"][:100], good["root"][:, :2], np.full(good["root"].shape, np.inf)),
+        "rotation": (good["rotation"][:, :3], np.full(good["rotation"].shape, np.nan)),
+        "offset_m": (good["offset_m"][:3], good["offset_m"] * np.nan),
+    }
+    for name, others in wrong.items():
+        for other in others:
+            np.savez(tmp_path / "bad.npz", **{**good, name: other})
+            with pytest.raises(DatasetError, match=r"bad\.npz: not a packed motion file"):
+                bvh.load(tmp_path / "bad.npz")
+
+
 def test_left_and_right_are_one_content_and_whole_styles_are_held_out() -> None:
     assert bvh.content_of("d_walk-turn-left_active_001") == bvh.content_of("d_walk-turn-right_active_009")
     assert bvh.style_of("d_walk_active_001") == "active"

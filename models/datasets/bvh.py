@@ -152,6 +152,8 @@ def load(path: Path) -> list[Take]:
             rotation = data["rotation"].astype(np.float32) * _RADIANS
             root = data["root"].astype(np.float32) * _METRES
             start, names, offsets = data["start"], data["name"], data["offset_m"]
+        if not _fit(rotation, root, start, names, offsets):
+            raise ValueError("its parts do not fit together")
     except BROKEN_NPZ as error:
         raise DatasetError(f"{path}: not a packed motion file; make one with `mobind-live pack`") from error
     if not len(names):
@@ -160,6 +162,24 @@ def load(path: Path) -> list[Take]:
         Take(str(name), rotation[a:b], root[a:b], offsets)
         for name, a, b in zip(names, start[:-1], start[1:], strict=True)
     ]
+
+
+def _fit(
+    rotation: np.ndarray, root: np.ndarray, start: np.ndarray, names: np.ndarray, offsets: np.ndarray
+) -> bool:
+    """Whether the parts of a packed file are those of the same takes, and numbers."""
+    return (
+        rotation.shape == (len(root), len(JOINTS), 3)
+        and root.shape == (len(root), 3)
+        and names.ndim == 1
+        and start.shape == (len(names) + 1,)
+        and start.dtype.kind == "i"
+        and start[0] == 0
+        and start[-1] == len(root)
+        and bool((np.diff(start) >= 0).all())
+        and offsets.shape == (len(JOINTS) + len(ENDS), 3)
+        and all(bool(np.isfinite(values).all()) for values in (rotation, root, offsets))
+    )
 
 
 def resampled(take: Take, rate_hz: float, speed: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,11 @@
 
 The reference offsets come from a correlation over whole takes and are good to about 0.05 s. An excerpt is
 20 s of both streams, cut at the same stamps, and counts if the sensor moves in it.
+
+Both streams are encoded once, whole, and excerpts are cut from their tokens, so that more than 20 s speak:
+the first tokens have seen up to 2.5 s before the excerpt, and the trackers of gravity and scale have
+settled. Encoded alone, the shipped weights find .809 of the forearms' offsets within 0.1 s instead of .835,
+and .508 of the parts instead of .515.
 """
 
 from __future__ import annotations

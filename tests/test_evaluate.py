@@ -174,6 +174,24 @@ def test_a_clip_without_a_skeleton_is_left_out_aloud(
     with pytest.raises(DatasetError, match="no UTD-MHAD clips of subjects 4"):
         utd_data.load(tmp_path, (2, 4))
     assert len(utd_data.load(tmp_path, (2, 4), some=True)) == 1
+    assert utd_data.load(tmp_path, (4,), some=True) == []
+
+
+def test_odd_subjects_are_left_out_in_silence_only_if_there_are_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder in ("Inertial", "Skeleton"):
+        (tmp_path / folder).mkdir()
+    for action, subject in ((1, 2), (2, 2), (1, 4), (2, 4)):
+        write_clip(tmp_path, action, subject, 1)
+    utd_mhad.measure([Correlation()], tmp_path, (2, 4), 0, no_tick)
+    assert not caplog.text
+
+    write_clip(tmp_path, 1, 3, 1)
+    (tmp_path / "Inertial" / "a1_s3_t1_inertial.mat").write_bytes(b"no mat file")
+    metrics = utd_mhad.measure([Correlation()], tmp_path, (2, 4), 0, no_tick)[0]
+    assert "clip_sync_odd_bias_s" not in metrics
+    assert "a1_s3_t1_inertial.mat: not one of UTD-MHAD's files" in caplog.text
 
 
 class Deaf(Correlation):
@@ -238,6 +256,13 @@ def test_bench5_finds_part_and_offset(bench: Path) -> None:
     assert metrics["forearm_err_median_s"] < 0.02
     assert metrics["forearm_acc_0.1_20s"] == 1
     assert (metrics["count_sensors"], metrics["count_excerpts"]) == (2, 8)
+
+
+def test_a_take_without_sensors_is_refused(tmp_path: Path, bench: Path) -> None:
+    (tmp_path / "take_4").mkdir()
+    (tmp_path / "take_4" / "keypoints.csv").write_bytes((bench / "take_4" / "keypoints.csv").read_bytes())
+    with pytest.raises(DatasetError, match=r"take_4: no imu_\*\.csv beside keypoints\.csv"):
+        bench5_data.load(tmp_path)
 
 
 def test_what_a_sensor_says_of_its_place_counts_for_the_part_alone(bench: Path, utd: Path) -> None:
@@ -324,7 +349,14 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, words: list[str], said: str) 
     assert result.exit_code == (2 if "such data set" in said or "--subjects" in said else 1)
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
-    assert "no such folder" in nowhere.stderr
+    assert "no such file or folder" in nowhere.stderr
+
+
+def test_figures_that_cannot_be_written_are_told_before_the_work(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["eval", "bench5", "--root", str(tmp_path), "--json", str(tmp_path)])
+
+    assert result.exit_code == 1
+    assert result.stderr == f"mobind-live: {tmp_path}: cannot be written: a folder\n"
 
 
 def test_markdown_is_the_table() -> None:
@@ -341,6 +373,7 @@ def test_parts_of_the_rival_are_all_there() -> None:
     points = default_rng(0).normal(300, 50, (80, 17, 3))
 
     assert Correlation().pose(points).shape == (len(PARTS), 80, 1)
+    assert not Correlation().pose(points[:1]).any(), "in one frame nothing turns"
 
 
 def test_the_card_takes_the_tables(tmp_path: Path) -> None:

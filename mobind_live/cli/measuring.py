@@ -42,8 +42,10 @@ def evaluate(
 ) -> None:
     """Measure the network on recordings whose answers are known."""
     from mobind_live.models.evaluate import Request, run
+    from mobind_live.recordings.files.outputs import must_be_writable
     from mobind_live.terminal.screen import screen
 
+    must_be_writable(json_path)
     request = Request(dataset, root, subjects, checkpoint, peers, tuple(peer or ()), json_path, seed)
     run(request, screen())
 

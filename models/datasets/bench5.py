@@ -68,6 +68,8 @@ def _take(folder: Path) -> BenchTake:
         sensors = tuple(_worn(path) for path in sorted(folder.glob("imu_*.csv")))
     except FileError as error:
         raise DatasetError(str(error)) from error
+    if not sensors:
+        raise DatasetError(f"{folder}: no imu_*.csv beside keypoints.csv")
     return BenchTake(folder.name, pose.take(pose.ready), sensors)
 
 

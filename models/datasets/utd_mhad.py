@@ -63,7 +63,7 @@ class Clip:
 
 def load(root: Path, subjects: tuple[int, ...], *, some: bool = False) -> list[Clip]:
     """The clips of ``subjects``, in file-name order, that have both an inertial file and a skeleton. Raises
-    DatasetError if a subject has none, or with ``some`` all of them, and for a file that is damaged."""
+    DatasetError if a subject has none, unless ``some`` of them are enough, and for a file that is damaged."""
     clips = []
     for path in sorted((root / "Inertial").glob("a*_s*_t*_inertial.mat")):
         numbers = _NAME.fullmatch(path.name)
@@ -83,7 +83,7 @@ def load(root: Path, subjects: tuple[int, ...], *, some: bool = False) -> list[C
             )
         )
     absent = sorted(set(subjects) - {clip.subject for clip in clips})
-    if not clips or (absent and not some):
+    if not some and (absent or not clips):
         said = ", ".join(map(str, absent))
         raise DatasetError(f"{root}: no UTD-MHAD clips of subjects {said} in Inertial/ and Skeleton/")
     return clips

@@ -44,9 +44,7 @@ def run(request: Request, console: Console) -> None:
     if request.dataset not in DATASETS:
         raise RequestError(f"{request.dataset}: no such data set; one of {', '.join(DATASETS)}")
     if not request.root.exists():
-        raise DatasetError(f"{request.root}: no such folder")
-    if request.json_path is not None and not request.json_path.parent.is_dir():
-        raise DatasetError(f"{request.json_path}: cannot be written: no such folder")
+        raise DatasetError(f"{request.root}: no such file or folder")
     torch.manual_seed(request.seed)
     methods: list[Method] = [Network(request.checkpoint)]
     if request.peers:

@@ -6,6 +6,7 @@ the next begins, and a method may find those instead of motion: the control show
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ NEAR_S = 0.25
 FOUR = tuple(PARTS.index(name) for name in ("left_forearm", "right_forearm", "left_shank", "right_shank"))
 RIVALS = 3
 
+_log = logging.getLogger(__name__)
+
 Metrics = dict[str, float]
 Tick = Callable[[str, int, int], None]
 
@@ -49,7 +52,8 @@ def measure(
     clips = utd_mhad.load(root, subjects)
     try:
         odd = utd_mhad.load(root, tuple(s for s in ODD if s not in subjects), some=True)
-    except DatasetError:
+    except DatasetError as error:
+        _log.warning("%s: no figures that the odd subjects correct", error)
         odd = []
     return [_one(method, clips, odd, seed, tick) for method in methods]
 

@@ -59,7 +59,9 @@ class Correlation:
 
 
 def _turning(keypoints: np.ndarray, part: str) -> np.ndarray:
-    """How fast the part's line turns, as far as the picture shows it (T,), in rad/s."""
+    """How fast the part's line turns, as far as the picture shows it (T,), in rad/s; in one frame, not."""
+    if len(keypoints) < 2:
+        return np.zeros(len(keypoints))
     if joints := limb_joints(part):
         a, b = (keypoints[:, joint, :2] for joint in joints)
     else:

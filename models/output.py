@@ -13,7 +13,8 @@ def make_room(path: Path) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # a file of this name: what follows says it better
+            path.parent.mkdir(parents=True, exist_ok=True)
         _part(path).touch()
         _part(path).unlink()
     except OSError as error:

@@ -16,7 +16,7 @@ def make_room(path: Path) -> None:
         with suppress(FileExistsError):  # a file of this name: what follows says it better
             path.parent.mkdir(parents=True, exist_ok=True)
         _part(path).touch()
-        _part(path).unlink()
+        _part(path).unlink(missing_ok=True)  # processes that train together all try
     except OSError as error:
         raise _cannot(path, error) from error
 

@@ -80,6 +80,17 @@ def test_a_shift_out_of_the_range_is_none() -> None:
     assert gain(new).by_shift[LAGS // 2] == pytest.approx(-0.05 * MOTION_S)
 
 
+def test_what_comes_may_be_asked_of_several_clocks() -> None:
+    """A receiver's sensors are a camera's, too."""
+    rng, every, some = np.random.default_rng(0), Stepping(), Stepping()
+    for _ in range(3):
+        new = {n: gain(second(n, rng, (9, 0.2))) for n in LAG}
+        before = {n: came.by_shift.copy() for n, came in new.items()}
+        every.add(new)
+        some.add({n: new[n] for n in (0, 1)})
+        assert all((came.by_shift == before[n]).all() for n, came in new.items())
+
+
 def test_what_was_said_of_another_place_no_longer_counts() -> None:
     rng, stepping = np.random.default_rng(0), Stepping()
     for _ in range(2):

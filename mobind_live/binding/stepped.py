@@ -61,24 +61,27 @@ class Stepping:
 
     def add(self, new: Mapping[int, Gain]) -> Step | None:
         """Take in what has come of the sensors. The step, if the clock has made one."""
-        for sensor, came in new.items():
-            before = self.by_sensor.get(sensor)
-            if before is not None and before.place == came.place:
-                came.by_shift[:] += before.by_shift
-            self.by_sensor[sensor] = came
+        self.by_sensor |= {sensor: self._with(sensor, came) for sensor, came in new.items()}
         if len(self.by_sensor) < 2:
             return None
-        parts = np.stack([one.by_shift for one in self.by_sensor.values()])
-        middle = parts.shape[1] // 2
-        nothing = parts.sum(axis=0) <= 0
-        nothing[middle - _LEAST_TOKENS + 1 : middle + _LEAST_TOKENS] = True
-        parts[:, nothing] = 0.0
-        for one, part in zip(self.by_sensor.values(), parts, strict=True):
-            one.by_shift[:] = part
-        together = parts.sum(axis=0)
+        together = np.sum([one.by_shift for one in self.by_sensor.values()], axis=0)
+        speaks = together > 0
+        middle = len(together) // 2
+        speaks[middle - _LEAST_TOKENS + 1 : middle + _LEAST_TOKENS] = False
+        self.by_sensor = {
+            sensor: Gain(one.place, one.by_shift * speaks) for sensor, one in self.by_sensor.items()
+        }
+        together *= speaks
         shift = int(together.argmax())
         elsewhere = np.delete(together, slice(max(0, shift - PEAK_TOKENS), shift + PEAK_TOKENS + 1))
         by = [one.place[0] for one in self.by_sensor.values() if one.by_shift[shift] > _EACH]
         if together[shift] < max(_TOGETHER, elsewhere.max(initial=0.0) + _AHEAD) or len(by) < 2:
             return None
         return Step(peak_near(together, shift)[0], len(set(by)))
+
+    def _with(self, sensor: int, came: Gain) -> Gain:
+        """What came of a sensor with what was there before of the same place."""
+        before = self.by_sensor.get(sensor)
+        if before is None or before.place != came.place:
+            return came
+        return Gain(came.place, before.by_shift + came.by_shift)

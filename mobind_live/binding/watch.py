@@ -97,7 +97,7 @@ class Watch:
         engine, gains = self.engine, {imu: gain(came) for imu, came in new.items()}
         steppings = self._steppings.setdefault(camera, [Stepping() for _ in self._clocks])
         for imus, stepping in zip(self._clocks, steppings, strict=True):
-            step = stepping.add({imu: gain for imu, gain in gains.items() if imu in imus})
+            step = stepping.add({imu: came for imu, came in gains.items() if imu in imus})
             if step is None:
                 continue
             if step.people > 1:

@@ -43,7 +43,7 @@ def test_two_sensors_that_fit_at_the_same_shift_say_so_within_seconds(shift: int
     assert said is not None
     assert said[0] <= 5
     assert said[1].tokens == pytest.approx(shift, abs=0.5)
-    assert said[1].people == 2
+    assert (said[1].sensors, said[1].people) == ({0, 1}, 2)
 
 
 def test_it_is_told_that_all_who_say_so_are_on_one_person() -> None:

@@ -47,9 +47,10 @@ def gain(new: New) -> Gain:
 
 
 class Step(NamedTuple):
-    """All offsets have become larger by so many ``tokens``, as the sensors on so many ``people`` say."""
+    """All offsets are larger by so many ``tokens``, say ``sensors``, which so many ``people`` wear."""
 
     tokens: float
+    sensors: frozenset[int]
     people: int
 
 
@@ -74,10 +75,10 @@ class Stepping:
         together *= speaks
         shift = int(together.argmax())
         elsewhere = np.delete(together, slice(max(0, shift - PEAK_TOKENS), shift + PEAK_TOKENS + 1))
-        by = [one.place[0] for one in self.by_sensor.values() if one.by_shift[shift] > _EACH]
+        by = {n: one.place[0] for n, one in self.by_sensor.items() if one.by_shift[shift] > _EACH}
         if together[shift] < max(_TOGETHER, elsewhere.max(initial=0.0) + _AHEAD) or len(by) < 2:
             return None
-        return Step(peak_near(together, shift)[0], len(set(by)))
+        return Step(peak_near(together, shift)[0], frozenset(by), len({*by.values()}))
 
     def _with(self, sensor: int, came: Gain) -> Gain:
         """What came of a sensor with what was there before of the same place."""

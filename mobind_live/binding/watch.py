@@ -98,8 +98,8 @@ class Watch:
         steppings = self._steppings.setdefault(camera, [Stepping() for _ in self._clocks])
         for imus, stepping in zip(self._clocks, steppings, strict=True):
             step = stepping.add({imu: came for imu, came in gains.items() if imu in imus})
-            if step is None:
-                continue
+            if step is None or any(step.sensors <= {*group} < {*imus} for group in self._clocks):
+                continue  # if only those of one group say so, it is their clock
             if step.people > 1:
                 engine.step(imus, camera, step.tokens)
                 how = f"by {step.tokens * TOKEN_S:+.2f} s; they go with it"

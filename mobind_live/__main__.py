@@ -13,7 +13,8 @@ def main() -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     from mobind_live.cli import app
 
-    signal.signal(signal.SIGINT, before)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, before)
     try:
         app()
     except KeyboardInterrupt:

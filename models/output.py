@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,9 +16,10 @@ def make_room(path: Path) -> None:
     try:
         with suppress(FileExistsError):  # a file of this name: what follows says it better
             path.parent.mkdir(parents=True, exist_ok=True)
-        _part(path).touch()
-        _part(path).unlink(missing_ok=True)  # processes that train together all try
-    except OSError as error:
+        trial = path.with_name(f"{path.name}.{os.getpid()}.part")  # another process may be writing
+        trial.touch()
+        trial.unlink()
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
         raise _cannot(path, error) from error
 
 
@@ -37,5 +39,5 @@ def _part(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def _cannot(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written: {error.strerror or error}")
+def _cannot(path: Path, error: OSError | ValueError) -> OutputError:
+    return OutputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}")

@@ -185,7 +185,8 @@ def test_a_course_that_is_left_holds_until_the_offset_is_found_again_and_keeps_i
         course.take_turn(row[0])
         course.add(Estimate(*row), 0.0)
         note(course, sure(*row)._replace(life=3))
-    left = course.left()
+    assert course.left(4)._last is None, "it had been given up"
+    left = course.left(3)
     assert left.line == course.line
     assert held(left, 1e5 + 590.0, (1, 2), 0) is not None, "its track is there, and has shown nothing yet"
     assert held(course, 1e5 + 590.0, (1, 2), 3) is None
@@ -221,4 +222,4 @@ def test_what_is_known_goes_with_a_step_that_is_known() -> None:
     assert after.found.offset_s == pytest.approx(last.found.offset_s - 0.1, abs=0.01)
     course.go_with(-0.1, end_s + ALARM_S + 6)
     assert not course.alarm(end_s + ALARM_S + 6), "the step was known already"
-    assert course.left()._stepped_s == 0, "the next engine knows of none yet"
+    assert course.left(0)._stepped_s == 0, "the next engine knows of none yet"

@@ -257,6 +257,7 @@ def test_a_sensor_that_is_well_and_unclear_is_open_only() -> None:
     unclear = replace(BOUND, wearer_verdict=Verdict.AMBIGUOUS)
     for state, bound, is_open in (
         (heard(), unclear, True),
+        (heard(), replace(unclear, part="head"), False),
         (heard(), replace(BOUND, alarm="left and right are swapped"), False),
         (heard(replace(LINE, rate_hz=20.0)), unclear, False),
     ):

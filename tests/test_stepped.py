@@ -91,6 +91,14 @@ def test_what_comes_may_be_asked_of_several_clocks() -> None:
         assert all((came.by_shift == before[n]).all() for n, came in new.items())
 
 
+def test_who_is_gone_is_no_witness() -> None:
+    rng, stepping = np.random.default_rng(0), Stepping()
+    stepping.add({0: gain(second(0, rng, (9, 0.9)))})
+    stepping.keep([1])
+    for _ in range(30):
+        assert stepping.add({1: gain(second(1, rng, (9, 0.3)))}) is None
+
+
 def test_what_was_said_of_another_place_no_longer_counts() -> None:
     rng, stepping = np.random.default_rng(0), Stepping()
     for _ in range(2):

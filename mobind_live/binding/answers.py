@@ -54,7 +54,12 @@ class Answers:
         """What is known now, for the answers of the worker that comes after this one."""
         beliefs = self.engine.beliefs
         learned = beliefs.learned.after_all(self.engine.views())
-        courses = {pair: course.left() for pair, course in self._courses.items()}
+        lives = {
+            (imu, camera): self.engine.life(index, camera)
+            for index, imu in enumerate(self.engine.names)
+            for camera in self.engine.cameras
+        }
+        courses = {pair: course.left(lives.get(pair, 0)) for pair, course in self._courses.items()}
         return SavedState(learned, beliefs.wearers, courses).to_bytes()
 
     def restore(self, saved: bytes) -> None:
@@ -110,7 +115,7 @@ class Answers:
         clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
         if verdict is Verdict.OK:
             track = given.tracks[int(given.wearer.argmax())]
-            sure = Sure(now, found.p, track, engine.lives[index, camera])
+            sure = Sure(now, found.p, track, engine.life(index, camera))
             self._follow(course, index, camera, sure, now_ns)
         said = Offset(
             stream=imu,
@@ -132,7 +137,7 @@ class Answers:
             clock_drift_ppm=clock_drift_ppm,
             simulated=engine.simulated,
         )
-        held = course.held(newest_s, given.tracks, engine.lives[index, camera])
+        held = course.held(newest_s, given.tracks, engine.life(index, camera))
         if held is None or verdict in (Verdict.OK, Verdict.STALE) or _disputed(held, now, found.p):
             return said
         return _held(said, held)

@@ -156,13 +156,14 @@ class OffsetCourse:
         offset_s = found.offset_s + self.line.rate_ppm * 1e-6 * age_s
         return Estimate(at_s, offset_s, float(np.hypot(found.sigma_s, self.line.sigma_ppm * 1e-6 * age_s)))
 
-    def left(self) -> OffsetCourse:
+    def left(self, life: int) -> OffsetCourse:
         """What a new worker begins with, which has seen no track and no motion yet: carried on until it finds
-        the offset itself."""
+        the offset itself, unless it was of another ``life``."""
         course = copy(self)
         course.points = deque(list(self.points)[-_LEFT:], maxlen=_POINTS)
         course._next_s = course._stepped_s = 0.0
-        course._last = self._last._replace(track=_NO_TRACK, life=0) if self._last else None
+        still = self._last is not None and self._last.life == life
+        course._last = self._last._replace(track=_NO_TRACK, life=0) if self._last and still else None
         return course
 
     def alarm(self, host_s: float) -> str:

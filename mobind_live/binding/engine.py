@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -34,6 +34,7 @@ _UNUSED_SLOTS = 8  # of people who have left, as after a crowd, that are kept fo
 STALE_NS = 3_000_000_000  # what a stream that has been silent for longer had to say is of the past
 JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
 RECENT_MOTION_S = 2.5  # with less, the last seconds alone say nothing
+_EVERY = ""  # camera: of an IMU's clock itself, whoever sees it
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
 
 
@@ -69,7 +70,7 @@ class Engine:
         self.keep_tracks, self.block = keep_tracks, block
         self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
         # Of an IMU in a camera: how often its offset began anew, and by how much it is known to have stepped.
-        self.lives: Counter[tuple[int, str]] = Counter()
+        self._lives: Counter[tuple[int, str]] = Counter()
         self.stepped_s: defaultdict[tuple[int, str], float] = defaultdict(float)
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
@@ -128,7 +129,7 @@ class Engine:
         if before_ns is not None and abs(message.t_ns - before_ns) > AWAY_NS and not self.keep_tracks:
             # Whoever is in view now may have anybody's number, and the stamps another delay.
             self._end([key for key in self.tracks if key[0] == message.stream])
-            self._new_life(range(len(self.names)), (message.stream,))
+            self._lives.update((imu, message.stream) for imu in range(len(self.names)))
             self.beliefs.returned(message.stream)
         stamp = np.array([message.t_ns])
         present = {int(track): n for n, track in enumerate(message.track_ids)}
@@ -220,7 +221,7 @@ class Engine:
         """Forget what was known of a clock that has gone elsewhere. Not before it goes on there: one wild
         stamp is back at once, and mere silence, however long, is none."""
         if abs(row.jumped_ns) > JUMP_NS:
-            self._new_life((row.slot,), self.cameras)
+            self._lives[row.slot, _EVERY] += 1
             self.evidence.forget(row.slot)
             self.beliefs.learned.forget_lags((row.slot,))
         row.jumped_ns = 0
@@ -282,7 +283,7 @@ class Engine:
 
     def start_over(self, imus: Sequence[int], cameras: Sequence[str]) -> None:
         """Believe of the offsets of ``imus`` in ``cameras`` only what the last seconds say."""
-        self._new_life(imus, cameras)
+        self._lives.update(product(imus, cameras))
         for camera in cameras:
             self.evidence.take_fast(imus, [row.slot for row in self.people(camera)])
         self.beliefs.learned.forget_lags(imus, cameras)
@@ -298,8 +299,9 @@ class Engine:
             self.stepped_s[imu, camera] += tokens * TOKEN_S
         self._views = None
 
-    def _new_life(self, imus: Iterable[int], cameras: Iterable[str]) -> None:
-        self.lives.update(product(imus, cameras))
+    def life(self, imu: int, camera: str) -> int:
+        """How often what was known of an IMU's offset in ``camera`` was given up."""
+        return self._lives[imu, _EVERY] + self._lives[imu, camera]
 
     def exchange(self, camera: str, one: int, other: int) -> None:
         """Two tracks of ``camera`` have changed people: what was known of either is known of the other."""

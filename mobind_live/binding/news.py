@@ -75,9 +75,9 @@ class News:
         """Whether the IMU surely was on somebody in ``camera`` at the last look."""
         return (imu, camera) in self._agreed
 
-    def forget(self, imu: int) -> None:
-        """Begin anew with an IMU."""
-        self._agreed = {key: agreed for key, agreed in self._agreed.items() if key[0] != imu}
+    def forget(self, imu: int, camera: str) -> None:
+        """Begin anew with an IMU in ``camera``."""
+        self._agreed.pop((imu, camera), None)
 
     def _agreement(self, imu: int, camera: str, before: _Agreed | None) -> _Agreed | None:
         """How well the last seconds of an IMU agree with each track, if it is surely on one of them; at the

@@ -8,7 +8,7 @@ one and the same shift makes several fit, none of which fits any more as it was,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -59,6 +59,10 @@ class Stepping:
     """What speaks for it that a clock has stepped, by sensor, since anything does."""
 
     by_sensor: dict[int, Gain] = field(default_factory=dict)
+
+    def keep(self, sensors: Iterable[int]) -> None:
+        """Let go of what any but ``sensors`` have said."""
+        self.by_sensor = {sensor: self.by_sensor[sensor] for sensor in sensors if sensor in self.by_sensor}
 
     def add(self, new: Mapping[int, Gain]) -> Step | None:
         """Take in what has come of the sensors. The step, if the clock has made one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +59,7 @@ class Watch:
                 gone |= self._handed_over(camera, new)
         for imu, name in enumerate(engine.names):
             if reason := self._let_go(imu, gone=imu in gone):
-                self._begin_anew(imu)
+                self._begin_anew(imu, engine.cameras)
                 said.append(f"{name}: {reason}")
         return said
 
@@ -78,16 +78,14 @@ class Watch:
             return None
         return "the motion no longer fits what was believed; starting over"
 
-    def _begin_anew(self, imu: int) -> None:
-        """Count nothing of what an IMU has said so far, for or against anybody."""
-        self._news.forget(imu)
-        for steppings in self._steppings.values():
-            for stepping in steppings:
+    def _begin_anew(self, imu: int, cameras: Iterable[str]) -> None:
+        """Count nothing of what an IMU has said so far in ``cameras``, for or against anybody."""
+        for camera in cameras:
+            self._news.forget(imu, camera)
+            for stepping in self._steppings.get(camera, ()):
                 stepping.by_sensor.pop(imu, None)
-        for leanings in self._leanings.values():
-            leanings.pop(imu, None)
-        for doubts in self._doubts.values():
-            for doubt in doubts.values():
+            self._leanings.get(camera, {}).pop(imu, None)
+            for doubt in self._doubts.get(camera, {}).values():
                 doubt.by_sensor.pop(imu, None)
 
     def _stepped(self, camera: str, new: dict[int, New]) -> str | None:
@@ -96,8 +94,11 @@ class Watch:
         anew."""
         engine, gains = self.engine, {imu: gain(came) for imu, came in new.items()}
         steppings = self._steppings.setdefault(camera, [Stepping() for _ in self._clocks])
+        steps = []
         for imus, stepping in zip(self._clocks, steppings, strict=True):
-            step = stepping.add({imu: came for imu, came in gains.items() if imu in imus})
+            stepping.keep(imu for imu in imus if self._news.known(imu, camera))
+            steps.append(stepping.add({imu: came for imu, came in gains.items() if imu in imus}))
+        for imus, step in zip(self._clocks, steps, strict=True):
             if step is None or any(step.sensors <= {*group} < {*imus} for group in self._clocks):
                 continue  # if only those of one group say so, it is their clock
             if step.people > 1:
@@ -105,9 +106,10 @@ class Watch:
                 how = f"by {step.tokens * TOKEN_S:+.2f} s; they go with it"
             else:
                 engine.start_over(imus, (camera,))
+                engine.beliefs.ties.forget(camera)
                 how = "starting over"
             for imu in imus:
-                self._begin_anew(imu)
+                self._begin_anew(imu, (camera,))
             names = ", ".join(engine.names[imu] for imu in imus)
             return f"{camera}: the offsets of {names} have stepped together; {how}"
         return None

@@ -89,7 +89,8 @@ def _imu(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     states = (place.state, time.state)
     worst = State.FAIL if State.FAIL in states else State.WAIT if State.WAIT in states else State.PASS
     text = f"{place.text}; {time.text}; {alive.text}"
-    return Finding(spec.name, worst, text, open_only=worst is State.WAIT)
+    against = any(offset.alarm for offset in offsets) or _elsewhere(binding)
+    return Finding(spec.name, worst, text, open_only=worst is State.WAIT and not against)
 
 
 def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
@@ -140,6 +141,12 @@ def _place(binding: Binding) -> Finding:
         where = f"on head, chest or pelvis of {binding.wearer}, as it should be; {guess}"
         return Finding(binding.stream, State.PASS, where)
     return Finding(binding.stream, State.WAIT, f"{guess}: move the {wanted} alone")
+
+
+def _elsewhere(binding: Binding) -> bool:
+    """Whether it is rather on another part than the YAML says; those of the trunk are hardly told apart."""
+    places = {binding.part, binding.expected_part}
+    return "" not in places and len(places) > 1 and not places <= set(TRUNK)
 
 
 def _on_trunk_p(binding: Binding) -> float:

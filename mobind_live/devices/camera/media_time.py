@@ -10,8 +10,8 @@ _NONE = 2**62
 class MediaTime:
     """Takes the stamps of a file's frames, in order, and gives their media times in ns, which rise.
 
-    A wrong stamp costs its frame and moves no other. Only where a container has none, and so repeats one,
-    the time goes on by ``step_ns``.
+    A wrong stamp costs its frame, or those until it has passed where it is ahead by less than FAR_NS, and
+    moves no other. Only where a container has none, and so repeats one, the time goes on by ``step_ns``.
     """
 
     def __init__(self, step_ns: int) -> None:

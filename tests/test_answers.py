@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from rig import EPOCH_NS
+from test_wire import health
 
 from mobind_live.binding import posterior
 from mobind_live.binding.alarms import with_alarms
@@ -16,7 +17,7 @@ from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
 from mobind_live.binding.engine import STALE_NS, Engine
 from mobind_live.driver import Clock, StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.schema import Action, Binding, Health, Imu, Offset, Pose, StreamHealth, Verdict
+from mobind_live.schema import Action, Binding, Imu, Offset, Pose, StreamHealth, Verdict
 
 
 def bound(imu: str, part: str, expected: str = "", **changes: object) -> Binding:
@@ -192,17 +193,8 @@ def test_an_offset_says_what_it_refers_to_and_repeats_the_clocks_mapping(answers
         clock_offset_s=12.5,
         clock_drift_ppm=-33.0,
     )
-    health = Health(
-        stream="box",
-        t_ns=0,
-        state="running",
-        detail="",
-        pid=1,
-        restarts=0,
-        streams=(stream,),
-        counters={},
-    )
-    answers.note_health(health)
+    sent = replace(health(), streams=(stream,))
+    answers.note_health(sent)
     (offset,) = offsets(answers, EPOCH_NS)
     assert (offset.clock_offset_s, offset.clock_drift_ppm) == (12.5, -33.0)
     assert offset.verdict is not Verdict.OK
@@ -212,9 +204,9 @@ def test_an_offset_says_what_it_refers_to_and_repeats_the_clocks_mapping(answers
     assert offset.weights.sum() == pytest.approx(1, abs=1e-5)
     assert not offset.simulated
     assert not answers._doubted
-    answers.note_health(replace(health, streams=(replace(stream, doubt="gravity reads 0.98 m/s^2"),)))
+    answers.note_health(replace(sent, streams=(replace(stream, doubt="gravity reads 0.98 m/s^2"),)))
     assert answers._doubted == {"arm"}
-    answers.note_health(health)
+    answers.note_health(sent)
     assert not answers._doubted, "the numbers are right again"
 
 

@@ -496,7 +496,12 @@ def test_what_is_known_of_a_clock_ends_where_its_stamps_jump(small: Engine, jump
     before = small.evidence.motion_s[0].max(dim=1).values
     small.beliefs.learned.lag = {(n, "cam"): np.zeros(small.lags) for n in (0, 1)}
     play(small, [later(a, jump_s) for a in calm(12.0, 17.0)])
-    assert [small.life(n, camera) for n in (0, 1) for camera in ("cam", "not seen yet")] == [1, 1, 0, 0]
+    assert [small.life(imu, camera) for imu in ("arm", "leg") for camera in ("cam", "not seen yet")] == [
+        1,
+        1,
+        0,
+        0,
+    ]
     after = small.evidence.motion_s[0].max(dim=1).values
     assert after[0] < before[0]
     assert after[1] > before[1]
@@ -508,7 +513,7 @@ def test_silence_and_one_wild_stamp_end_nothing(small: Engine) -> None:
     heard = [a for a in calm(6.0, 14.0) if not (6.0 < a.at_s < 11.0 and a.message.stream == "arm")]
     wild = Arrival(14.0, imu("arm", 1e6, 1, received_ns=np.array([EPOCH_NS + 14 * 10**9])))
     play(small, [*heard, wild, *calm(14.0, 20.0)])
-    assert not small.life(0, "cam")
+    assert not small.life("arm", "cam")
     assert small.imus["arm"].last_token_ns < EPOCH_NS + 20 * 10**9
 
 

@@ -54,12 +54,7 @@ class Answers:
         """What is known now, for the answers of the worker that comes after this one."""
         beliefs = self.engine.beliefs
         learned = beliefs.learned.after_all(self.engine.views())
-        lives = {
-            (imu, camera): self.engine.life(index, camera)
-            for index, imu in enumerate(self.engine.names)
-            for camera in self.engine.cameras
-        }
-        courses = {pair: course.left(lives.get(pair, 0)) for pair, course in self._courses.items()}
+        courses = {pair: course.left(self.engine.life(*pair)) for pair, course in self._courses.items()}
         return SavedState(learned, beliefs.wearers, courses).to_bytes()
 
     def restore(self, saved: bytes) -> None:
@@ -115,7 +110,7 @@ class Answers:
         clock_offset_s, clock_drift_ppm = self._clocks.get(imu, (0.0, 0.0))
         if verdict is Verdict.OK:
             track = given.tracks[int(given.wearer.argmax())]
-            sure = Sure(now, found.p, track, engine.life(index, camera))
+            sure = Sure(now, found.p, track, engine.life(imu, camera))
             self._follow(course, index, camera, sure, now_ns)
         said = Offset(
             stream=imu,
@@ -137,7 +132,7 @@ class Answers:
             clock_drift_ppm=clock_drift_ppm,
             simulated=engine.simulated,
         )
-        held = course.held(newest_s, given.tracks, engine.life(index, camera))
+        held = course.held(newest_s, given.tracks, engine.life(imu, camera))
         if held is None or verdict in (Verdict.OK, Verdict.STALE) or _disputed(held, now, found.p):
             return said
         return _held(said, held)
@@ -165,11 +160,8 @@ class Answers:
 
     def _of_one_clock(self, index: int, camera: str) -> list[OffsetCourse]:
         """The courses in one camera of all IMUs whose clock is this one's: they drift alike."""
-        groups = self.engine.beliefs.groups
         return [
-            self._course(name, camera)
-            for name, group in zip(self.engine.names, groups, strict=True)
-            if group == groups[index]
+            self._course(self.engine.names[mate], camera) for mate in self.engine.beliefs.of_one_clock(index)
         ]
 
     def _camera_offset(self, ahead: str, behind: str, tie: Tie, now_ns: int) -> CameraOffset:

@@ -116,13 +116,17 @@ class Beliefs:
 
     def _others(self, imu: int, camera: str, cameras: tuple[str, ...]) -> list[tuple[str, int, float]]:
         """Which ``cameras``, by which IMU, know the lag of ``imu`` in ``camera``, but for so many tokens."""
-        mates = [n for n, group in enumerate(self.groups) if group == self.groups[imu]]
+        mates = self.of_one_clock(imu)
         found = [(camera, n, 0.0) for n in mates if n != imu]
         for other in cameras:
             by = self.ties.tokens(camera, other)
             if by is not None:
                 found += [(other, n, by) for n in mates]
         return found
+
+    def of_one_clock(self, imu: int) -> list[int]:
+        """The IMUs whose clock is this one's, itself among them."""
+        return [n for n, group in enumerate(self.groups) if group == self.groups[imu]]
 
     def _placed(
         self, imu: int, alone: list[CameraPosterior], told: np.ndarray, motion_s: np.ndarray
@@ -153,11 +157,6 @@ class Beliefs:
         """A track has ended; ``view`` is the last one that knew it."""
         self.wearers.ended((camera, track))
         self.learned.by_track(camera, track, view)
-
-    def returned(self, camera: str) -> None:
-        """A camera was away for long: it may have been opened anew, and its stamps may have another delay."""
-        self.learned.forget_lags(range(len(self.names)), (camera,))
-        self.ties.forget(camera)
 
     def step(self, imus: Sequence[int], camera: str, tokens: float) -> None:
         """The offsets of ``imus`` in ``camera`` have become larger by ``tokens``."""

@@ -69,8 +69,8 @@ class Engine:
         )
         self.keep_tracks, self.block = keep_tracks, block
         self.imus = {name: ImuRow(slot=slot) for slot, name in enumerate(self.names)}
-        # Of an IMU in a camera: how often its offset began anew, and by how much it is known to have stepped.
-        self._lives: Counter[tuple[int, str]] = Counter()
+        self._lives: Counter[tuple[str, str]] = Counter()  # of an IMU in a camera, or in every one
+        # By how much the offset of an IMU in a camera is known to have stepped.
         self.stepped_s: defaultdict[tuple[int, str], float] = defaultdict(float)
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
@@ -129,8 +129,8 @@ class Engine:
         if before_ns is not None and abs(message.t_ns - before_ns) > AWAY_NS and not self.keep_tracks:
             # Whoever is in view now may have anybody's number, and the stamps another delay.
             self._end([key for key in self.tracks if key[0] == message.stream])
-            self._lives.update((imu, message.stream) for imu in range(len(self.names)))
-            self.beliefs.returned(message.stream)
+            self.start_over(range(len(self.names)), (message.stream,))
+            self.beliefs.ties.forget(message.stream)
         stamp = np.array([message.t_ns])
         present = {int(track): n for n, track in enumerate(message.track_ids)}
         for track in present:
@@ -221,7 +221,7 @@ class Engine:
         """Forget what was known of a clock that has gone elsewhere. Not before it goes on there: one wild
         stamp is back at once, and mere silence, however long, is none."""
         if abs(row.jumped_ns) > JUMP_NS:
-            self._lives[row.slot, _EVERY] += 1
+            self._lives[self.names[row.slot], _EVERY] += 1
             self.evidence.forget(row.slot)
             self.beliefs.learned.forget_lags((row.slot,))
         row.jumped_ns = 0
@@ -283,7 +283,7 @@ class Engine:
 
     def start_over(self, imus: Sequence[int], cameras: Sequence[str]) -> None:
         """Believe of the offsets of ``imus`` in ``cameras`` only what the last seconds say."""
-        self._lives.update(product(imus, cameras))
+        self._lives.update(product((self.names[imu] for imu in imus), cameras))
         for camera in cameras:
             self.evidence.take_fast(imus, [row.slot for row in self.people(camera)])
         self.beliefs.learned.forget_lags(imus, cameras)
@@ -299,7 +299,7 @@ class Engine:
             self.stepped_s[imu, camera] += tokens * TOKEN_S
         self._views = None
 
-    def life(self, imu: int, camera: str) -> int:
+    def life(self, imu: str, camera: str) -> int:
         """How often what was known of an IMU's offset in ``camera`` was given up."""
         return self._lives[imu, _EVERY] + self._lives[imu, camera]
 

@@ -93,9 +93,8 @@ def look(net: ActionNet, channels: Sequence[Channels], start: np.ndarray) -> np.
     seen = np.full((len(start), len(MODALITIES), net.sizes.hidden), np.nan, np.float32)
     for one in channels:
         values, there = one.windows(start)
-        rows = np.flatnonzero(
-            (there if one.modality == "pose" else felt(values, there)).sum(axis=1) >= ENOUGH
-        )
+        counted = there if one.modality == "pose" else felt(values, there)
+        rows = np.flatnonzero(counted.sum(axis=1) >= ENOUGH)
         for some in np.array_split(rows, -(-len(rows) // _BATCH)) if len(rows) else ():
             hidden = _hidden(net, one.modality, values[some], there[some])
             seen[some, MODALITIES.index(one.modality)] = direction(hidden)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from mobind_live.binding import posterior, rest
+from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import RECENT_MOTION_S, TOKEN_S, Engine
 from mobind_live.binding.evidence import FAST, SLOW
@@ -39,7 +40,7 @@ class Watch:
         self.engine = engine
         self._idle: dict[tuple[int, str], _Idle] = {}
         self._news = News(engine)
-        self._clocks = _clocks(engine.beliefs.groups)
+        self._clocks = _clocks(engine.beliefs)
         self._steppings: dict[str, list[Stepping]] = {}
         self._doubts: dict[str, dict[tuple[int, int], Doubt]] = {}
         self._leanings: dict[str, dict[int, Leaning]] = {}
@@ -207,12 +208,9 @@ def _gains(new: dict[int, New]) -> dict[tuple[int, int], dict[int, tuple[float, 
     return gains
 
 
-def _clocks(groups: Sequence[str]) -> list[tuple[int, ...]]:
+def _clocks(beliefs: Beliefs) -> list[tuple[int, ...]]:
     """The IMUs whose offsets in a camera step together: all of them, as its own clock does, and those of each
     group."""
-    every = [tuple(range(len(groups)))]
-    for group in dict.fromkeys(groups):
-        imus = tuple(imu for imu, other in enumerate(groups) if other == group)
-        if 1 < len(imus) < len(groups):
-            every.append(imus)
-    return every
+    every = tuple(range(len(beliefs.names)))
+    groups = dict.fromkeys(tuple(beliefs.of_one_clock(imu)) for imu in every)
+    return [every, *(imus for imus in groups if 1 < len(imus) < len(every))]

@@ -136,9 +136,9 @@ def _expected(item: Binding) -> tuple[Text, Text]:
     """The part, and whether it is what the rig says; a sure one that is not may be right all the same."""
     above, below = _answer(item.part, item.p_part, item.part_verdict, None, None)
     if item.expected_part and item.part_verdict is Verdict.OK:
-        as_said = item.part == item.expected_part
-        above.append(" ✓" if as_said else "", "green")
-        if not as_said:
+        if item.part == item.expected_part:
+            above.append(" ✓", "green")
+        else:
             below = Text(f"{100 * item.p_part:.0f}% ok, not {words.plain(item.expected_part)}", "red")
     return above, below
 

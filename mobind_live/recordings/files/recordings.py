@@ -16,7 +16,7 @@ import numpy as np
 from mobind_live.devices.samples import plausible
 from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
-from mobind_live.recordings.files import columns
+from mobind_live.recordings.files import columns, imu_units
 from mobind_live.recordings.files.columns import Column, Hints
 from mobind_live.recordings.files.csv_table import Table, read_table
 from mobind_live.recordings.files.errors import FileError
@@ -125,7 +125,7 @@ def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) 
     _refuse_shared(table, time, acc, gyro)
     whole = np.isfinite(np.hstack([acc.values, gyro.values])).min(axis=1)
     stamps = _stamps(table, time, whole, hints.time_unit, strictly=False)
-    acc_unit, gyro_unit = _units(path, acc, gyro, hints, stamps)
+    acc_unit, gyro_unit = imu_units.told(path, acc, gyro, hints, stamps.keep, stamps.t_ns)
     units = f"{acc_unit}, {gyro_unit}"
     a, w = acc.values[stamps.keep] * ACC_M_S2[acc_unit], gyro.values[stamps.keep] * GYRO_RAD_S[gyro_unit]
     felt = (np.abs(a).max(axis=1) <= MOST_M_S2) & (np.abs(w).max(axis=1) <= MOST_RAD_S)
@@ -253,55 +253,3 @@ def _time_unit(table: Table, time: Column, ticks: np.ndarray, said: str) -> str:
             + (f"; the unit seems to be {better}, say so with --units time={better}" if better else "")
         )
     return unit
-
-
-def _units(path: Path, acc: Column, gyro: Column, hints: Hints, stamps: _Stamps) -> tuple[str, str]:
-    """The units of acceleration and turn rate. Raises FileError where the motion contradicts them."""
-    a, w = acc.values[stamps.keep], gyro.values[stamps.keep]
-    # Gravity is always there; of turning, most of the time may be rest.
-    tame = plausible.tame(a, 90) & plausible.tame(w, 99)
-    a, w, t_ns = a[tame], w[tame], stamps.t_ns[tame]
-    said_acc, said_gyro = hints.acc_unit or acc.unit, hints.gyro_unit or gyro.unit
-    if (t_ns[-1] - t_ns[0]) * 1e-9 < plausible.ENOUGH_S:
-        size = float(np.median(np.linalg.norm(a, axis=1)))
-        said_acc = said_acc or ("g" if size < 4 else "m/s2" if size < 200 else "mg")
-        return said_acc, said_gyro or _gyro_by_range(w, said_acc)
-    for name, values in (("accelerometer", a), ("gyroscope", w)):
-        if not np.ptp(values, axis=0).any():
-            raise FileError(f"{path}: the {name} never changes; was it switched off?")
-    resting, turning = plausible.rest(a, t_ns), plausible.rest(w, t_ns)
-    if plausible.swapped(resting, turning):
-        raise FileError(
-            f"{path}: gravity is in {' '.join(gyro.titles)}, not in {' '.join(acc.titles)}: "
-            "acceleration and turn rate are swapped; say which is which with --imu-columns"
-        )
-    unit = resting.gravity_unit
-    if not unit:
-        raise FileError(
-            f"{path}: {' '.join(acc.titles)} measure {resting.size:.3g} at rest, which is gravity in no "
-            "unit; are these the right columns, and with gravity?"
-        )
-    if said_acc and said_acc != unit:
-        raise FileError(
-            f"{path}: {' '.join(acc.titles)} measure {resting.size:.3g} at rest, which is gravity in {unit}, "
-            f"not in {said_acc}; say so with --units acc={unit}"
-        )
-    fits = plausible.gyro_unit(a * ACC_M_S2[unit], w, t_ns, said_gyro)
-    if fits == plausible.NO_UNIT:
-        raise FileError(
-            f"{path}: {' '.join(gyro.titles)} turn far faster than gravity does, in deg/s too; "
-            "if they are in mdeg/s, say so with --units gyro=mdeg/s; raw counts must be scaled"
-        )
-    if said_gyro and fits and said_gyro != fits:
-        raise FileError(
-            f"{path}: {' '.join(gyro.titles)} turn gravity as {fits} would, not as {said_gyro}; "
-            f"say so with --units gyro={fits}"
-        )
-    return unit, said_gyro or fits or _gyro_by_range(w, unit)
-
-
-def _gyro_by_range(gyro: np.ndarray, acc_unit: str) -> str:
-    """The unit of a gyroscope that hardly turned: nothing worn turns at 40 rad/s, and SI goes with SI."""
-    if float(np.abs(gyro).max()) > 40:
-        return "deg/s"
-    return "rad/s" if acc_unit == "m/s2" else "deg/s"

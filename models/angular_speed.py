@@ -10,6 +10,7 @@ is it alone), in the same sum over time as all else.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -40,7 +41,13 @@ def of_imu() -> AngularSpeed:
 
 def of_chains() -> AngularSpeed:
     """The angular speeds of the two parts of each chain of a person."""
-    reading = torch.zeros(len(_ENDS), 2, 2, POSE_CHANNELS)
+    return AngularSpeed(torch.as_tensor(chain_reading(), dtype=torch.float32), POSE_KINDS)
+
+
+def chain_reading() -> np.ndarray:
+    """The weights (kinds, 2, 2, 40) by which the channels of a chain give the angular velocity of each of its
+    two parts, in rad/s, along the picture's two axes."""
+    reading = np.zeros((len(_ENDS), 2, 2, POSE_CHANNELS))
     for kind, parts in enumerate(_ENDS):
         for head, (part, (near, far)) in enumerate(parts.items()):
             for joints, sign in ((near, -1.0), (far, 1.0)):
@@ -48,7 +55,7 @@ def of_chains() -> AngularSpeed:
                     share = RATE_UNIT * sign / len(joints) / _LENGTH_M[part]
                     for axis in range(2):
                         reading[kind, head, axis, POINT_CHANNELS * joint + VELOCITY + axis] = share
-    return AngularSpeed(reading, POSE_KINDS)
+    return reading
 
 
 class AngularSpeed(nn.Module):

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mobind_live.models import twins
 from mobind_live.models.actions import POSE_PICK, pose_inputs
 from mobind_live.models.chains import CHAINS
 from mobind_live.models.encoders import Binder, Encoder, parts_of
 from mobind_live.models.features import IMU_CHANNELS, ImuFeatures, PoseFeatures
 from mobind_live.models.streaming import Streaming
+from mobind_live.models.twins import Twins
 
 
-class _Features(Protocol):
+class _Stepped(Protocol):
+    """State in arrays with one row each, and ``step``."""
+
     def __init__(self, rows: int) -> None: ...
 
+    @property
+    def step(self) -> Callable[..., np.ndarray]: ...
 
-F = TypeVar("F", bound="_Features")
 
 RECENT = 628  # steps of features kept for the action labels: their window, and 10 s for the streams' offsets
 
@@ -53,13 +59,37 @@ class Recent:
         return self.values[slot, stop - steps : stop]
 
 
-class _Rows(Generic[F]):
-    """The states of a growing set of rows: feature extractor and encoder, addressed by slot."""
+class _Features:
+    """A growing set of rows of features, addressed by slot."""
 
-    def __init__(self, encoder: Encoder, features: type[F], rows_each: int) -> None:
-        self.encoder, self.features, self.rows_each = Streaming(encoder), features, rows_each
+    def __init__(self, kind: type[_Stepped]) -> None:
+        self.kind, self.rows = kind, kind(0)
+
+    def reset(self, slot: int) -> None:
+        """Make ``slot`` a row that has seen nothing, growing if there is no such slot yet."""
+        for name, value in vars(self.rows).items():
+            grow = max(0, slot + 1 - len(value))
+            more = np.concatenate([value, vars(self.kind(grow))[name]])
+            more[slot] = 0
+            setattr(self.rows, name, more)
+
+    def step(self, slots: list[int], *inputs: np.ndarray) -> np.ndarray:
+        """What the rows at ``slots`` make of their next steps (S, n, ...)."""
+        part = self.kind(0)
+        for name, value in vars(self.rows).items():
+            setattr(part, name, value[slots])
+        out = part.step(*inputs)
+        for name, value in vars(part).items():
+            vars(self.rows)[name][slots] = value
+        return out
+
+
+class _Rows:
+    """The states of a growing set of rows of an encoder, addressed by slot."""
+
+    def __init__(self, encoder: Encoder, rows_each: int) -> None:
+        self.encoder, self.rows_each = Streaming(encoder), rows_each
         self.state = self.encoder.fresh(0)
-        self.extractor = features(0)
         self.count = 0
 
     def reset(self, slot: int) -> None:
@@ -68,26 +98,10 @@ class _Rows(Generic[F]):
         if grow > 0:
             fresh = self.encoder.fresh(grow * self.rows_each)
             self.state = [torch.cat([old, new]) for old, new in zip(self.state, fresh, strict=True)]
-            new_features = vars(self.features(grow))
-            for name, value in vars(self.extractor).items():
-                setattr(self.extractor, name, np.concatenate([value, new_features[name]]))
             self.count = slot + 1
         else:
             for tensor in self.state:
                 tensor[slot * self.rows_each : (slot + 1) * self.rows_each] = 0
-            for value in vars(self.extractor).values():
-                value[slot] = 0
-
-    def pick(self, slots: list[int]) -> F:
-        """A copy of the extractor's rows at ``slots``."""
-        part = self.features(0)
-        for name, value in vars(self.extractor).items():
-            setattr(part, name, value[slots])
-        return part
-
-    def put(self, slots: list[int], part: F) -> None:
-        for name, value in vars(part).items():
-            getattr(self.extractor, name)[slots] = value
 
     def encode(self, slots: list[int], x: Tensor) -> Tensor:
         """Tokens (len(slots) * rows_each, heads, token, n) of the rows' next steps."""
@@ -109,38 +123,42 @@ class Rolling:
     def __init__(self, model: Binder, device: torch.device) -> None:
         self.model = model.to(device).eval()
         self.device = device
-        self.imus = _Rows(self.model.imu, ImuFeatures, 1)
-        self.people = _Rows(self.model.pose, PoseFeatures, len(CHAINS))
+        self.imus = _Rows(self.model.imu, 1)
+        self.people = _Rows(self.model.pose, len(CHAINS))
+        self.imu_features = _Features(ImuFeatures)
+        self.pose_features = _Features(PoseFeatures)
+        self.twins = _Features(Twins)
         self.recent_imus = Recent(IMU_CHANNELS)
         self.recent_people = Recent(len(POSE_PICK))
 
     def reset_imu(self, slot: int) -> None:
         """Make ``slot`` an IMU that has sent nothing."""
         self.imus.reset(slot)
+        self.imu_features.reset(slot)
         self.recent_imus.reset(slot)
 
     def reset_person(self, slot: int) -> None:
         """Make ``slot`` a person that was never seen."""
         self.people.reset(slot)
+        self.pose_features.reset(slot)
+        self.twins.reset(slot)
         self.recent_people.reset(slot)
 
     @torch.inference_mode()
     def imu(self, slots: list[int], acc_g: np.ndarray, gyro: np.ndarray, valid: np.ndarray) -> Tensor:
         """Tokens (S, n / 2, token) of the next n steps (S, n, 3), (S, n, 3), (S, n) of ``slots``."""
-        extractor = self.imus.pick(slots)
-        features = extractor.step(acc_g, gyro, valid)
-        self.imus.put(slots, extractor)
+        features = self.imu_features.step(slots, acc_g, gyro, valid)
         self.recent_imus.add(slots, features)
         x = torch.as_tensor(features, device=self.device).transpose(1, 2)
         return self.imus.encode(slots, x)[:, 0].transpose(1, 2)
 
     @torch.inference_mode()
     def pose(self, slots: list[int], keypoints: np.ndarray) -> Tensor:
-        """Tokens (S, 11, n / 2, token) of the next n steps (S, n, 17, 3) of ``slots``."""
-        extractor = self.people.pick(slots)
-        features = extractor.step(keypoints)
-        self.people.put(slots, extractor)
+        """Tokens (S, 11, n / 2, token) of the next n steps (S, n, 17, 3) of ``slots``, those of limbs that
+        turn alike drawn together."""
+        features = self.pose_features.step(slots, keypoints)
         self.recent_people.add(slots, pose_inputs(features))
         people, steps = features.shape[:2]
         x = torch.as_tensor(features, device=self.device).permute(0, 2, 3, 1)
-        return parts_of(self.people.encode(slots, x.reshape(people * len(CHAINS), -1, steps)), people)
+        tokens = parts_of(self.people.encode(slots, x.reshape(people * len(CHAINS), -1, steps)), people)
+        return twins.drawn_together(tokens, self.twins.step(slots, features))

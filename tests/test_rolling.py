@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.random import default_rng
 
+from mobind_live.models import twins
 from mobind_live.models.encoders import LOOKAHEAD, Binder, Sizes
 from mobind_live.models.features import ImuFeatures, PoseFeatures
 from mobind_live.models.rolling import Rolling
@@ -66,7 +67,9 @@ def test_people_and_a_slot_used_again(rolling: Rolling) -> None:
     rolled = torch.cat([rolling.pose([0], points[:, s : s + 8]) for s in range(0, 80, 8)], dim=2)[0]
 
     with torch.inference_mode():
-        whole = rolling.model.embed_pose(torch.as_tensor(PoseFeatures(1).step(points)))[0]
+        features = PoseFeatures(1).step(points)
+        tokens = rolling.model.embed_pose(torch.as_tensor(features))
+        whole = twins.drawn_together(tokens, twins.of_recordings(features))[0]
     torch.testing.assert_close(rolled[:, LOOKAHEAD:], whole[:, :-LOOKAHEAD], atol=1e-4, rtol=0)
 
 

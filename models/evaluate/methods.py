@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from mobind_live.models import checkpoint, placement
+from mobind_live.models import checkpoint, placement, twins
 from mobind_live.models.encoders import TOKEN_HZ
 from mobind_live.models.evaluate import readout
 from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
@@ -69,7 +69,8 @@ class Network:
     @torch.inference_mode()
     def pose(self, keypoints: np.ndarray) -> np.ndarray:
         features = PoseFeatures(1).step(keypoints[None])
-        return self.model.embed_pose(torch.as_tensor(features))[0].numpy()
+        tokens = self.model.embed_pose(torch.as_tensor(features))
+        return twins.drawn_together(tokens, twins.of_recordings(features))[0].numpy()
 
     def score(self, imu: np.ndarray, pose: np.ndarray, low: int, high: int) -> np.ndarray:
         """The log-likelihood up to a constant: what training made the sum of the products mean, of tokens

@@ -419,3 +419,16 @@ def test_a_virtual_sensor_is_like_the_worn_one(shared_data: Path) -> None:
 def test_a_walk_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert worn_walk.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"{tmp_path / 'vicon.csv'}: not a recording of the walk\n"
+
+
+def test_a_walk_without_rows_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("", "PELV_1,PELV_2\n"):
+        (tmp_path / "vicon.csv").write_text(text)
+        assert worn_walk.main([str(tmp_path)]) == 2
+        assert capsys.readouterr().err == f"{tmp_path / 'vicon.csv'}: not a recording of the walk\n"
+
+
+@pytest.mark.parametrize("words", [[], ["one", "two"]])
+def test_a_walk_asked_for_wrongly_says_how(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert worn_walk.main(words) == 2
+    assert capsys.readouterr().err == "usage: python -m mobind_live.models.evaluate.worn_walk FOLDER\n"

@@ -17,7 +17,7 @@ from scipy.signal import butter, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.imu import virtual_imu
-from mobind_live.models.errors import DatasetError
+from mobind_live.models.errors import DatasetError, answered
 
 RATE_HZ, CUT_HZ, _EDGE = 100.0, 10.0, 20
 # The sensor's file: its segment's quaternion and the joints at its ends.
@@ -87,9 +87,9 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
     try:
         lines = [line for line in path.read_text().splitlines() if not line.startswith("//")]
         values = np.array([line.split(",") for line in lines[1:]], dtype=float)
-    except (OSError, ValueError) as error:
+        return {name: values[:, index] for index, name in enumerate(lines[0].split(","))}
+    except (OSError, ValueError, IndexError) as error:
         raise DatasetError(f"{path}: not a recording of the walk") from error
-    return {name: values[:, index] for index, name in enumerate(lines[0].split(","))}
 
 
 def table(found: list[Likeness]) -> str:
@@ -103,12 +103,10 @@ def table(found: list[Likeness]) -> str:
 
 def main(words: list[str]) -> int:
     """The command: 0, or 2 and one line on stderr."""
-    try:
-        sys.stdout.write(table(compare(Path(words[0]))))
-    except (DatasetError, IndexError) as error:
-        sys.stderr.write(f"{error or 'usage'}\n")
+    if len(words) != 1:
+        sys.stderr.write("usage: python -m mobind_live.models.evaluate.worn_walk FOLDER\n")
         return 2
-    return 0
+    return answered(lambda: sys.stdout.write(table(compare(Path(words[0])))))
 
 
 if __name__ == "__main__":

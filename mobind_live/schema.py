@@ -240,7 +240,7 @@ class Binding(Message):
     ``tracks`` names the wearer's track id in each camera that sees them. ``candidates`` are the best
     explanations, most probable first; ``p_none`` is the probability that nobody in view wears it.
     ``expected_part`` and ``expected_wearer`` are the YAML's ``wears`` and ``subject``; ``alarm`` is a
-    sentence when the answer contradicts them.
+    sentence when the answer contradicts them, or when either is set and nobody in view wears the sensor.
     """
 
     type_name: ClassVar[str] = "binding"

@@ -72,7 +72,14 @@ def bench(
 @verbs.command()
 @user_errors()
 def calibrate(
-    write: Annotated[bool, typer.Option("--write", help="Put the constants into the weights' file.")] = False,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Put the constants into the weights' file: the shipped one, unless --checkpoint names "
+            "a copy.",
+        ),
+    ] = False,
     checkpoint: Checkpoint = None,
     fit: Annotated[bool, typer.Option(help="Search for constants, or only check those there are.")] = True,
     plot: Annotated[

@@ -21,7 +21,10 @@ Config = Annotated[
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override a key: --set devices.take.rate=4. May be repeated."
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key: --set devices.take.rate=4. May be repeated. Relative paths count from the "
+        "YAML's folder, not from the one you are in.",
     ),
 ]
 
@@ -134,11 +137,17 @@ Connect = Annotated[str, typer.Option(help="The running rig's subscribe endpoint
 @verbs.command()
 @user_errors()
 def monitor(
-    topic: Annotated[str, typer.Argument(help="Only topics that begin with this.")] = "",
+    topic: Annotated[
+        str,
+        typer.Argument(
+            help="Only topics that begin with this. One that names a stream, such as v1/out/binding/wrist/, "
+            "prints its messages."
+        ),
+    ] = "",
     connect: Connect = _RIG,
     raw: Annotated[bool, typer.Option("--raw", help="Print messages, not the table of topics.")] = False,
 ) -> None:
-    """Watch the topics of a running rig, with rates and gaps; one whole topic: its messages."""
+    """Watch the topics of a running rig, with rates and gaps; of one stream: its messages."""
     from mobind_live.terminal import monitor as watch
     from mobind_live.terminal.screen import screen
 

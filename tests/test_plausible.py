@@ -12,8 +12,8 @@ from takes import imu_text, take
 
 from mobind_live.devices.samples import plausible
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
-from mobind_live.recordings.files.columns import Hints, parse_columns, parse_units
 from mobind_live.recordings.files.errors import FileError, HintError
+from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
 from mobind_live.recordings.files.recordings import read_imu
 
 SECONDS = 12.0

@@ -22,8 +22,8 @@ from mobind_live.models import actions as action_models
 from mobind_live.models import example_file
 from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet
 from mobind_live.models.examples import Example, Known
-from mobind_live.recordings.files.columns import Hints
 from mobind_live.recordings.files.errors import FileError, HintError
+from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.files.recordings import ImuFile
 from mobind_live.recordings.sync.recording import Recording
 from mobind_live.recordings.sync.request import Files, read_imus

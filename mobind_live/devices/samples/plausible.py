@@ -23,6 +23,8 @@ _TOO_FAST = 100.0  # what turns to and fro quicker than the means below seems sl
 _GAP_S = 0.5  # between two samples; nothing is known of what lies in it
 _WILD = 100
 _RATES_HZ = (4.0, 4000.0)  # of cameras and body-worn sensors
+_USUAL_HZ = 1200.0  # hardly any is faster; ticks of which there are 10000 or 32768 per second would seem so
+_COUNTING = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class Rest:
     unrest: float
 
     @property
+    def steady(self) -> bool:
+        """Whether the size is about the same in every quiet moment, as gravity's is."""
+        return self.spread < _STEADY
+
+    @property
     def gravity_unit(self) -> str:
         """The unit in which ``size`` is gravity, or "" where it is in none."""
         for unit, scale in ACC_M_S2.items():
@@ -44,8 +51,14 @@ class Rest:
 
 
 def time_unit(ticks: np.ndarray) -> str:
-    """The unit by which stamps (N,) come at a rate that a camera or a body-worn IMU has, or ""."""
-    return next((unit for unit in TIME_NS if time_fits(ticks, unit)), "")
+    """The unit by which stamps (N,) come at a rate that cameras and body-worn IMUs usually have, or ""."""
+    return next((unit for unit in TIME_NS if _RATES_HZ[0] <= rate_hz(ticks, unit) <= _USUAL_HZ), "")
+
+
+def counts(ticks: np.ndarray) -> bool:
+    """Whether stamps (N,) go up by 1: those of a sensor's clock hardly ever do."""
+    steps = np.diff(np.unique(ticks))
+    return len(steps) > 0 and float((steps == 1).mean()) > _COUNTING
 
 
 def time_fits(ticks: np.ndarray, unit: str) -> bool:
@@ -82,9 +95,8 @@ def tame(vectors: np.ndarray, percentile: float) -> np.ndarray:
 
 
 def swapped(acc: Rest, gyro: Rest) -> bool:
-    """Whether the gyroscope's columns hold gravity, and the accelerometer's do not."""
-    steady = gyro.spread < _STEADY and 2 * gyro.spread < acc.spread
-    return bool(gyro.gravity_unit) and (not acc.gravity_unit or steady)
+    """Whether the gyroscope's columns hold gravity, which is steady, and the accelerometer's do not."""
+    return bool(gyro.gravity_unit) and gyro.steady and 2 * gyro.spread < acc.spread
 
 
 def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: str = "") -> str:

@@ -1,53 +1,46 @@
-"""Which column of a table means what, by its title; and what a user may say instead.
+"""Which column of an IMU's table means what, by its title, or as the user says.
 
 Titles such as ``time_s``, ``Millis``, ``Timestamp (us)``; ``AccelX``, ``acc_y``, ``Accelerometer Z (g)``,
-``az``; likewise for the gyroscope; ``nose_x``, ``left_wrist_score``.
+``az``; likewise for the gyroscope.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS, split_unit
 from mobind_live.recordings.files.csv_table import Table, normal
-from mobind_live.recordings.files.errors import FileError, HintError
-from mobind_live.schema import KEYPOINTS
+from mobind_live.recordings.files.errors import FileError
+from mobind_live.recordings.files.hints import Hints
 
 _TIME = re.compile(
-    r"(millis|micros|time ?stamp|sample ?time ?fine|time|t)"
-    r"(?: (s|sec|seconds|ms|msec|millis|us|usec|micros|ns))?"
+    r"""(?: (?:elapsed\ )?time | time\ ?stamp(?:\ unix)? | sample\ ?time\ ?fine | epoch | elapsed
+          | unix(?:\ time(?:\ ?stamp)?)? | t
+          | (?P<told> millis|micros|milliseconds|microseconds|nanoseconds|msecs|seconds(?=\ elapsed)) )
+        (?:\ elapsed)?
+        (?:\ (?P<unit> s|secs?|seconds | ms|msecs?|millis|milliseconds
+                     | us|usecs?|micros|microseconds | ns|nanoseconds ))?""",
+    re.VERBOSE,
 )
 _SENSOR = re.compile(
-    r"(?:(acc|accel|accelerometer|acceleration|a)|(gyr|gyro|gyroscope|g)) ?([xyz123])(?: .+)?"
+    r"(?:(?P<acc>acc|accel|(?:accelerometer )?acceleration|accelerometer|a)"
+    r"|(?P<gyro>gyr|gyro|gyroscope|gyro rotation|rotation rate|angular velocity|ang vel|as|w|g))"
+    r" ?(?P<axis>[xyz123])(?P<suffix> .+)?"
 )
-_TIME_UNITS = {
-    "sec": "s", "seconds": "s", "msec": "ms", "millis": "ms", "usec": "us", "micros": "us",
-}  # fmt: skip
-_TOLD = {"millis": "ms", "micros": "us"}
+# What Shimmer writes around its titles.
+_TRIMMINGS = re.compile(r"^shimmer [0-9a-f]{4} |\b(?:ln|wr|low noise|wide range) | cal$")
 _NUMBER = re.compile(r"[0-9 ]+(e[0-9 ]+)?")
-_SCORES = ("score", "confidence", "conf", "likelihood", "visibility", "c", "p")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hints:
-    """What the user says of an IMU's file; empty is for the file to tell. Columns are titles, or numbers
-    from 1."""
-
-    time: str = ""
-    acc: tuple[str, ...] = ()
-    gyro: tuple[str, ...] = ()
-    time_unit: str = ""
-    acc_unit: str = ""
-    gyro_unit: str = ""
-
-    def over(self, other: Hints) -> Hints:
-        """These, and the other's where these say nothing."""
-        given = {f.name: value for f in fields(self) if (value := getattr(self, f.name))}
-        return replace(other, **given)
+_DOT_STEP_US = 4000
+_NUMBERED = {"x": "1", "y": "2", "z": "3"}
+_DEVICES = re.compile(
+    r"(?:sensor|device|imu|node)(?: ?(?:id|name|number|address))?|(?:mac )?address|mac|serial(?: number)?"
+)
+SAY = 'say which with --imu-columns "{}"'
+ALL = "time=... acc=... gyro=..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,120 +54,159 @@ class Column:
     unit: str
 
 
-def is_imu_header(names: list[str]) -> bool:
-    return sum(bool(_TIME.fullmatch(name) or _SENSOR.fullmatch(name)) for name in names) >= 4
+def headers(hints: Hints) -> tuple[Callable[[list[str]], bool], ...]:
+    """By what a line of names is known to be an IMU's header, the surest first."""
+    if not (hints.acc and hints.gyro):
+        return (lambda names: _holds(names, hints) and _is_header(names), _is_header)
+    if hints.titles:
+        return (lambda names: _holds(names, hints), _is_words)
+    return _is_header, lambda names: _is_words([names[p] for p in hints.places if p < len(names)]), _is_words
 
 
-def is_keypoint_header(names: list[str]) -> bool:
-    known = sum(name.replace(" ", "_").rpartition("_")[0] in KEYPOINTS for name in names)
-    return known >= 2 and known + sum(bool(_TIME.fullmatch(name)) for name in names) >= 4
+def rows_by(hints: Hints) -> tuple[int, ...]:
+    """The columns by whose numbers rows are known where there is no header: acceleration and turn rate."""
+    said = (*hints.acc, *hints.gyro)
+    whole = len(said) == 6 and bool(hints.time) and not hints.titles
+    return tuple(int(number) - 1 for number in said) if whole else ()
 
 
-def is_any_header(names: list[str]) -> bool:
+def _is_header(names: list[str]) -> bool:
+    return sum(bool(_time_named(name) or _sensor_named(name)) for name in names) >= 4
+
+
+def _holds(names: list[str], hints: Hints) -> bool:
+    return max(hints.places, default=0) < len(names) and all(normal(said) in names for said in hints.titles)
+
+
+def _is_words(names: list[str]) -> bool:
     """A line of words: for a file whose columns the user names."""
-    return len(names) >= 7 and not any(_NUMBER.fullmatch(name) for name in names)
+    return sum(map(bool, names)) >= 6 and not any(_NUMBER.fullmatch(name) for name in names)
 
 
-def time_column(table: Table, hints: Hints) -> Column:
-    """The stamps (rows,) and their unit. Raises FileError."""
+def is_time(name: str) -> bool:
+    return bool(_time_named(name))
+
+
+def _time_named(name: str) -> re.Match[str] | None:
+    return _TIME.fullmatch(_TRIMMINGS.sub("", name))
+
+
+def _sensor_named(name: str) -> re.Match[str] | None:
+    return _SENSOR.fullmatch(_TRIMMINGS.sub("", name))
+
+
+def time_columns(table: Table, hints: Hints, advice: str) -> list[Column]:
+    """What may be the stamps (rows,), and their unit; the first that holds some is meant. Raises
+    FileError, with ``advice``, if there is none."""
     if hints.time:
-        index = _place(table, hints.time)
-        match = _TIME.fullmatch(table.names[index])
+        places = [_place(table, hints.time)]
     else:
-        matches = ((i, m) for i, name in enumerate(table.names) if (m := _TIME.fullmatch(name)))
-        index, match = next(matches, (-1, None))
-        if match is None:
-            raise FileError(f"{table.path}: no time column; expected time_s, Millis or timestamp")
-    unit = (match[2] or _TOLD.get(match[1], "")) if match else ""
-    return Column(table.values[:, index], (index,), (table.titles[index],), _TIME_UNITS.get(unit, unit))
+        places = [place for place, name in enumerate(table.names) if is_time(name)]
+        # A T may be the temperature.
+        places = [place for place in places if table.names[place] != "t"] or places
+    if not places:
+        raise FileError(f"{table.path}: no time column; expected time_s, Millis or timestamp; {advice}")
+    return [_time(table, place, hints.time_unit) for place in places]
+
+
+def _time(table: Table, place: int, said: str) -> Column:
+    match = _time_named(table.names[place])
+    unit = said or (_unit_of(match) if match else "")
+    values = table.values[:, place]
+    if not unit and table.names[place].replace(" ", "") == "sampletimefine":
+        unit, values = "us", values * _us_each(values)
+    return Column(values, (place,), (table.titles[place],), unit)
+
+
+def _unit_of(match: re.Match[str]) -> str:
+    """``msecs`` and ``milliseconds`` are ms, and so on."""
+    word = match["unit"] or match["told"] or ""
+    if word in TIME_NS or not word:
+        return word
+    return {"sec": "s", "mil": "ms", "mse": "ms", "mic": "us", "use": "us", "nan": "ns"}[word[:3]]
+
+
+def _us_each(ticks: np.ndarray) -> int:
+    """What one tick of Xsens's SampleTimeFine is: 1 us of a DOT, which takes 120 samples per second at most,
+    100 us of an MTw or MTi."""
+    steps = np.abs(np.diff(ticks[np.isfinite(ticks)]))
+    return 1 if not steps.any() or np.median(steps[steps > 0]) > _DOT_STEP_US else 100
 
 
 def acc_columns(table: Table, hints: Hints) -> Column:
     """The accelerometer's three columns (rows, 3) and the unit named. Raises FileError."""
-    return _triple(table, 1, hints.acc, ACC_M_S2, "AccelX, AccelY, AccelZ")
+    return _triple(table, "acc", hints.acc, ACC_M_S2, "AccelX, AccelY, AccelZ")
 
 
 def gyro_columns(table: Table, hints: Hints) -> Column:
     """The gyroscope's three columns (rows, 3) and the unit named. Raises FileError."""
-    return _triple(table, 2, hints.gyro, GYRO_RAD_S, "GyroX, GyroY, GyroZ")
+    return _triple(table, "gyro", hints.gyro, GYRO_RAD_S, "GyroX, GyroY, GyroZ")
 
 
-def _triple(table: Table, group: int, said: tuple[str, ...], units: dict[str, float], want: str) -> Column:
-    found: dict[str, int] = {}
+def _triple(table: Table, kind: str, said: tuple[str, ...], units: dict[str, float], want: str) -> Column:
     if said:
-        found = dict(zip("xyz", (_place(table, name) for name in said), strict=True))
+        places = tuple(_place(table, name) for name in said)
     else:
-        for index, name in enumerate(table.names):
-            match = _SENSOR.fullmatch(name)
-            if match is not None and match[group]:
-                axis = match[3] if match[3] in "xyz" else "xyz"[int(match[3]) - 1]
-                found.setdefault(axis, index)
-    if len(found) < 3:
-        raise FileError(f"{table.path}: columns {want} not found in: {', '.join(table.titles)}")
-    places = tuple(found[axis] for axis in "xyz")
+        found = {axis: _of_axis(table, kind, axis) for axis in "xyz"}
+        places = tuple(place for place in found.values() if place is not None)
+    if len(places) < 3:
+        raise FileError(
+            f"{table.path}: columns {want} not found in: {', '.join(table.titles)}; "
+            f"{SAY.format(f'{kind}=...')}; if they are in another file, join the two by time"
+        )
     titles = tuple(table.titles[place] for place in places)
     _, unit = split_unit(titles[0])
     return Column(table.values[:, places], places, titles, unit if unit in units else "")
+
+
+def _of_axis(table: Table, kind: str, axis: str) -> int | None:
+    """Where the one column of ``axis`` stands, if there is any. Raises FileError if there are several: of
+    other sensors, or filtered and not."""
+    matches = {place: match for place, name in enumerate(table.names) if (match := _sensor_named(name))}
+    axes = (axis, _NUMBERED[axis])
+    places = [place for place, match in matches.items() if match[kind] and match["axis"] in axes]
+    bare = [place for place in places if _is_bare(table.titles[place])]
+    if len(places) > 1 and len(bare) != 1:
+        there = ", ".join(table.titles[place] for place in places)
+        raise FileError(
+            f"{table.path}: {kind} {axis} is there {len(places)} times: {there}; name the columns of one "
+            f'sensor with --imu-columns "NAME:{ALL}"'
+        )
+    return next(iter(bare if len(places) > 1 else places), None)
+
+
+def _is_bare(title: str) -> bool:
+    """Whether nothing but a unit stands behind the axis."""
+    match = _sensor_named(normal(split_unit(title)[0]))
+    return match is not None and not match["suffix"]
 
 
 def _place(table: Table, said: str) -> int:
     """The column that ``said`` means, a title or a number from 1. Raises FileError."""
     if said.isdigit() and 1 <= int(said) <= len(table.names):
         return int(said) - 1
-    if said in table.titles:
-        return table.titles.index(said)
-    if normal(said) in table.names:
-        return table.names.index(normal(said))
+    for names, wanted in ((table.titles, said), (table.names, normal(said))):
+        if names.count(wanted) > 1:
+            numbers = ", ".join(str(place + 1) for place, name in enumerate(names) if name == wanted)
+            raise FileError(f"{table.path}: several columns are called {said!r}; say its number: {numbers}")
+        if wanted in names:
+            return names.index(wanted)
     raise FileError(f"{table.path}: no column {said!r}; there are: {', '.join(table.titles)}")
 
 
-def keypoint_columns(table: Table) -> dict[str, tuple[int, int, int | None]]:
-    """For each keypoint found: the columns of x, y and, if there is one, its score. Raises FileError."""
-    columns = {name.replace(" ", "_"): index for index, name in enumerate(table.names)}
-    found = {
-        k: (columns[f"{k}_x"], columns[f"{k}_y"], _score(columns, k))
-        for k in KEYPOINTS
-        if f"{k}_x" in columns and f"{k}_y" in columns
-    }
-    if not found:
-        raise FileError(
-            f"{table.path}: no keypoint columns; expected {KEYPOINTS[0]}_x, {KEYPOINTS[0]}_y, ..."
-        )
-    return found
+def refuse_several_devices(table: Table) -> None:
+    refuse_several(table, _DEVICES, "sensors")
 
 
-def _score(columns: dict[str, int], keypoint: str) -> int | None:
-    return next((columns[f"{keypoint}_{s}"] for s in _SCORES if f"{keypoint}_{s}" in columns), None)
-
-
-def parse_columns(text: str) -> Hints:
-    """``time=Millis acc=AccelX,AccelY,AccelZ gyro=5,6,7``, any of them. Raises HintError."""
-    said = _pairs(text, "--imu-columns", ("time", "acc", "gyro"))
-    triples = {
-        key: tuple(name.strip() for name in said[key].split(",")) for key in ("acc", "gyro") if key in said
-    }
-    for key, names in triples.items():
-        if len(names) != 3:
-            raise HintError(f"--imu-columns: {key} needs three columns, not {said[key]!r}")
-    return Hints(time=said.get("time", ""), acc=triples.get("acc", ()), gyro=triples.get("gyro", ()))
-
-
-def parse_units(text: str) -> Hints:
-    """``time=ms acc=g gyro=deg/s``, any of them. Raises HintError."""
-    said = _pairs(text, "--units", ("time", "acc", "gyro"))
-    for key, allowed in (("time", TIME_NS), ("acc", ACC_M_S2), ("gyro", GYRO_RAD_S)):
-        if key in said and said[key] not in allowed:
-            raise HintError(f"--units: {key}={said[key]} is none of {', '.join(allowed)}")
-    return Hints(time_unit=said.get("time", ""), acc_unit=said.get("acc", ""), gyro_unit=said.get("gyro", ""))
-
-
-def _pairs(text: str, option: str, keys: tuple[str, ...]) -> dict[str, str]:
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise HintError(f"{option}: {text!r}: a quotation mark is missing") from error
-    pairs = [word.partition("=") for word in words]
-    for key, equals, value in pairs:
-        if key not in keys or not equals or not value:
-            raise HintError(f"{option}: {text!r}: expected some of {', '.join(f'{k}=...' for k in keys)}")
-    return {key: value for key, _, value in pairs}
+def refuse_several(table: Table, who: re.Pattern[str], are: str) -> None:
+    """Raises FileError if a column that says ``who`` each row is of names several. One that names each row
+    anew counts rows."""
+    for place, name in enumerate(table.names):
+        if who.fullmatch(name):
+            named = dict.fromkeys(text for text in table.texts(place) if text)
+            if 1 < len(named) < len(table.values):
+                some = ", ".join([*named][:5])
+                raise FileError(
+                    f"{table.path}: several {are} ({table.titles[place]} {some}); "
+                    "keep the rows of one of them"
+                )

@@ -6,7 +6,8 @@ import codecs
 import csv
 import math
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,35 +21,77 @@ HEADER_LINES = 40  # the header is found within these or not at all
 @dataclass(frozen=True, slots=True)
 class Table:
     """``titles`` as the file writes them, ``names`` the same made alike; ``values`` (rows, columns) float64,
-    NaN where there is no number; ``bad_rows`` had not as many cells as the header."""
+    NaN where there is no number, from as many ``lines`` with that ``delimiter``; ``bad_rows`` had not as many
+    cells as the header."""
 
     path: Path
     titles: tuple[str, ...]
     names: tuple[str, ...]
     values: np.ndarray
     bad_rows: int
+    lines: tuple[str, ...]
+    delimiter: str
+
+    def texts(self, place: int) -> list[str]:
+        """A column's cells as they are written."""
+        return [_split(line, self.delimiter)[place] for line in self.lines]
 
 
-def read_table(path: Path, limit: int | None, is_header: Callable[[list[str]], bool], want: str) -> Table:
+def read_table(
+    path: Path,
+    limit: int | None,
+    headers: Sequence[Callable[[list[str]], bool]],
+    want: str,
+    rows_by: Sequence[int] = (),
+) -> Table:
     """The numbers in ``path`` below its header, at most ``limit`` rows. Raises FileError.
 
-    The header is the first line whose names ``is_header`` accepts; ``want`` says what was looked for.
+    The header is the first line whose names the first of ``headers`` accepts that accepts any; ``want`` says
+    what was looked for. Without one, rows begin with the first that has numbers in the columns ``rows_by``.
     """
     lines = _lines(path)
     head = lines[:HEADER_LINES]
-    header = next((i for i, line in enumerate(head) if is_header(_names(_cells(line)))), None)
-    if header is None:
-        first = next((line.strip() for line in head if line.strip()), "")
-        found = f"{first[:60]!r} is none" if first else "it is empty"
+    names = [_names(_cells(line)) for line in head]
+    header = next((i for known in headers for i, line in enumerate(names) if known(line)), None)
+    if header is not None:
+        delimiter = _delimiter(lines[header])
+        titles, body = _split(lines[header], delimiter), lines[header + 1 :][:limit]
+        titles = titles[: _width(titles, body, delimiter)]
+    elif (first := next((i for i, line in enumerate(head) if _has_numbers(line, rows_by)), None)) is not None:
+        delimiter = _delimiter(lines[first])
+        body = lines[first:][:limit]
+        titles = [f"column {place + 1}" for place in range(len(_split(lines[first], delimiter)))]
+    else:
+        some = next((line.strip() for line in head if line.strip()), "")
+        found = f"{some[:60]!r} is none" if some else "it is empty"
         raise FileError(f"{path}: no header that is understood ({found}); expected columns {want}")
-    delimiter = _delimiter(lines[header])
-    titles = tuple(_split(lines[header], delimiter))
-    body = lines[header + 1 :][:limit]
-    rows = [row for line in body if (row := _numbers(line, delimiter, len(titles))) is not None]
-    if len(rows) < 2:
+    kept = [(line, row) for line in body if (row := _numbers(line, delimiter, len(titles))) is not None]
+    if len(kept) < 2:
+        usual = Counter(len(_split(line, delimiter)) for line in body if line.strip()).most_common(1)
+        if usual and usual[0][0] != len(titles):
+            raise FileError(f"{path}: the rows have {usual[0][0]} cells, the header {len(titles)}")
         raise FileError(f"{path}: fewer than two rows of numbers under the header")
-    values = np.array(rows, dtype=np.float64)
-    return Table(path, titles, tuple(_names(list(titles))), values, len(body) - len(rows))
+    return Table(
+        path=path,
+        titles=tuple(titles),
+        names=tuple(_names(titles)),
+        values=np.array([row for _, row in kept], dtype=np.float64),
+        bad_rows=len(body) - len(kept),
+        lines=tuple(line for line, _ in kept),
+        delimiter=delimiter,
+    )
+
+
+def _width(titles: list[str], body: list[str], delimiter: str) -> int:
+    """How many ``titles`` there are, without what is behind a delimiter that only the header ends with."""
+    if titles[-1] or any(len(_split(line, delimiter)) == len(titles) for line in body):
+        return len(titles)
+    return len(titles) - 1
+
+
+def _has_numbers(line: str, places: Sequence[int]) -> bool:
+    row = _numbers(line, _delimiter(line)) or []
+    return bool(places) and all(place < len(row) and math.isfinite(row[place]) for place in places)
 
 
 def normal(cell: str) -> str:
@@ -85,11 +128,15 @@ def _text(data: bytes) -> str:
 
 
 def _delimiter(line: str) -> str:
-    return max("\t,;", key=re.sub(r'"[^"]*"', "", line).count)
+    """A tab, comma or semicolon, whichever is there most; a space, for any number of them, if none is."""
+    bare = re.sub(r'"[^"]*"', "", line)
+    return max("\t,; ", key=lambda one: bare.count(one) if one != " " else 0.5)
 
 
 def _split(line: str, delimiter: str) -> list[str]:
     """The cells of ``line``, which may be quoted."""
+    if delimiter == " ":
+        return line.split()
     cells = next(csv.reader([line], delimiter=delimiter)) if '"' in line else line.split(delimiter)
     return [cell.strip() for cell in cells]
 
@@ -102,17 +149,17 @@ def _names(cells: list[str]) -> list[str]:
     return [normal(cell) for cell in cells]
 
 
-def _numbers(line: str, delimiter: str, columns: int) -> list[float] | None:
-    """One row, empty or odd cells as NaN; None if it has not as many cells as the header."""
+def _numbers(line: str, delimiter: str, columns: int | None = None) -> list[float] | None:
+    """One row, empty or odd cells as NaN; None if it has not as many cells as there are ``columns``."""
     cells = _split(line, delimiter)
-    if len(cells) == columns + 1 and not cells[-1]:
+    if len(cells) - 1 == columns and not cells[-1]:
         del cells[-1]  # a delimiter at the end of each row
     decimal = "." if delimiter == "," else ","
-    return [_number(cell.replace(decimal, ".")) for cell in cells] if len(cells) == columns else None
+    return [_number(cell.replace(decimal, ".")) for cell in cells] if columns in (None, len(cells)) else None
 
 
 def _number(cell: str) -> float:
     try:
-        return float(cell)
+        return math.nan if "_" in cell else float(cell)  # Python would read 20210820_122113
     except ValueError:
         return math.nan

@@ -8,8 +8,9 @@ import numpy as np
 
 from mobind_live.devices.samples import plausible
 from mobind_live.devices.samples.units import ACC_M_S2
-from mobind_live.recordings.files.columns import Column, Hints
+from mobind_live.recordings.files.columns import Column
 from mobind_live.recordings.files.errors import FileError
+from mobind_live.recordings.files.hints import Hints
 
 
 def told(
@@ -37,9 +38,12 @@ def told(
         )
     unit = resting.gravity_unit
     if not unit:
+        why = "are these the right columns, and with gravity?"
+        if resting.steady and not np.mod(a, 1).any():
+            why = "raw counts? divide them by the counts per g, and the gyroscope's by those per deg/s"
         raise FileError(
             f"{path}: {' '.join(acc.titles)} measure {resting.size:.3g} at rest, which is gravity in no "
-            "unit; are these the right columns, and with gravity?"
+            f"unit; {why}"
         )
     if said_acc and said_acc != unit:
         raise FileError(

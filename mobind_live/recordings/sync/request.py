@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from mobind_live.devices.camera.pose import PoseOptions
 from mobind_live.driver import subject_name
-from mobind_live.recordings.files.columns import Hints, parse_columns, parse_units
 from mobind_live.recordings.files.errors import FileError, HintError
+from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
 from mobind_live.recordings.files.recordings import ImuFile, rate_hz, read_imu
 
 
@@ -93,9 +94,19 @@ def read_imus(files: dict[str, tuple[Path, Hints]]) -> dict[str, ImuFile]:
             found[name] = read_imu(path, hints=hints)
         except FileError as error:
             faults.append(f"imu {name}: {error}")
+    faults.extend(
+        f"imu {name}: {found[name].path}: the same samples as imu {other}'s; name the columns of each with "
+        f'--imu-columns "{name}:acc=... gyro=...", or another file'
+        for other, name in combinations(found, 2)
+        if _same(found[other], found[name])
+    )
     if faults:
         raise FileError("\n".join(faults))
     return found
+
+
+def _same(one: ImuFile, other: ImuFile) -> bool:
+    return np.array_equal(one.acc_m_s2, other.acc_m_s2) and np.array_equal(one.gyro_rad_s, other.gyro_rad_s)
 
 
 def length_s(file: ImuFile) -> float:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mobind_live.recordings.files.columns import Hints
 from mobind_live.recordings.files.errors import FileError, HintError
+from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, must_be_writable, write_json
 from mobind_live.recordings.files.recordings import ImuFile, read_keypoints
 from mobind_live.recordings.sync.recording import Recording, of_file
@@ -66,7 +66,7 @@ def _named(files: Files) -> dict[str, tuple[Path, Hints]]:
 def read_people(files: Files, console: Console) -> Recording:
     """The people, from keypoints or video. Raises FileError if there is nobody, or for too short a time."""
     if files.keypoints is not None:
-        path, file = files.keypoints, read_keypoints(files.keypoints)
+        path, file = files.keypoints, read_keypoints(files.keypoints, whole=True)
         seen, line = of_file(file), about(path, file.t_ns, file.bad_rows, file.found)
     else:
         assert files.video is not None

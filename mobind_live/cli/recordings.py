@@ -45,7 +45,8 @@ Columns = Annotated[
     list[str] | None,
     typer.Option(
         metavar="[NAME:]COLUMNS",
-        help='Which columns to read, by title or number: "time=1 acc=2,3,4 gyro=GyroX,GyroY,GyroZ".',
+        help='Which columns to read, by title, or number from 1: "time=1 acc=2,3,4 gyro=GyroX,GyroY,GyroZ"; '
+        "all by number where there is no header.",
     ),
 ]
 Units = Annotated[

@@ -160,6 +160,16 @@ def test_a_counter_of_rows_is_no_time(tmp_path: Path, title: str) -> None:
     assert len(read_imu(path, hints=parse_units("time=ms")).t_ns) == len(ROWS)
 
 
+@pytest.mark.parametrize(
+    ("title", "form"),
+    [("t_s", ""), ("Time", "%H:%M:%S"), ("Time", "%Y-%m-%d %H:%M:%S")],
+)
+def test_whole_seconds_are_too_coarse(tmp_path: Path, title: str, form: str) -> None:
+    began = datetime(2026, 11, 22, 23, 59, 55)
+    times = [(began + timedelta(seconds=t)).strftime(form) or int(t) for t in T_S]
+    assert "whole seconds" in refused(write(tmp_path, f"{title},{AXES}", with_times(times)))
+
+
 @pytest.mark.parametrize(("step", "hz"), [(100, 100.0), (500, 20.0), (16667, 60.0), (8333, 120.0)])
 def test_the_ticks_of_xsens_are_told_apart(tmp_path: Path, step: int, hz: float) -> None:
     path = write(tmp_path, f"SampleTimeFine,{AXES}", with_times([5000 + n * step for n in range(len(ROWS))]))

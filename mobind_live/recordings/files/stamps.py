@@ -86,6 +86,11 @@ def of_rows(table: Table, time: Column, usable: np.ndarray, advice: str, *, stri
     own, found = ticks[keep], f"time {title} ({unit})"
     if not strictly:
         each = round(len(own) / len(np.unique(own)))
+        if each > 1 and not np.mod(own * scale, 1e9).any():
+            raise FileError(
+                f"{table.path}: {title} has whole seconds only, one for {each} samples: nobody knows when in "
+                f"it the first one was; {advice}"
+            )
         found += f", one for {each} samples: the oldest's" if each > 1 else ""
         own = _spread(own)
     t_ns = np.round(own * scale).astype(np.int64)

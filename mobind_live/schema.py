@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -78,17 +78,27 @@ class Verdict(StrEnum):
     UNBOUND = "unbound"  # nobody in view wears this sensor
 
 
+class Array(NamedTuple):
+    """An array field's numpy ``dtype``, and its ``shape`` with a letter for each length that is free: the
+    same length wherever the letter is the same in a message. ``0|N`` may be empty: the device has none."""
+
+    dtype: str
+    shape: tuple[str | int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Base of all messages. ``type_name`` is its name on the wire, ``topic`` where it goes."""
+    """Base of all messages. ``type_name`` is its name on the wire, ``topic`` where it goes: ``pattern`` with
+    the message as ``str.format``'s argument 0. Array fields are annotated with their ``Array``."""
 
     type_name: ClassVar[str] = ""
+    pattern: ClassVar[str] = ""
 
     stream: str
 
     @property
     def topic(self) -> str:
-        raise NotImplementedError
+        return self.pattern.format(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,18 +110,15 @@ class Pose(Message):
     """
 
     type_name: ClassVar[str] = "pose"
+    pattern: ClassVar[str] = "v1/cam/{0.stream}/pose/"
 
     t_ns: int
     received_ns: int
     image_size: tuple[int, int]
-    track_ids: np.ndarray
-    boxes: np.ndarray
-    keypoints: np.ndarray
+    track_ids: Annotated[np.ndarray, Array("<i4", ("P",))]
+    boxes: Annotated[np.ndarray, Array("<f4", ("P", 4))]
+    keypoints: Annotated[np.ndarray, Array("<f4", ("P", 17, 3))]
     simulated: bool = False
-
-    @property
-    def topic(self) -> str:
-        return f"v1/cam/{self.stream}/pose/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +126,12 @@ class Preview(Message):
     """A reduced picture with the skeletons drawn in. ``jpeg`` (N,) uint8 is a whole JPEG file."""
 
     type_name: ClassVar[str] = "preview"
+    pattern: ClassVar[str] = "v1/cam/{0.stream}/preview/"
 
     t_ns: int
     image_size: tuple[int, int]
-    jpeg: np.ndarray
+    jpeg: Annotated[np.ndarray, Array("|u1", ("N",))]
     simulated: bool = False
-
-    @property
-    def topic(self) -> str:
-        return f"v1/cam/{self.stream}/preview/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,18 +145,15 @@ class Imu(Message):
     """
 
     type_name: ClassVar[str] = "imu"
+    pattern: ClassVar[str] = "v1/imu/{0.stream}/"
 
-    t_ns: np.ndarray
-    received_ns: np.ndarray
-    device_ns: np.ndarray
-    acc_m_s2: np.ndarray
-    gyro_rad_s: np.ndarray
-    quaternion: np.ndarray
+    t_ns: Annotated[np.ndarray, Array("<i8", ("N",))]
+    received_ns: Annotated[np.ndarray, Array("<i8", ("N",))]
+    device_ns: Annotated[np.ndarray, Array("<i8", ("0|N",))]
+    acc_m_s2: Annotated[np.ndarray, Array("<f4", ("N", 3))]
+    gyro_rad_s: Annotated[np.ndarray, Array("<f4", ("N", 3))]
+    quaternion: Annotated[np.ndarray, Array("<f4", ("0|N", 4))]
     simulated: bool = False
-
-    @property
-    def topic(self) -> str:
-        return f"v1/imu/{self.stream}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,7 @@ class Offset(Message):
     """
 
     type_name: ClassVar[str] = "offset"
+    pattern: ClassVar[str] = "v1/out/offset/{0.stream}/{0.camera}/"
 
     camera: str
     t_ns: int
@@ -184,18 +186,14 @@ class Offset(Message):
     rate_ppm: float
     second_peak_ratio: float
     evidence_s: float
-    lags_s: np.ndarray
-    weights: np.ndarray
+    lags_s: Annotated[np.ndarray, Array("<f4", ("L",))]
+    weights: Annotated[np.ndarray, Array("<f4", ("L",))]
     clock_offset_s: float = 0.0
     clock_drift_ppm: float = 0.0
     rate_sigma_ppm: float = 0.0
     held_s: float = 0.0
     alarm: str = ""
     simulated: bool = False
-
-    @property
-    def topic(self) -> str:
-        return f"v1/out/offset/{self.stream}/{self.camera}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +202,7 @@ class CameraOffset(Message):
     IMUs that both see move. The fields are those of ``offset``."""
 
     type_name: ClassVar[str] = "camera_offset"
+    pattern: ClassVar[str] = "v1/out/camera_offset/{0.stream}/{0.camera}/"
 
     camera: str
     t_ns: int
@@ -213,14 +212,10 @@ class CameraOffset(Message):
     verdict: Verdict
     second_peak_ratio: float
     evidence_s: float
-    lags_s: np.ndarray
-    weights: np.ndarray
+    lags_s: Annotated[np.ndarray, Array("<f4", ("L",))]
+    weights: Annotated[np.ndarray, Array("<f4", ("L",))]
     alarm: str = ""
     simulated: bool = False
-
-    @property
-    def topic(self) -> str:
-        return f"v1/out/camera_offset/{self.stream}/{self.camera}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +239,7 @@ class Binding(Message):
     """
 
     type_name: ClassVar[str] = "binding"
+    pattern: ClassVar[str] = "v1/out/binding/{0.stream}/"
 
     t_ns: int
     wearer: str
@@ -260,10 +256,6 @@ class Binding(Message):
     alarm: str = ""
     simulated: bool = False
 
-    @property
-    def topic(self) -> str:
-        return f"v1/out/binding/{self.stream}/"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action(Message):
@@ -274,6 +266,7 @@ class Action(Message):
     """
 
     type_name: ClassVar[str] = "action"
+    pattern: ClassVar[str] = "v1/out/action/{0.stream}/"
 
     t_ns: int
     label: str
@@ -282,10 +275,6 @@ class Action(Message):
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
     simulated: bool = False
-
-    @property
-    def topic(self) -> str:
-        return f"v1/out/action/{self.stream}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +317,7 @@ class Health(Message):
     """
 
     type_name: ClassVar[str] = "health"
+    pattern: ClassVar[str] = "v1/health/{0.stream}/"
 
     t_ns: int
     state: str
@@ -336,10 +326,6 @@ class Health(Message):
     restarts: int
     streams: tuple[StreamHealth, ...]
     counters: dict[str, float]
-
-    @property
-    def topic(self) -> str:
-        return f"v1/health/{self.stream}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +344,7 @@ class Truth(Message):
     each camera's hidden delay, so that the true offset is ``worn.delay_s - delays_s[camera]``."""
 
     type_name: ClassVar[str] = "truth"
+    pattern: ClassVar[str] = "v1/sim/truth/"
 
     t_ns: int
     worn: tuple[WornTruth, ...]
@@ -366,16 +353,11 @@ class Truth(Message):
     actions: dict[str, str]
     simulated: bool = True
 
-    @property
-    def topic(self) -> str:
-        return "v1/sim/truth/"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
     """One row of the table: ``queue`` is the receiver's high-water mark in messages."""
 
-    pattern: str
     message: type[Message]
     rate: str
     queue: int
@@ -383,43 +365,16 @@ class Topic:
 
 
 TOPICS = (
-    Topic(pattern="v1/cam/<id>/pose/", message=Pose, rate="camera's", queue=1_000, recorded=True),
-    Topic(pattern="v1/cam/<id>/preview/", message=Preview, rate="5 Hz", queue=2, recorded=False),
-    Topic(pattern="v1/imu/<id>/", message=Imu, rate="10-50 Hz", queue=10_000, recorded=True),
-    Topic(pattern="v1/out/offset/<imu>/<cam>/", message=Offset, rate="2 Hz", queue=1_000, recorded=True),
-    Topic(
-        pattern="v1/out/camera_offset/<cam>/<cam>/",
-        message=CameraOffset,
-        rate="2 Hz",
-        queue=1_000,
-        recorded=True,
-    ),
-    Topic(pattern="v1/out/binding/<imu>/", message=Binding, rate="2 Hz", queue=1_000, recorded=True),
-    Topic(pattern="v1/out/action/<subject>/", message=Action, rate="2 Hz", queue=1_000, recorded=True),
-    Topic(pattern="v1/health/<process>/", message=Health, rate="2 Hz", queue=1_000, recorded=True),
-    Topic(pattern="v1/sim/truth/", message=Truth, rate="1 Hz", queue=1_000, recorded=True),
+    Topic(message=Pose, rate="camera's", queue=1_000, recorded=True),
+    Topic(message=Preview, rate="5 Hz", queue=2, recorded=False),
+    Topic(message=Imu, rate="10-50 Hz", queue=10_000, recorded=True),
+    Topic(message=Offset, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(message=CameraOffset, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(message=Binding, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(message=Action, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(message=Health, rate="2 Hz", queue=1_000, recorded=True),
+    Topic(message=Truth, rate="1 Hz", queue=1_000, recorded=True),
 )
-
-# The arrays of the messages: dtype, and shape with a letter for each length that is free (the same length
-# wherever the letter is the same in a message). ``0|N`` may be empty instead: the device has none.
-ARRAYS: dict[str, dict[str, tuple[str, tuple[str | int, ...]]]] = {
-    "pose": {
-        "track_ids": ("<i4", ("P",)),
-        "boxes": ("<f4", ("P", 4)),
-        "keypoints": ("<f4", ("P", 17, 3)),
-    },
-    "preview": {"jpeg": ("|u1", ("N",))},
-    "imu": {
-        "t_ns": ("<i8", ("N",)),
-        "received_ns": ("<i8", ("N",)),
-        "device_ns": ("<i8", ("0|N",)),
-        "acc_m_s2": ("<f4", ("N", 3)),
-        "gyro_rad_s": ("<f4", ("N", 3)),
-        "quaternion": ("<f4", ("0|N", 4)),
-    },
-    "offset": {"lags_s": ("<f4", ("L",)), "weights": ("<f4", ("L",))},
-    "camera_offset": {"lags_s": ("<f4", ("L",)), "weights": ("<f4", ("L",))},
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

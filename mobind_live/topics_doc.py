@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from mobind_live import schema
-from mobind_live.schema import ARRAYS, KEYPOINTS, PARTS, SCHEMA, TOPICS, Topic, Verdict
-from mobind_live.wire import shape_text
+from mobind_live.schema import KEYPOINTS, PARTS, SCHEMA, TOPICS, Topic, Verdict
+from mobind_live.wire import arrays_of, shape_text
 
 _HEAD = f"""# Topics and messages
 
@@ -69,8 +69,8 @@ def _rules() -> str:
 
 def _table() -> str:
     rows = [
-        f"| `{row.pattern}` | [{row.message.type_name}](#{row.message.type_name}) | {row.rate} | {row.queue} "
-        f"| {'yes' if row.recorded else 'no'} |"
+        f"| `{topic_text(row)}` | [{row.message.type_name}](#{row.message.type_name}) | {row.rate} "
+        f"| {row.queue} | {'yes' if row.recorded else 'no'} |"
         for row in TOPICS
     ]
     return "\n".join(
@@ -78,9 +78,16 @@ def _table() -> str:
     )
 
 
+def topic_text(row: Topic) -> str:
+    """A row's topic with the names of the fields that stand in it: ``v1/imu/<stream>/``."""
+    return row.message.pattern.replace("{0.", "<").replace("}", ">")
+
+
 def _section(row: Topic) -> str:
     cls = row.message
-    return "\n".join([f"## {cls.type_name}", "", f"On `{row.pattern}`.", "", *_fields(cls, cls.type_name)])
+    return "\n".join(
+        [f"## {cls.type_name}", "", f"On `{topic_text(row)}`.", "", *_fields(cls, cls.type_name)]
+    )
 
 
 def _nested() -> str:
@@ -96,7 +103,7 @@ def _nested() -> str:
 
 
 def _fields(cls: Any, type_name: str) -> list[str]:
-    arrays = ARRAYS.get(type_name, {})
+    arrays = arrays_of(cls)
     lines = [_prose(inspect.getdoc(cls) or ""), "", "| field | type |", "|---|---|"]
     hints = get_type_hints(cls)
     for field in dataclasses.fields(cls):

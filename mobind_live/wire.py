@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache, partial
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgpack
 import numpy as np
 
-from mobind_live.schema import ARRAYS, SCHEMA, TOPICS, Message, Received, SchemaError, Verdict
+from mobind_live.schema import SCHEMA, TOPICS, Array, Message, Received, SchemaError, Verdict
 
 
 def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[bytes]:
@@ -26,7 +26,7 @@ def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[by
         "boot_ns": boot_ns,
         "sent_ns": sent_ns,
     }
-    expected = ARRAYS.get(message.type_name, {})
+    expected = arrays_of(type(message))
     specs: list[tuple[str, str, tuple[int, ...]]] = []
     frames: list[bytes] = []
     for field in dataclasses.fields(message):
@@ -68,10 +68,11 @@ def decode(frames: Sequence[bytes]) -> Received:
         raise SchemaError(f"unknown message type {type_name[:40]!r} on {topic[:80]!r}")
     try:
         message = _build(cls, header, raw)
-        if message.topic.encode() != topic:
+        belongs = message.topic
+        if belongs.encode() != topic:
             raise ValueError(f"stream {message.stream!r:.40} does not belong there")
         return Received(
-            topic=message.topic,
+            topic=belongs,
             seq=_integer(header["seq"]),
             boot_ns=_integer(header["boot_ns"]),
             sent_ns=_integer(header["sent_ns"]),
@@ -82,6 +83,13 @@ def decode(frames: Sequence[bytes]) -> Received:
         raise SchemaError(f"malformed {type_name} message on {topic[:80]!r}: no {error}") from error
     except (ValueError, TypeError, OverflowError) as error:
         raise SchemaError(f"malformed {type_name} message on {topic[:80]!r}: {error}") from error
+
+
+@cache
+def arrays_of(cls: type) -> dict[str, Array]:
+    """The array fields of a message, in the order of their frames."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items() if get_origin(hint) is Annotated}
 
 
 @cache
@@ -105,7 +113,7 @@ def _plain(value: Any) -> Any:
 
 
 def _build(cls: type[Message], header: Mapping[str, Any], raw: Sequence[bytes]) -> Message:
-    expected = ARRAYS.get(cls.type_name, {})
+    expected = arrays_of(cls)
     specs = header["arrays"]
     if len(specs) != len(raw):
         raise ValueError(f"{len(specs)} arrays announced, {len(raw)} frames came")
@@ -113,8 +121,8 @@ def _build(cls: type[Message], header: Mapping[str, Any], raw: Sequence[bytes]) 
     for (name, dtype, shape), frame in zip(specs, raw, strict=True):
         if name not in expected:
             continue  # a later minor version's
-        if dtype != expected[name][0]:
-            raise TypeError(f"{name} is {dtype!s:.20}, expected {expected[name][0]}")
+        if dtype != expected[name].dtype:
+            raise TypeError(f"{name} is {dtype!s:.20}, expected {expected[name].dtype}")
         if not all(isinstance(length, int) and length >= 0 for length in shape):
             raise ValueError(f"{name} has shape {shape!s:.40}")
         arrays[name] = np.frombuffer(frame, dtype=dtype).reshape(shape)
@@ -128,9 +136,7 @@ def _build(cls: type[Message], header: Mapping[str, Any], raw: Sequence[bytes]) 
     return cls(**values)
 
 
-def _check_shapes(
-    expected: Mapping[str, tuple[str, tuple[str | int, ...]]], shapes: Mapping[str, tuple[int, ...]]
-) -> None:
+def _check_shapes(expected: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raises ValueError if ``shapes`` are not the ``expected`` ones, KeyError if one is missing."""
     lengths: dict[str, int] = {}
     for name, (_, pattern) in expected.items():

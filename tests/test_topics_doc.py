@@ -9,7 +9,7 @@ from test_wire import imu
 
 from mobind_live.bus import Proxy, Publisher
 from mobind_live.schema import TOPICS
-from mobind_live.topics_doc import document
+from mobind_live.topics_doc import document, topic_text
 
 
 def test_the_document_is_what_the_schema_says() -> None:
@@ -36,7 +36,8 @@ def test_the_subscriber_in_it_works() -> None:
 def test_every_topic_and_field_is_in_it() -> None:
     text = document()
     for row in TOPICS:
-        assert f"| `{row.pattern}` |" in text
+        assert f"| `{topic_text(row)}` |" in text
         assert f"\n## {row.message.type_name}\n" in text
+    assert "| `v1/out/offset/<stream>/<camera>/` | [offset](#offset) | 2 Hz | 1000 | yes |" in text
     assert "| `keypoints` | array float32 (P, 17, 3) |" in text
     assert "### StreamHealth" in text

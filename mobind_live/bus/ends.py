@@ -129,8 +129,9 @@ def queue_for(prefixes: Iterable[str]) -> int:
 
     def meets(prefix: str, pattern: str) -> bool:
         pairs = zip(prefix.split("/"), pattern.split("/"), strict=False)
-        return all(row.startswith("<") or row.startswith(asked) for asked, row in pairs)
+        return all(row.startswith("{") or row.startswith(asked) for asked, row in pairs)
 
     return max(
-        (row.queue for row in TOPICS for prefix in prefixes if meets(prefix, row.pattern)), default=1_000
+        (row.queue for row in TOPICS for prefix in prefixes if meets(prefix, row.message.pattern)),
+        default=1_000,
     )

@@ -37,7 +37,8 @@ from mobind_live.recordings.files.recordings import (
     read_imu,
     read_keypoints,
 )
-from mobind_live.schema import Message, Part, Pose
+from mobind_live.schema import Message, Pose
+from mobind_live.vocabulary import Part
 
 KEYPOINTS_FILE = "keypoints.csv"
 PACKET_NS = 80_000_000  # IMU samples come in packets this long, as from a real receiver

@@ -26,7 +26,8 @@ from mobind_live.driver import (
     StreamSpec,
 )
 from mobind_live.recordings.session.file import Packed, entries, packed, topics
-from mobind_live.schema import PARTS, Binding, Health, Imu, Message, Part, Pose, SchemaError, StreamHealth
+from mobind_live.schema import Binding, Health, Imu, Message, Pose, SchemaError, StreamHealth
+from mobind_live.vocabulary import PARTS, Part
 
 READ_S = 0.2
 MOST = 200  # messages for each read, so that catching up leaves room for heartbeats

@@ -31,7 +31,8 @@ from mobind_live.kinematics.devices import CameraSpec, ImuPacket, ImuSpec
 from mobind_live.kinematics.scene import Scene, SceneConfig
 from mobind_live.kinematics.seat import Move
 from mobind_live.kinematics.visits import Swap
-from mobind_live.schema import Message, Part
+from mobind_live.schema import Message
+from mobind_live.vocabulary import Part
 
 Exercise = Literal[
     "walking", "jogging", "jumping_jacks", "squats", "lunges", "waving", "punching", "reaching", "clapping",

@@ -20,8 +20,9 @@ import numpy as np
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from mobind_live.devices.samples.units import axes_matrix
-from mobind_live.schema import Message, Part
+from mobind_live.schema import Message
 from mobind_live.section import Section
+from mobind_live.vocabulary import Part
 
 MOST_HZ = 10_000.0  # of an IMU
 _MEASURED = re.compile(r"_(ms|s)(/|$)")

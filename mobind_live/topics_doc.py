@@ -11,7 +11,8 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from mobind_live import schema
-from mobind_live.schema import KEYPOINTS, PARTS, SCHEMA, TOPICS, Topic, Verdict
+from mobind_live.schema import SCHEMA, TOPICS, Topic, Verdict
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 from mobind_live.wire import arrays_of, shape_text
 
 _HEAD = f"""# Topics and messages

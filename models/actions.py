@@ -21,7 +21,7 @@ from mobind_live.models import checkpoint
 from mobind_live.models.chains import POINT_CHANNELS, POSE_CHANNELS
 from mobind_live.models.features import IMU_CHANNELS
 from mobind_live.models.strided import Strided
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 KIND = "mobind-live actions 1"
 DEFAULT = checkpoint.WEIGHTS / "actions.safetensors"

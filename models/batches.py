@@ -14,7 +14,7 @@ from mobind_live.models.datasets import utd_mhad
 from mobind_live.models.datasets.virtual import Conditions, draw_parts, keypoints, sensors, windows
 from mobind_live.models.features import STEP_HZ, STEPS_PER_TOKEN, ImuFeatures, PoseFeatures
 from mobind_live.models.losses import Batch
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 _SLACK_TOKENS = 5.0  # 0.2 s: UTD-MHAD's own constant shift must not be learned
 _ABSENT = 0.15

@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINT, PARTS
 
-_K = {name: index for index, name in enumerate(KEYPOINTS)}
 CHAINS = ("head", "trunk", "left_arm", "right_arm", "left_leg", "right_leg")
 MIDDLES = MID_HIP, MID_SHOULDER, _MID_EAR = 17, 18, 19
 
 
+def _joints(*names: str) -> list[int]:
+    return [KEYPOINT[name] for name in names]
+
+
 def _arm(own: str, other: str) -> list[int]:
-    joints = (f"{own}_shoulder", f"{own}_elbow", f"{own}_wrist", f"{other}_shoulder")
-    return [*(_K[name] for name in joints), MID_HIP, _K["nose"]]
+    joints = _joints(f"{own}_shoulder", f"{own}_elbow", f"{own}_wrist", f"{other}_shoulder")
+    return [*joints, MID_HIP, KEYPOINT["nose"]]
 
 
 def _leg(own: str, other: str) -> list[int]:
-    joints = (f"{own}_hip", f"{own}_knee", f"{own}_ankle", f"{other}_hip")
-    return [*(_K[name] for name in joints), MID_SHOULDER, _K[f"{other}_knee"]]
+    joints = _joints(f"{own}_hip", f"{own}_knee", f"{own}_ankle", f"{other}_hip")
+    return [*joints, MID_SHOULDER, KEYPOINT[f"{other}_knee"]]
 
 
 POINTS = np.array(
     [
-        [_K["nose"], _K["left_ear"], _K["right_ear"], _MID_EAR, MID_SHOULDER, MID_HIP],
-        [_K["left_shoulder"], _K["right_shoulder"], _K["left_hip"], _K["right_hip"], MID_HIP, _K["nose"]],
+        [*_joints("nose", "left_ear", "right_ear"), _MID_EAR, MID_SHOULDER, MID_HIP],
+        [*_joints("left_shoulder", "right_shoulder", "left_hip", "right_hip"), MID_HIP, KEYPOINT["nose"]],
         _arm("left", "right"),
         _arm("right", "left"),
         _leg("left", "right"),
@@ -40,7 +43,7 @@ KIND = np.eye(4, dtype=np.float32)[list(POSE_KINDS)]
 # Three lines of each chain whose turning is a channel of its own: (chain, line, end).
 LINES = np.array(
     [
-        [(_K["nose"], _MID_EAR), (_MID_EAR, MID_SHOULDER), (_K["left_ear"], _K["right_ear"])],
+        [(0, _MID_EAR), (_MID_EAR, MID_SHOULDER), (3, 4)],
         [(5, 6), (11, 12), (MID_SHOULDER, MID_HIP)],
         [(5, 7), (7, 9), (5, 6)],
         [(6, 8), (8, 10), (6, 5)],

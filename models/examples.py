@@ -17,7 +17,7 @@ import torch
 from scipy.optimize import minimize
 
 from mobind_live.models.actions import WINDOW
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 MODALITIES = ("pose", *PARTS)
 BORDER = 3.0  # times the usual distance within the example; the same exercise in another take is within

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from mobind_live.models import checkpoint
 from mobind_live.models.features import IMU_CHANNELS, RATE_UNIT, TURNING, VALID
 from mobind_live.models.strided import Strided
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 KIND = "mobind-live placement 1"
 DEFAULT = checkpoint.WEIGHTS / "placement.safetensors"

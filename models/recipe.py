@@ -11,7 +11,7 @@ from ruamel.yaml import YAML, YAMLError
 from mobind_live.models.errors import OutputError, RecipeError
 from mobind_live.models.losses import Without
 from mobind_live.models.output import make_room
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]

@@ -26,7 +26,7 @@ from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.mobind import Peer
 from mobind_live.models.recipe import Count, People, Rate, Recipe, Seconds, Seed, check_reels
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 _FIVE = tuple(PARTS.index(p) for p in ("left_forearm", "right_forearm", "left_shank", "right_shank", "head"))
 _TOKEN_WEIGHT = 0.5

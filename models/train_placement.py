@@ -25,7 +25,7 @@ from mobind_live.models.descent import descend
 from mobind_live.models.features import STEP_HZ, ImuFeatures
 from mobind_live.models.placement import KIND_OF, KINDS, WINDOW, PlacementNet
 from mobind_live.models.recipe import Count, Rate, Recipe, Seed, Steps
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 PEOPLE = 4  # of a group, which share one kind of sensor
 _REEL_S = 40.0

@@ -28,7 +28,7 @@ from mobind_live.models import angular_speed
 from mobind_live.models.chains import CHAINS, POSE_KINDS
 from mobind_live.models.encoders import LOOKAHEAD, TOKEN_HZ
 from mobind_live.models.features import STEP_HZ, STEPS_PER_TOKEN
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 MEMORY_S, SMOOTHING_S = 8.0, 0.2
 _LEAST = 0.03

@@ -9,7 +9,8 @@ import numpy as np
 
 from mobind_live.kinematics.devices import CameraSpec, ImuPacket, ImuSpec
 from mobind_live.kinematics.scene import Scene, SceneConfig
-from mobind_live.schema import KEYPOINTS, Pose
+from mobind_live.schema import Pose
+from mobind_live.vocabulary import KEYPOINTS
 
 IMU_HEADER = "Millis,AccelX,AccelY,AccelZ,GyroX,GyroY,GyroZ"
 G = 9.80665

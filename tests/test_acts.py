@@ -17,7 +17,7 @@ from mobind_live.models.datasets import acts, bvh, clip_acts, mocap_acts, utd_mh
 from mobind_live.models.datasets.bvh import Take
 from mobind_live.models.datasets.reels import make_reel
 from mobind_live.models.train_actions import ActionRecipe, training_pool
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 
 def test_a_mirror_swaps_left_and_right() -> None:

@@ -9,7 +9,7 @@ import torch
 from mobind_live.models import angular_speed
 from mobind_live.models.encoders import parts_of
 from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 
 MIDDLE = slice(20, 40)  # tokens away from where the stream begins and ends
 # A person of 1.75 m who stands facing the camera, 200 pixels to the metre.

@@ -21,7 +21,7 @@ from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.peers.correlation import Correlation
 from mobind_live.models.features import IMU_CHANNELS, STEP_HZ
 from mobind_live.models.losses import Batch
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 CLEAN = Conditions(
     roll_rad=0.0,

@@ -14,7 +14,7 @@ from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.saved import SavedState
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.views import CameraSums
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 P, LAGS, HALF = len(PARTS), 201, 100
 CALIBRATION = Calibration(

@@ -21,7 +21,8 @@ from mobind_live.binding.posterior import (
     posterior,
     verdict,
 )
-from mobind_live.schema import PARTS, Verdict
+from mobind_live.schema import Verdict
+from mobind_live.vocabulary import PARTS
 
 LAGS = 201
 HALF = LAGS // 2

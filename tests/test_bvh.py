@@ -17,7 +17,7 @@ from mobind_live.models import pack as packing
 from mobind_live.models.datasets import bvh, reels
 from mobind_live.models.datasets import bvh_text as bvh_text_
 from mobind_live.models.errors import DatasetError, OutputError
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 
 
 def test_parse_turns_the_world_and_the_units() -> None:

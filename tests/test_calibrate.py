@@ -25,7 +25,7 @@ from mobind_live.models.constants import Constants
 from mobind_live.models.errors import RequestError
 from mobind_live.models.placement import KIND_OF
 from mobind_live.recordings.files.errors import FileError, HintError
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 LAGS = 101
 CALIBRATION = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 3.0), worth_s=1e9)

@@ -20,7 +20,7 @@ from mobind_live.measure.calibrate import run as calibration
 from mobind_live.models import checkpoint, pack
 from mobind_live.models.datasets import bvh
 from mobind_live.models.errors import DatasetError
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 HZ = 60.0
 

@@ -12,7 +12,8 @@ from mobind_live.kinematics.exercises import EXERCISES
 from mobind_live.kinematics.imu import GRAVITY_M_S2, virtual_imu
 from mobind_live.kinematics.motion import Person
 from mobind_live.runtime.doubts import Doubts, doubt
-from mobind_live.schema import PARTS, Imu
+from mobind_live.schema import Imu
+from mobind_live.vocabulary import PARTS
 
 HZ = 50
 Series = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -9,7 +9,7 @@ from mocap import bvh_text
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models.datasets import bvh
 from mobind_live.models.datasets.drills import drill
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINTS
 
 HZ = 60.0
 ANKLES = [KEYPOINTS.index("left_ankle"), KEYPOINTS.index("right_ankle")]

@@ -15,7 +15,7 @@ from mobind_live.models.encoders import LOOKAHEAD, TOKEN_HZ, Binder, Encoder, Si
 from mobind_live.models.features import IMU_CHANNELS, STEPS_PER_TOKEN
 from mobind_live.models.mirror import Mirror
 from mobind_live.models.streaming import Streaming
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 SMALL = Sizes(width=16, embedding=8)
 SEVEN = Mirror(np.arange(7)[None], np.array([1, -1, 1, 1, -1, 1, 1]))

@@ -21,7 +21,7 @@ from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import bench5, bvh, card, readout, table, utd_mhad, worn_walk
 from mobind_live.models.evaluate.peers.correlation import Correlation
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 
 
 def no_tick(what: str, done: int, total: int) -> None:

@@ -14,7 +14,7 @@ from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
 from mobind_live.recordings.files.recordings import rate_hz, read_imu, read_keypoints
 from mobind_live.recordings.sync.request import Files, read_imus
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINTS
 
 ROWS = take({"arm": ("left_forearm", 0.0)}, 12.0, seed=5).imus["arm"]  # (N, 7): ms, g, deg/s, at 60 Hz
 T_S = ROWS[:, 0] / 1000

@@ -12,7 +12,7 @@ from mobind_live.kinematics.body import other_side
 from mobind_live.kinematics.imu import random_rotations
 from mobind_live.models.chains import CHAINS, POSE_CHANNELS
 from mobind_live.models.features import IMU_CHANNELS, ImuFeatures, PoseFeatures
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINTS
 
 
 def imu(rows: int = 3, steps: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

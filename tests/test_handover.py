@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mobind_live.binding.handover import Leaning, handed_over
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 OWN, OTHER, THIRD = 1, 2, 3
 SECOND = 0.5  # of motion

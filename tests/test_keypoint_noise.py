@@ -12,7 +12,7 @@ from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import keypoint_noise
 from mobind_live.recordings.sync import video
 from mobind_live.recordings.sync.recording import Recording
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINTS
 
 HZ, HEIGHT_PX = 50, 400.0
 

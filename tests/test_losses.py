@@ -16,7 +16,7 @@ from mobind_live.models.centre import Centre
 from mobind_live.models.chains import POSE_CHANNELS
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.losses import VOTE_STRIDE, Batch, Without, binding_loss
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 PEOPLE, SENSORS, WIDTH = 4, 2, 64
 SHORT, LONG = 24, 40

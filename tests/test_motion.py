@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
 
+from mobind_live.devices.camera.pose import SKELETON
 from mobind_live.kinematics.exercises import EXERCISES
 from mobind_live.kinematics.imu import GRAVITY_M_S2, virtual_imu
 from mobind_live.kinematics.motion import FIRST_S, Person
 from mobind_live.kinematics.skeleton import DOF, DOFS, Skeleton, plant, pose
-from mobind_live.schema import KEYPOINTS, PARTS, SKELETON
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 
 ANKLES = [KEYPOINTS.index("left_ankle"), KEYPOINTS.index("right_ankle")]
 HIPS = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]

@@ -14,7 +14,7 @@ from mobind_live.models.chains import CHAINS, POSE_CHANNELS
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.features import IMU_CHANNELS
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 SMALL = Sizes(width=16, embedding=8)
 

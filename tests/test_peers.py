@@ -17,7 +17,7 @@ from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.mobind import Peer, Voting
 from mobind_live.models.train_peer import PeerRecipe
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 FORMS: tuple[mobind.Form, ...] = ("mobind", "imu2clip")
 

@@ -17,7 +17,7 @@ from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.features import IMU_CHANNELS, ImuFeatures
 from mobind_live.models.placement import KIND_OF, KINDS, LEAST, WINDOW, PlacementNet, Placements
 from mobind_live.models.train_placement import PlacementRecipe, Pool
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 
 def channels(rng: np.random.Generator, rows: int, steps: int, rad_s: float) -> np.ndarray:

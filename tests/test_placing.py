@@ -22,7 +22,8 @@ from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.features import IMU_CHANNELS
 from mobind_live.models.placement import KINDS, LEAST, PlacementNet
 from mobind_live.models.rolling import Recent
-from mobind_live.schema import PARTS, Imu
+from mobind_live.schema import Imu
+from mobind_live.vocabulary import PARTS
 
 SHANK, FOREARM = PARTS.index("left_shank"), PARTS.index("left_forearm")
 

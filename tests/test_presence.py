@@ -8,7 +8,7 @@ import pytest
 from mobind_live.binding.presence import Statistics, log_odds, statistics
 from mobind_live.measure.calibrate import presence
 from mobind_live.measure.calibrate.snapshots import Snapshot, View
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 P, LAGS, HALF = len(PARTS), 501, 250
 MOTION_S = np.array([20.0, 20.0])

@@ -17,7 +17,8 @@ from mobind_live.kinematics.devices import CameraSpec, ImuSpec
 from mobind_live.kinematics.scene import SceneConfig
 from mobind_live.models import checkpoint
 from mobind_live.models.encoders import Binder
-from mobind_live.schema import KEYPOINTS, Imu, Pose, Verdict
+from mobind_live.schema import Imu, Pose, Verdict
+from mobind_live.vocabulary import KEYPOINTS
 
 SECONDS = 24.0
 MAX_OFFSET_S = 4.0

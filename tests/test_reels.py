@@ -14,7 +14,7 @@ from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models.datasets import bvh, reels
 from mobind_live.models.datasets.reels import PLAIN, Variation
 from mobind_live.models.errors import DatasetError
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 SECONDS = 12.0
 ARM_JOINT = bvh.JOINTS.index("UpperArm_L")

@@ -8,7 +8,7 @@ from mobind_live.binding.rest import TAKEN_OFF_S, idle_s
 from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.chains import LENGTH_M
 from mobind_live.models.features import IMU_CHANNELS
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 FOREARM, ELBOW, WRIST = PARTS.index("right_forearm"), 4, 5
 STEPS = 400

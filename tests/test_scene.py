@@ -15,7 +15,8 @@ from mobind_live.kinematics.motion import Person
 from mobind_live.kinematics.scene import Scene, SceneConfig
 from mobind_live.kinematics.sight import visible
 from mobind_live.kinematics.visits import Visits
-from mobind_live.schema import KEYPOINTS, Message, Pose, Truth
+from mobind_live.schema import Message, Pose, Truth
+from mobind_live.vocabulary import KEYPOINTS
 
 LEFT_ELBOW, LEFT_WRIST = KEYPOINTS.index("left_elbow"), KEYPOINTS.index("left_wrist")
 EPOCH_NS = 7_000_000_000

@@ -7,7 +7,7 @@ import pytest
 
 from mobind_live.binding.news import New
 from mobind_live.binding.stepped import Step, Stepping, gain
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 LAGS, MOTION_S = 101, 0.7
 LAG = {0: 40, 1: 55, 2: 70}

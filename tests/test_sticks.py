@@ -6,9 +6,8 @@ import numpy as np
 from numpy.random import default_rng
 
 from mobind_live.models.datasets.sticks import angles_only, low_passed
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINT
 
-K = {name: index for index, name in enumerate(KEYPOINTS)}
 SEGMENTS = [
     ("left_elbow", "left_shoulder"), ("right_wrist", "right_elbow"), ("left_knee", "left_hip"),
     ("right_ankle", "right_knee"), ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"),
@@ -24,7 +23,7 @@ def people() -> np.ndarray:
 
 
 def lines(points: np.ndarray) -> np.ndarray:
-    ends = [[K[a], K[b]] for a, b in SEGMENTS]
+    ends = [[KEYPOINT[a], KEYPOINT[b]] for a, b in SEGMENTS]
     return np.diff(points[:, :, ends, :2], axis=3)[:, :, :, 0]
 
 
@@ -43,7 +42,7 @@ def test_angles_stay_and_lengths_stand_still() -> None:
 
 def test_the_hips_stay_where_they_were_on_average() -> None:
     points = people()
-    hips = [K["left_hip"], K["right_hip"]]
+    hips = [KEYPOINT["left_hip"], KEYPOINT["right_hip"]]
 
     out = angles_only(default_rng(0), points, np.full(8, 400.0))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mobind_live.binding import subjects
 from mobind_live.binding.posterior import CameraPosterior, tilted
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 
 def believing(*wearer: float) -> CameraPosterior:

@@ -14,7 +14,8 @@ from takes import IMU_HEADER, Take, imu_text, take
 from typer.testing import CliRunner, Result
 
 from mobind_live.cli import app
-from mobind_live.schema import PARTS, Verdict
+from mobind_live.schema import Verdict
+from mobind_live.vocabulary import PARTS
 
 SECONDS = 40.0
 KEYS = ["offset_s", "sigma_s", "drift_ppm", "verdict", "track", "part", "p_part", "part_verdict"]

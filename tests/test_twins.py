@@ -11,7 +11,7 @@ from mobind_live.models.chains import CHAINS
 from mobind_live.models.encoders import LOOKAHEAD
 from mobind_live.models.features import PoseFeatures
 from mobind_live.models.twins import Twins
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 
 STEPS = 1500  # 30 s
 UPPER_ARM, FOREARM, THIGH, SHANK = range(4)

@@ -17,7 +17,8 @@ from mobind_live.binding.rest import TAKEN_OFF_S
 from mobind_live.binding.watch import Watch, _Idle
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
-from mobind_live.schema import PARTS, Pose
+from mobind_live.schema import Pose
+from mobind_live.vocabulary import PARTS
 
 STRANGER, WEARER = 0, 1  # rows of the evidence
 ARM, OTHER_ARM, LEG = (PARTS.index(name) for name in ("left_forearm", "right_forearm", "left_shank"))

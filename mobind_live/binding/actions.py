@@ -20,7 +20,8 @@ from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.actions import MODES, STILL, UNKNOWN, WINDOW, ActionNet, decide
 from mobind_live.models.examples import MODALITIES, Known, direction, with_known
 from mobind_live.models.rolling import RECENT, Recent
-from mobind_live.schema import PARTS, Action, Binding, Offset, Verdict
+from mobind_live.schema import Action, Binding, Offset, Verdict
+from mobind_live.vocabulary import PARTS
 
 SMOOTH_S = 1.0
 _SHOWN = 3

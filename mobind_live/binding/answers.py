@@ -25,7 +25,8 @@ from mobind_live.binding.saved import SavedState
 from mobind_live.binding.ties import Tie
 from mobind_live.binding.views import CameraView
 from mobind_live.binding.wearers import Seat
-from mobind_live.schema import PARTS, Binding, CameraOffset, Candidate, Health, Message, Offset, Verdict
+from mobind_live.schema import Binding, CameraOffset, Candidate, Health, Message, Offset, Verdict
+from mobind_live.vocabulary import PARTS
 
 MOST_CANDIDATES = 5
 DISPUTED_P = 0.5  # of another offset, above which what was sure before is not repeated

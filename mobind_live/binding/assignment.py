@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from mobind_live.binding.posterior import TINY, CameraPosterior, log_sum
 from mobind_live.kinematics.body import SWAP_PARTS
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 UNTHINKABLE = -1e6  # nats
 # If somebody in view surely wears it, losing its best place to another sensor means that the place was wrong,

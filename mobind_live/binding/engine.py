@@ -24,7 +24,8 @@ from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.features import STEPS_PER_TOKEN
 from mobind_live.models.placement import PlacementNet
 from mobind_live.models.rolling import Rolling
-from mobind_live.schema import PARTS, Imu, Message, Pose
+from mobind_live.schema import Imu, Message, Pose
+from mobind_live.vocabulary import PARTS
 
 BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ

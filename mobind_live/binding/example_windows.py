@@ -13,7 +13,7 @@ from mobind_live.binding.timeline import STEP_NS, ImuTimeline, PoseTimeline, unb
 from mobind_live.models.actions import WINDOW, ActionNet, pose_inputs
 from mobind_live.models.examples import MODALITIES, direction
 from mobind_live.models.features import SEEN, VALID, ImuFeatures, PoseFeatures
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 ENOUGH = 60  # steps (1.2 s) without which a window says nothing
 _BATCH = 64

@@ -11,7 +11,7 @@ from mobind_live.binding import posterior
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.evidence import FAST
 from mobind_live.binding.posterior import CameraPosterior
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 
 class New(NamedTuple):

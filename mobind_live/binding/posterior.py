@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mobind_live.binding import presence
-from mobind_live.schema import PARTS, TRUNK, Verdict
+from mobind_live.schema import Verdict
+from mobind_live.vocabulary import PARTS, TRUNK
 
 OK_P = 0.9
 MIN_MOTION_S = 2.0  # seconds of full motion before anything is called ok

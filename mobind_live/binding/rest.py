@@ -14,7 +14,7 @@ import numpy as np
 from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.chains import LENGTH_M, POINT_CHANNELS
 from mobind_live.models.features import RATE_UNIT, SEEN, TURNING, VALID
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 BLOCK = 12  # steps (0.24 s)
 TAKEN_OFF_S = 2.0  # of rest while the limb turns, beyond twice the time that both do

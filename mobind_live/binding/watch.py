@@ -18,7 +18,7 @@ from mobind_live.binding.news import New, News, most_probable
 from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.binding.stepped import Stepping, gain
 from mobind_live.models.features import STEPS_PER_TOKEN
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 _BELIEVED_P = 0.5
 

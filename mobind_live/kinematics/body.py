@@ -1,6 +1,6 @@
 """The body as sensors and cameras meet it: keypoints, segment orientations, and where sensors sit.
 
-World frame: metres, z up. Segments in ``schema.PARTS`` order, keypoints in COCO-17 order.
+World frame: metres, z up. Segments in ``vocabulary.PARTS`` order, keypoints in COCO-17 order.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINT, KEYPOINTS, PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def limb_joints(part: str) -> tuple[int, int] | None:
     if segment not in _LIMB:
         return None
     proximal, distal = _LIMB[segment]
-    return KEYPOINTS.index(f"{side}_{proximal}"), KEYPOINTS.index(f"{side}_{distal}")
+    return KEYPOINT[f"{side}_{proximal}"], KEYPOINT[f"{side}_{distal}"]
 
 
 def limb_mounts(keypoints_m: np.ndarray, trunk_mounts_m: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ def other_side(name: str) -> str:
     return name.replace("left", "?").replace("right", "left").replace("?", "right")
 
 
-SWAP_KEYPOINTS = [KEYPOINTS.index(other_side(name)) for name in KEYPOINTS]
+SWAP_KEYPOINTS = [KEYPOINT[other_side(name)] for name in KEYPOINTS]
 SWAP_PARTS = [PARTS.index(other_side(name)) for name in PARTS]
 
 

@@ -12,7 +12,7 @@ from mobind_live.kinematics.cycle import smooth
 from mobind_live.kinematics.imu import random_rotations
 from mobind_live.kinematics.motion import RAMP_S, ramp
 from mobind_live.kinematics.mover import Mover
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

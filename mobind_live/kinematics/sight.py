@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mobind_live.kinematics.camera import Camera
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINT
 
 _NOSE, _EYES, _EARS = 0, (1, 2), (3, 4)
 _SHOULDERS, _HIPS, _ANKLES = (5, 6), (11, 12), (15, 16)
-_LIMBS = [KEYPOINTS.index(name) for name in KEYPOINTS if "shoulder" not in name and "hip" not in name][5:]
+_LIMBS = [index for name, index in KEYPOINT.items() if "shoulder" not in name and "hip" not in name][5:]
 _TRUNK_RADIUS_M = 0.14
 _BEHIND_M = 0.10  # this much deeper than the body in the way counts as hidden
 

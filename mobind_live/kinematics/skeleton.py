@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mobind_live.kinematics.body import BodyMotion, forward, limb_mounts
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 # Joint angles in radians, one column each of a pose array (..., D). Positive: pitch forward, roll to the
 # right, yaw to the left; arms and thighs flex forward, abduct outward, ``cross`` moves the plane of an arm

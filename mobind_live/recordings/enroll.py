@@ -29,8 +29,9 @@ from mobind_live.recordings.sync.recording import Recording
 from mobind_live.recordings.sync.request import Files, read_imus
 from mobind_live.recordings.sync.run import find, read_people, say
 from mobind_live.recordings.sync.solve import Found
-from mobind_live.schema import PARTS, Verdict
+from mobind_live.schema import Verdict
 from mobind_live.terminal import words
+from mobind_live.vocabulary import PARTS
 
 SHORTEST_S = 2.0
 _EVERY = 12  # steps between the example's windows

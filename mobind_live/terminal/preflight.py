@@ -19,10 +19,11 @@ from rich.text import Text
 from mobind_live.binding.posterior import OK_P
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import StreamSpec
-from mobind_live.schema import TRUNK, Binding, Offset, Verdict
+from mobind_live.schema import Binding, Offset, Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.output import Notes, Output
 from mobind_live.terminal.view import MIN_RATE, RigView
+from mobind_live.vocabulary import TRUNK
 
 MAX_LOSS = 0.05
 MAX_AGE_S = 1.0

@@ -15,7 +15,7 @@ from mobind_live.binding.timeline import ImuTimeline, PoseTimeline
 from mobind_live.models.errors import DatasetError
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.recordings import read_imu, read_keypoints
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 TAKES = ("take_1", "take_4", "take_7", "take_8", "early_3")
 # t_imu - t_cam in seconds by a correlation over the whole take, good to about 0.05 s.

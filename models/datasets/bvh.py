@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation
 from mobind_live.kinematics.body import BodyMotion, forward, limb_mounts
 from mobind_live.models.datasets import bvh_text
 from mobind_live.models.errors import BROKEN_NPZ, DatasetError
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 
 JOINTS = (
     "Hips", "Spine", "Chest", "Neck", "Head",

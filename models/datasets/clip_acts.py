@@ -25,7 +25,7 @@ from mobind_live.models.datasets.acts import (
     pose_channels,
 )
 from mobind_live.models.features import STEP_HZ, ImuFeatures
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 
 @dataclass(frozen=True, slots=True)

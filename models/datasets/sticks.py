@@ -11,9 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINT
 
-_K = {name: index for index, name in enumerate(KEYPOINTS)}
 # (far end, near end, metres): limbs, each from a joint that stands before it (Winter 2009's shares).
 _LIMBS = [
     (f"{side}_{far}", f"{side}_{near}", metres)
@@ -35,7 +34,10 @@ def angles_only(rng: np.random.Generator, points: np.ndarray, pixels_per_m: np.n
     """
     people = len(points)
     xy = points[..., :2]
-    middle = {name: xy[..., [_K[f"left_{name}"], _K[f"right_{name}"]], :].mean(axis=-2) for name in _WIDTHS_M}
+    middle = {
+        name: xy[..., [KEYPOINT[f"left_{name}"], KEYPOINT[f"right_{name}"]], :].mean(axis=-2)
+        for name in _WIDTHS_M
+    }
 
     def length(metres: float) -> np.ndarray:
         return (metres * pixels_per_m * rng.uniform(1 - _SPREAD, 1 + _SPREAD, people))[:, None, None]
@@ -44,16 +46,16 @@ def angles_only(rng: np.random.Generator, points: np.ndarray, pixels_per_m: np.n
     centre = {"hip": np.broadcast_to(middle["hip"].mean(axis=1, keepdims=True), middle["hip"].shape)}
     centre["shoulder"] = centre["hip"] + length(_TRUNK_M) * _unit(middle["shoulder"] - middle["hip"])
     centre["ear"] = centre["shoulder"] + length(_NECK_M) * _unit(middle["ear"] - middle["shoulder"])
-    nose = length(_NOSE_M) * _unit(xy[..., _K["nose"], :] - middle["ear"])
-    out[..., _K["nose"], :2] = centre["ear"] + nose
+    nose = length(_NOSE_M) * _unit(xy[..., KEYPOINT["nose"], :] - middle["ear"])
+    out[..., KEYPOINT["nose"], :2] = centre["ear"] + nose
     centre["eye"] = centre["ear"] + 0.8 * nose
     for name, metres in _WIDTHS_M.items():
-        left, right = _K[f"left_{name}"], _K[f"right_{name}"]
+        left, right = KEYPOINT[f"left_{name}"], KEYPOINT[f"right_{name}"]
         half = length(metres / 2) * _unit(xy[..., left, :] - xy[..., right, :])
         out[..., left, :2], out[..., right, :2] = centre[name] + half, centre[name] - half
     for far, near, metres in _LIMBS:
-        line = xy[..., _K[far], :] - xy[..., _K[near], :]
-        out[..., _K[far], :2] = out[..., _K[near], :2] + length(metres) * _unit(line)
+        line = xy[..., KEYPOINT[far], :] - xy[..., KEYPOINT[near], :]
+        out[..., KEYPOINT[far], :2] = out[..., KEYPOINT[near], :2] + length(metres) * _unit(line)
     scored = rng.random((people, 1, 1)) < 0.5
     out[..., 2] = np.where(scored, points[..., 2], 1.0)
     return out

@@ -17,7 +17,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from mobind_live.models.errors import DatasetError
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 
 ACTIONS = (
     "swipe left", "swipe right", "waving", "clapping", "throwing", "crossing arms", "basketball shot",

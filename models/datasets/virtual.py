@@ -11,7 +11,7 @@ from mobind_live.kinematics.camera import Camera, KeypointNoise, project, yolo_n
 from mobind_live.kinematics.imu import GRAVITY_M_S2, ImuNoise, measured, random_rotations, virtual_imu
 from mobind_live.models.datasets.sticks import angles_only, low_passed
 from mobind_live.models.features import STEP_HZ
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 IMAGE_SIZE = (1280, 720)
 

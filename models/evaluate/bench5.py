@@ -22,7 +22,7 @@ from mobind_live.models.datasets.bench5 import BenchTake, Worn
 from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.methods import Method
 from mobind_live.models.features import STEP_HZ
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 REACH_S, EXCERPT_S, EVERY_S = 10.0, 20.0, 5.0
 MOVING_RAD_S = 0.5  # the root mean square of |gyro| that counts as motion

@@ -19,7 +19,7 @@ from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.methods import Method
 from mobind_live.models.features import STEP_HZ
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 ODD = (1, 3, 5, 7)
 CROP, CROPS_EACH = 0.6, 2

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mobind_live.schema import KEYPOINTS, SKELETON
+from mobind_live.vocabulary import KEYPOINTS
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,11 @@ CACHE = Path("~/.cache/mobind-live")
 JPEG_QUALITY = 70
 SEEN = 0.3  # keypoints with a lower score are not drawn
 COLOURS = ((80, 200, 120), (240, 160, 60), (90, 120, 240), (60, 200, 230), (200, 100, 220), (180, 190, 90))
+# Pairs of keypoints that the drawing joins.
+SKELETON = (
+    (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
+    (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16),
+)  # fmt: skip
 
 
 class PoseError(Exception):

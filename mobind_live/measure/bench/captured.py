@@ -19,7 +19,7 @@ from mobind_live.kinematics.skeleton import about_z
 from mobind_live.models.datasets import bvh, reels
 from mobind_live.models.datasets.bvh import Take
 from mobind_live.models.datasets.reels import REEL_HZ
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINTS, PARTS
 
 _SPARE_S = 16.0  # a reel begins so long before a scene and ends so long after it: hidden delays look there
 _AS_PERFORMED = replace(reels.PLAIN, height=(0.9, 1.1))

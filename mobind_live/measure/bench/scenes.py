@@ -17,7 +17,7 @@ from mobind_live.kinematics.devices import CameraSpec, DelayStep, ImuSpec
 from mobind_live.kinematics.scene import SceneConfig
 from mobind_live.kinematics.seat import Move
 from mobind_live.kinematics.visits import Swap
-from mobind_live.schema import PARTS
+from mobind_live.vocabulary import PARTS
 
 QUICK_S = 60.0
 FULL_S = 110.0

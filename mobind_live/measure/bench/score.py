@@ -14,7 +14,8 @@ from mobind_live.measure.bench.play import Moment
 from mobind_live.measure.bench.scenes import Case
 from mobind_live.models.placement import KIND_OF as PLACE_OF
 from mobind_live.models.placement import KINDS as PLACES
-from mobind_live.schema import PARTS, Verdict
+from mobind_live.schema import Verdict
+from mobind_live.vocabulary import PARTS
 
 SETTLED_S = 30.0  # answers later than this count as settled
 NOTICE_S = 20.0  # so long after something changed, a wrong answer counts as not noticed yet, not as false

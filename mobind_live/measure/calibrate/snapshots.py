@@ -13,7 +13,8 @@ from mobind_live.binding.engine import TOKEN_S
 from mobind_live.measure.bench.play import Moment, Player
 from mobind_live.measure.bench.scenes import Case
 from mobind_live.models import checkpoint
-from mobind_live.schema import PARTS, Truth
+from mobind_live.schema import Truth
+from mobind_live.vocabulary import PARTS
 
 MAX_OFFSET_S = 10.0
 NEAR_TOKENS = 2.0  # so near to the true lag, a peak is at it

@@ -17,7 +17,7 @@ from mobind_live.recordings.files import columns, stamps
 from mobind_live.recordings.files.csv_table import Table, read_table
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINTS
 
 _SCORES = ("score", "confidence", "conf", "likelihood", "visibility", "probability", "prob", "c", "p", "s")
 _MOST_SCORE = 1.5

@@ -21,7 +21,8 @@ from rich.text import Text
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.session.answers import Answers
 from mobind_live.recordings.session.file import Entry, about, entries
-from mobind_live.schema import KEYPOINTS, Action, Binding, CameraOffset, Imu, Offset, Pose, Verdict
+from mobind_live.schema import Action, Binding, CameraOffset, Imu, Offset, Pose, Verdict
+from mobind_live.vocabulary import KEYPOINTS
 
 _AXES = ("x", "y", "z")
 _SENSOR = [*(f"acc_{axis}_m_s2" for axis in _AXES), *(f"gyro_{axis}_rad_s" for axis in _AXES)]

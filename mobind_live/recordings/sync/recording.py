@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mobind_live.recordings.files.recordings import KeypointFile
-from mobind_live.schema import KEYPOINTS, Pose
+from mobind_live.schema import Pose
+from mobind_live.vocabulary import KEYPOINTS
 
 CAMERA = "camera"  # its name towards the engine
 ONE = 1  # the track of a file that holds one person

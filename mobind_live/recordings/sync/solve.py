@@ -21,7 +21,8 @@ from mobind_live.models.placement import PlacementNet
 from mobind_live.recordings.files.recordings import ImuFile
 from mobind_live.recordings.sync import drift
 from mobind_live.recordings.sync.recording import CAMERA, Recording
-from mobind_live.schema import PARTS, Binding, Imu, Offset, Verdict
+from mobind_live.schema import Binding, Imu, Offset, Verdict
+from mobind_live.vocabulary import PARTS
 
 BLOCK = 24  # steps (0.48 s) encoded together
 CHUNK_NS = 960_000_000  # fed between two advances

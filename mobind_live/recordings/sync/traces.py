@@ -10,7 +10,7 @@ from mobind_live.kinematics.body import limb_joints
 from mobind_live.models.features import SEEN
 from mobind_live.recordings.files.recordings import ImuFile
 from mobind_live.recordings.sync.recording import Recording
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINT, KEYPOINTS
 
 HZ = 50.0
 _SMOOTH_S = 0.16
@@ -18,7 +18,6 @@ _GAP_S = 0.4  # no line is drawn over a longer one
 _WINDOW_S = 10.0
 _SEEN_SHARE = 0.8
 
-_K = {name: index for index, name in enumerate(KEYPOINTS)}
 _SHOULDERS, _HIPS = ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")
 _TRUNK = {
     "head": (("left_ear", "right_ear"), _SHOULDERS),
@@ -69,7 +68,7 @@ def limb_turning(people: Recording, track: int, part: str) -> Trace:
 
 
 def _middle(points: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    own = points[:, [_K[name] for name in names]]
+    own = points[:, [KEYPOINT[name] for name in names]]
     return own[..., :2].mean(axis=1), np.all(own[..., 2] >= SEEN, axis=1)
 
 

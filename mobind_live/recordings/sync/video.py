@@ -19,7 +19,7 @@ from mobind_live.devices.camera.pose import Finder, PoseOptions, YoloPose
 from mobind_live.models.errors import BROKEN_NPZ
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.sync.recording import CAMERA, Recording
-from mobind_live.schema import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINTS
 
 _log = logging.getLogger(__name__)
 _FORM = 2  # of the cache file; another one is not read

@@ -13,7 +13,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from mobind_live.kinematics.body import limb_joints
 from mobind_live.models.evaluate import readout
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINT, PARTS
 
 RATE_HZ = 50.0
 BAND_HZ = (0.1, 5.0)
@@ -21,7 +21,6 @@ _LONG_S = 20.0  # shorter streams have no slow part worth removing, and a filter
 _WHOLE = 95  # percentile of a line's lengths in the picture that counts as its length
 _SHORTEST = 20  # steps that the filter needs
 _LEAST = 0.5  # a lag counts if at least this share of the shorter stream overlaps
-_K = {name: index for index, name in enumerate(KEYPOINTS)}
 # The trunk's parts have no limb: a line in the picture that turns with them.
 _LINES = {
     "head": (("nose",), ("left_shoulder", "right_shoulder")),
@@ -65,7 +64,7 @@ def _turning(keypoints: np.ndarray, part: str) -> np.ndarray:
     if joints := limb_joints(part):
         a, b = (keypoints[:, joint, :2] for joint in joints)
     else:
-        a, b = (keypoints[:, [_K[name] for name in names], :2].mean(axis=1) for names in _LINES[part])
+        a, b = (keypoints[:, [KEYPOINT[name] for name in names], :2].mean(axis=1) for names in _LINES[part])
     line = gaussian_filter1d(b - a, 1.5, axis=0)
     length = np.percentile(np.linalg.norm(line, axis=1), _WHOLE) + 1e-6
     return np.linalg.norm(np.gradient(line, axis=0), axis=1) * RATE_HZ / length

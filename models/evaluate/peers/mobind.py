@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from mobind_live.models import checkpoint
 from mobind_live.models.features import ImuFeatures
-from mobind_live.schema import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINT, PARTS
 
 KIND = "mobind-live peer 1"
 Form = Literal["mobind", "imu2clip"]
@@ -34,7 +34,6 @@ _CHANNELS = (32, 64, 128, 128)
 IMU_WIDTH, POSE_WIDTH = 7, 6
 _PICTURE = np.array([1280.0, 720.0])
 
-_K = {name: index for index, name in enumerate(KEYPOINTS)}
 _CHAINS = {"head": ("nose", "left_eye", "right_eye")} | {
     f"{side}_{part}": tuple(f"{side}_{joint}" for joint in joints)
     for side in ("left", "right")
@@ -129,7 +128,7 @@ def pose_channels(keypoints: np.ndarray) -> np.ndarray:
     does not have. ``keypoints`` (..., T, 17, 3)."""
     out = np.zeros((*keypoints.shape[:-3], len(PARTS), keypoints.shape[-3], POSE_WIDTH), np.float32)
     for part, joints in _CHAINS.items():
-        places = keypoints[..., [_K[joint] for joint in joints], :2] / _PICTURE - 0.5
+        places = keypoints[..., [KEYPOINT[joint] for joint in joints], :2] / _PICTURE - 0.5
         out[..., PARTS.index(part), :, :] = places.reshape(*places.shape[:-2], POSE_WIDTH)
     return out
 

@@ -265,6 +265,9 @@ def test_bugs_are_not_swallowed() -> None:
             stream="left", received_ns=np.zeros(2, np.int64), device_ns=None,
             acc_m_s2=np.zeros((2, 3)), gyro_rad_s=np.zeros((2, 3)),
         ), "declares clock .host. but sent no `device_ns`"),
+        (reading(2, device_ns=np.zeros(0)), "declares clock .host. but sent no `device_ns`"),
+        (reading(2, device_ns=np.zeros(3)), r"stream 'left': device_ns has shape \(3,\), expected \(2,\)"),
+        (replace(reading(), quaternion=np.zeros((2, 3))), r"quaternion has shape \(2, 3\), expected .2, 4."),
     ],
 )  # fmt: skip
 def test_what_contradicts_the_contract_is_named(item: ImuReading, reason: str) -> None:

@@ -59,11 +59,7 @@ class Lane:
 
     def imu(self, reading: ImuReading) -> Imu:
         """``reading`` with its capture times in host time. Raises DeviceError if its shapes are wrong."""
-        n = len(reading.received_ns)
-        shapes = {"acc_m_s2": reading.acc_m_s2.shape, "gyro_rad_s": reading.gyro_rad_s.shape}
-        for name, shape in shapes.items():
-            if shape != (n, 3):
-                raise DeviceError(f"stream {reading.stream!r}: {name} has shape {shape}, expected {(n, 3)}")
+        _check_shapes(reading)
         empty = np.empty(0, np.int64)
         return Imu(
             stream=reading.stream,
@@ -80,7 +76,7 @@ class Lane:
         """Estimated capture times, (N,) int64 host ns."""
         if self._dejitter is not None:
             return self._dejitter.update(reading.received_ns)
-        if reading.device_ns is None:
+        if reading.device_ns is None or len(reading.device_ns) < len(reading.received_ns):  # empty
             raise DeviceError(
                 f"stream {reading.stream!r}: the driver declares clock {self.spec.clock!r} but sent no "
                 "`device_ns`; send it, or declare 'arrival'"
@@ -93,6 +89,19 @@ class Lane:
         """The stream's line of a heartbeat, with the state of its clock mapping where it has one."""
         mapping = self._device_clock or self._dejitter
         return self.stats.snapshot(now_ns, None if mapping is None else mapping.status(), self.doubts.text)
+
+
+def _check_shapes(reading: ImuReading) -> None:
+    """Raises DeviceError if one is wrong. What a device need not have may be empty, too."""
+    n = len(reading.received_ns)
+    expected = {"acc_m_s2": (n, 3), "gyro_rad_s": (n, 3), "device_ns": (n,), "quaternion": (n, 4)}
+    for name, shape in expected.items():
+        given = getattr(reading, name)
+        optional = name in ("device_ns", "quaternion")
+        if np.shape(given) != shape and not (optional and (given is None or np.size(given) == 0)):
+            raise DeviceError(
+                f"stream {reading.stream!r}: {name} has shape {np.shape(given)}, expected {shape}"
+            )
 
 
 class Service:

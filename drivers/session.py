@@ -102,7 +102,7 @@ def _told(config: Config, kinds: dict[str, str]) -> _Told:
     told = _Told()
     imus = {stream for stream, kind in kinds.items() if kind == "imu"}
     until_ns: int | None = None
-    for at_ns, received in entries(config.file, again=True):
+    for at_ns, received in entries(config.file, quiet=True):
         message = received.message
         if isinstance(message, Health):
             told.health.update({stream.stream: stream for stream in message.streams})

@@ -252,7 +252,7 @@ def test_a_damaged_second_is_left_out_alone(long: Path, caplog: pytest.LogCaptur
     [said] = caplog.messages
     assert "s.mcap: damaged; pieces of a second or less that were left out: 2, the first after 11.0 s" in said
     caplog.clear()
-    list(entries(long, again=True))
+    list(entries(long, quiet=True))
     assert not caplog.messages
 
 

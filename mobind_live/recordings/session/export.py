@@ -48,7 +48,7 @@ _ANSWERS = {
 
 def run(path: Path, folder: Path, console: Console) -> None:
     """Write the tables of the session ``path`` into ``folder``. Raises FileError."""
-    first = next(entries(path, again=True), None)
+    first = next(entries(path, quiet=True), None)
     if first is None:
         raise FileError(f"{path}: nothing was recorded in it")
     try:
@@ -58,7 +58,7 @@ def run(path: Path, folder: Path, console: Console) -> None:
         with console.status(f"reading {escape(str(path))}"), ExitStack() as stack:
             tables = _Tables(folder, stack, first.at_ns)
             answers = _answers(entries(path), tables)
-            rows, aligned = _streams(entries(path, again=True), answers, tables)
+            rows, aligned = _streams(entries(path, quiet=True), answers, tables)
         noted = about(path)
         (folder / "session.json").write_text(json.dumps(_noted(noted, first.at_ns), indent=2) + "\n")
     except OSError as error:

@@ -153,45 +153,45 @@ class Writer:
             raise FileError(f"{self.path}: cannot be written: {error.strerror or error}") from error
 
 
-def packed(path: Path, *, again: bool = False) -> Iterator[Packed]:
+def packed(path: Path, *, quiet: bool = False) -> Iterator[Packed]:
     """Every message of a session in the order in which they came. Of a file that was never finished, or is
-    damaged, all that is whole is read, with a warning, if it is not read ``again``. Raises FileError if it
-    is no session at all."""
+    damaged, all that is whole is read, with a warning unless ``quiet``. Raises FileError if it is no session
+    at all."""
     named = dict(_channels(path))  # the chunk that says it may be the one that is damaged
     unnamed = 0
-    for record in _records(path, again=again):
+    for record in _records(path, quiet=quiet):
         if isinstance(record, Channel):
             named[record.id] = record.topic
         elif isinstance(record, Message) and record.channel_id in named:
             yield Packed(record.publish_time, named[record.channel_id], record.data)
         elif isinstance(record, Message):
             unnamed += 1
-    if unnamed and not again:
+    if unnamed and not quiet:
         _log.warning("%s: %d messages left out: what they are was said where it is damaged", path, unnamed)
 
 
-def entries(path: Path, *, again: bool = False) -> Iterator[Entry]:
+def entries(path: Path, *, quiet: bool = False) -> Iterator[Entry]:
     """The same, unpacked. What another version has written and this one cannot read is left out, with a
-    warning, if it is not read ``again``. Raises FileError."""
+    warning unless ``quiet``. Raises FileError."""
     refused: dict[str, int] = {}
-    for item in packed(path, again=again):
+    for item in packed(path, quiet=quiet):
         try:
             yield Entry(item.at_ns, item.unpacked())
         except SchemaError as error:
             refused[str(error)] = refused.get(str(error), 0) + 1
     for reason, count in refused.items():
-        if not again:
+        if not quiet:
             _log.warning("%s: %d messages left out: %s", path, count, reason)
 
 
 def topics(path: Path) -> set[str]:
     """The topics of a session; at once, if it was finished. Raises FileError."""
-    return set(_channels(path).values()) or {item.topic for item in packed(path, again=True)}
+    return set(_channels(path).values()) or {item.topic for item in packed(path, quiet=True)}
 
 
 def about(path: Path) -> dict[str, str]:
     """What was noted at the session's start. Raises FileError."""
-    found = (record.metadata for record in _records(path, again=True) if isinstance(record, Metadata))
+    found = (record.metadata for record in _records(path, quiet=True) if isinstance(record, Metadata))
     return next(found, {})
 
 
@@ -204,7 +204,7 @@ def _channels(path: Path) -> dict[int, str]:
     return {}
 
 
-def _records(path: Path, *, again: bool) -> Iterator[McapRecord]:
+def _records(path: Path, *, quiet: bool) -> Iterator[McapRecord]:
     """What was noted, and what is in the chunks, but for those that are damaged."""
     damaged: list[float] = []  # how many seconds after the first message each was
     first_ns = last_ns = 0
@@ -216,7 +216,7 @@ def _records(path: Path, *, again: bool) -> Iterator[McapRecord]:
                 try:
                     found = _parsed(*_record(file))
                 except _Ends as end:
-                    if str(end) and not again:
+                    if str(end) and not quiet:
                         _log.warning("%s: %s; read up to there", path, end)
                     break
                 except _DAMAGE:
@@ -228,7 +228,7 @@ def _records(path: Path, *, again: bool) -> Iterator[McapRecord]:
                     yield record
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from error
-    if damaged and not again:
+    if damaged and not quiet:
         _log.warning(
             "%s: damaged; pieces of a second or less that were left out: %d, the first after %.1f s",
             path, len(damaged), damaged[0],

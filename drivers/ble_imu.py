@@ -11,7 +11,6 @@ import logging
 import re
 from collections.abc import Iterator
 from functools import cache
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -65,9 +64,7 @@ class Driver:
         self._good_ns = host_now_ns()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._runner is not None and self._link is not None:
             self._runner.run(self._link.close())
             self._runner.close()

@@ -9,7 +9,6 @@ import logging
 import re
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -92,9 +91,7 @@ class Driver:
         self._refuse_if_none()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._opened.clear()
         self._resolver = None
 

@@ -11,7 +11,6 @@ import time
 import zlib
 from collections.abc import Iterable
 from itertools import pairwise
-from types import TracebackType
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -219,9 +218,7 @@ class Driver:
         self._played_s = max(0.0, self._now_s()) if self._context.restarts else 0.0
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._scene = None
 
     def read(self) -> Iterable[Message | ImuReading]:

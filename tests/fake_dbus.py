@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from dbus_fast import Message, MessageType
@@ -54,9 +53,7 @@ class FakeBus:
         self.run(self._serve)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.run(self._close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from socket import AF_UNIX
 from socket import socket as Socket
-from types import TracebackType
 from typing import Self
 
 import zmq
@@ -50,9 +49,7 @@ class _Socket:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -136,9 +133,7 @@ class Proxy:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._context.term()  # returns when the thread has closed both sockets
         self._thread.join()
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Self
 
 from mobind_live.clock import host_now_ns
@@ -40,9 +39,7 @@ class Output(ABC):
         self._begin()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
         for handler in self._handlers:
             logging.getLogger().removeHandler(handler)

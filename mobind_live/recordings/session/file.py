@@ -15,7 +15,6 @@ import struct
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 import mcap.reader
@@ -127,9 +126,7 @@ class Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             if self._whole:
                 with self._faults():

@@ -23,6 +23,7 @@ from mobind_live.models.features import STEP_HZ
 
 Without = Literal["people", "parts", "lags", "tokens"]
 _IMPOSSIBLE = -1e4  # evidence of what is left out; finite, for the scale's gradient
+_TOKEN_WEIGHT = 0.3  # of the term of single tokens
 VOTE_STRIDE = 2  # every second token of the shorter stream votes: neighbours say nearly the same
 
 
@@ -68,7 +69,6 @@ def binding_loss(
     *,
     centred: bool = False,
     without: tuple[Without, ...] = (),
-    token_weight: float = 0.3,
     half: bool = False,
 ) -> Losses:
     """The losses of one batch, and how often the best candidate names the right part and person.
@@ -97,7 +97,7 @@ def binding_loss(
     own, others = _fewer(own, others, batch, without)
     joint, person_ok, part_ok = _joint(model, own, others, batch)
     token = _token(model, similarity, alive, batch)
-    weight = 0.0 if "tokens" in without else token_weight
+    weight = 0.0 if "tokens" in without else _TOKEN_WEIGHT
     return Losses(joint + weight * token, joint, token, part_ok, person_ok)
 
 

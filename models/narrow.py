@@ -29,7 +29,7 @@ from mobind_live.models.encoders import Binder
 from mobind_live.models.errors import ModelError, answered
 from mobind_live.models.output import make_room
 
-_REELS, _REEL_S, _PEOPLE, _WORN, _WINDOW_S = 24, 40.0, 12, 3, (12.0, 12.0)
+_REELS, _REEL_S, _PEOPLE, _WORN, _WINDOW_S, _BATCHES = 24, 40.0, 12, 3, (12.0, 12.0), 8
 
 
 @torch.no_grad()
@@ -64,12 +64,12 @@ def _power(matrix: Tensor, exponent: float) -> Tensor:
 
 
 @torch.no_grad()
-def tokens_of(model: Binder, motion: Path, seed: int, batches: int = 8) -> tuple[Tensor, Tensor]:
+def tokens_of(model: Binder, motion: Path, seed: int) -> tuple[Tensor, Tensor]:
     """Tokens of virtual IMUs and of poses, each (N, whole), less their running means, as they are compared.
     Raises DatasetError."""
     made = reels.of_training(motion, np.random.default_rng((seed, 0)).spawn(_REELS), _REEL_S)
     imus, poses = [], []
-    for number in range(batches):
+    for number in range(_BATCHES):
         batch = virtual_batch((seed, 1, number), made, _PEOPLE, _WORN, _WINDOW_S, Conditions())
         imus.append(Centre().step(model.embed_imu(batch.imu.flatten(0, 1))).flatten(0, 1))
         poses.append(Centre().step(model.embed_pose(batch.pose)).flatten(0, 2))

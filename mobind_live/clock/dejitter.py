@@ -10,7 +10,9 @@ from mobind_live.clock.line import Line, Prior, envelope
 from mobind_live.clock.losses import CAP, FLOOR_NS, Explanation, explain
 from mobind_live.clock.segment import Segment, StampMapper
 
-BIN_S = 0.25  # one lowest point is kept for each of these
+BIN_S = 0.25  # one lowest point is kept for each of these,
+POINTS = 240  # so many of them: a minute's
+RATE_SIGMA = 0.02  # how far the true rate usually is from the nominal one, as a share of it
 RATES = 129  # so many are compared,
 RATE_STEP_NS = 2e6  # this far apart at the window's end,
 FIT_EVERY, RATE_EVERY, FRESH = 4, 16, 80  # in bins: lay the line, look for another rate, as long as it is new
@@ -53,12 +55,9 @@ class Dejitter(StampMapper[Segment]):
     what was taken for lost and comes after all is taken back.
     """
 
-    def __init__(self, nominal_hz: float, *, rate_ppm: float = 20_000.0, window_s: float = 60.0) -> None:
-        """``rate_ppm``: how far the true rate usually is from the nominal one."""
+    def __init__(self, nominal_hz: float) -> None:
         super().__init__()
         self._period_ns = 1e9 / nominal_hz
-        self._sigma = rate_ppm * 1e-6
-        self._size = max(8, round(window_s / BIN_S))
         self._bin = BIN_S * nominal_hz
         self._rate = 1.0  # true period over the nominal one
         self._start()
@@ -74,8 +73,8 @@ class Dejitter(StampMapper[Segment]):
         self._segment = None
         self._count = 0
         self._found_before = self._lost
-        self._points: deque[tuple[int, int]] = deque(maxlen=self._size)  # (count, arrival)
-        self._losses: deque[int] = deque(maxlen=self._size)  # up to each of the points
+        self._points: deque[tuple[int, int]] = deque(maxlen=POINTS)  # (count, arrival)
+        self._losses: deque[int] = deque(maxlen=POINTS)  # up to each of the points
         self._moved = 0  # samples lost so far, as the stamps have it
         self._delay_ns = 0.0
         self._low: tuple[float, int, int] | None = None  # (how late, count, arrival) of the best in the bin
@@ -170,7 +169,7 @@ class Dejitter(StampMapper[Segment]):
         if any_rate:
             steps = np.arange(RATES) - RATES // 2
             periods = periods * (1 + steps * (RATE_STEP_NS / arrivals[-1]))
-            costs = 0.5 * ((periods / self._period_ns - 1) / self._sigma) ** 2
+            costs = 0.5 * ((periods / self._period_ns - 1) / RATE_SIGMA) ** 2
         best = explain(counts, arrivals, periods, self._delay_ns, costs)
         self._delay_ns = best.delay_ns
         return best
@@ -188,6 +187,6 @@ class Dejitter(StampMapper[Segment]):
         ]
         slope = (best.period_ns / self._period_ns - 1) * 1e9
         line = envelope(points, Prior(slope, RATE_STEP_NS / (points[-1][0] - points[0][0])))
-        self._losses = deque(losses.tolist(), maxlen=self._size)
+        self._losses = deque(losses.tolist(), maxlen=POINTS)
         self._rate = 1 + line.slope * 1e-9
         self._move(segment, line, self._losses[-1] - self._moved)

@@ -11,7 +11,9 @@ from mobind_live.clock.gaps import Gaps
 from mobind_live.clock.line import Prior, envelope
 from mobind_live.clock.segment import Segment, StampMapper
 
-BIN_S = 1.0  # one lowest point is kept for each of these
+BIN_S = 1.0  # one lowest point is kept for each of these,
+POINTS = 600  # so many of them: ten minutes'
+DRIFT_SIGMA = 1e5  # ns per second that a clock is usually off by (100 ppm); more is found, only later
 EARLY_NS = 50e6  # a settled clock takes an arrival this much too early for a jump
 EARLY_FRESH_NS = 1e9
 LATE_NS = 250e6  # nothing better than this for LATE_S: the device's clock stood still,
@@ -28,10 +30,10 @@ RATE = 1e8  # if it is by at least this, ns per second
 class _Stretch(Segment):
     """A segment that keeps the lowest point of every second, and lays the line under these."""
 
-    def __init__(self, device_ns: int, received_ns: int, prior: Prior, bins: int) -> None:
+    def __init__(self, device_ns: int, received_ns: int, prior: Prior) -> None:
         super().__init__(device_ns, received_ns, prior.slope)
         self._prior = prior
-        self._bins: deque[tuple[float, float]] = deque(maxlen=bins)
+        self._bins: deque[tuple[float, float]] = deque(maxlen=POINTS)
         self._bin_from, self._bin_to = 0.0, BIN_S
         self._lowest = [(0.0, 0.0)]  # three of this second
 
@@ -64,12 +66,9 @@ class _Stretch(Segment):
 class DeviceClock(StampMapper[_Stretch]):
     """Maps a device's stamps to host time. Causal, bounded memory, a few microseconds a sample."""
 
-    def __init__(self, nominal_hz: float, *, drift_ppm: float = 100.0, window_s: float = 600.0) -> None:
-        """``drift_ppm``: how far off the device's clock usually is; more is found, only later."""
+    def __init__(self, nominal_hz: float) -> None:
         super().__init__()
         self._period_ns = 1e9 / nominal_hz
-        self._sigma = drift_ppm * 1e3
-        self._bins = max(4, round(window_s / BIN_S))
         self._gaps = Gaps(self._period_ns)
         self._doubt: list[tuple[int, int]] = []  # (device, received) of a jump not yet confirmed
         self._unsure: _Stretch | None = None  # every sample since the first of those in doubt
@@ -110,7 +109,7 @@ class DeviceClock(StampMapper[_Stretch]):
 
     def _new_segment(self, pairs: Sequence[tuple[int, int]]) -> _Stretch:
         # A reset does not change the oscillator: what was learned of its drift is the new prior.
-        segment = _Stretch(*pairs[0], Prior(self._drift or 0.0, self._sigma), self._bins)
+        segment = _Stretch(*pairs[0], Prior(self._drift or 0.0, DRIFT_SIGMA))
         for pair in pairs:
             segment.add(*pair)
         return segment

@@ -36,6 +36,7 @@ _ROWS = {"nose": 0} | {
     for side, rows in (("left", (4, 5, 6, 12, 13, 14)), ("right", (8, 9, 10, 16, 17, 18)))
     for joint, row in zip(("shoulder", "elbow", "wrist", "hip", "knee", "ankle"), rows, strict=True)
 }
+_FOCAL_PX = 500.0
 _SCORE = np.array([1.0 if name in _ROWS else 0.0 for name in KEYPOINTS])
 _ROW_OF = np.array([_ROWS.get(name, 0) for name in KEYPOINTS])
 
@@ -110,9 +111,9 @@ def _stretched(joints: np.ndarray, steps: int) -> np.ndarray:
     return (1 - share) * joints[low] + share * joints[low + 1]
 
 
-def picture(joints_m: np.ndarray, focal_px: float = 500.0) -> np.ndarray:
+def picture(joints_m: np.ndarray) -> np.ndarray:
     """Keypoints (T, 17, 3) in the Kinect's own picture: u = -X/Z, v = -Y/Z, score 0 for joints it lacks."""
     depth = np.maximum(joints_m[..., 2:], 0.3)
-    uv = -joints_m[..., :2] / depth * focal_px + np.array([320.0, 240.0])
+    uv = -joints_m[..., :2] / depth * _FOCAL_PX + np.array([320.0, 240.0])
     score = np.broadcast_to(_SCORE[:, None], (*uv.shape[:-1], 1))
     return np.concatenate([uv, score], axis=-1)

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from memory_bus import MemoryBus, MemorySubscriber
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from mobind_live.bus import MemoryBus, MemorySubscriber
 from mobind_live.devices.bluetooth.profiles import profiles, recognize
 from mobind_live.driver import Context, DeviceError, ImuReading
 from mobind_live.drivers import ble_imu

@@ -9,19 +9,10 @@ from socket import AF_UNIX, socket
 import numpy as np
 import pytest
 import zmq
+from memory_bus import MemoryBus
 from test_wire import health
 
-from mobind_live.bus import (
-    BusError,
-    Intake,
-    MemoryBus,
-    Proxy,
-    Publisher,
-    Subscriber,
-    TopicCount,
-    is_loopback,
-    queue_for,
-)
+from mobind_live.bus import BusError, Intake, Proxy, Publisher, Subscriber, TopicCount, is_loopback, queue_for
 from mobind_live.schema import Preview, Received, Truth
 from mobind_live.wire import encode
 

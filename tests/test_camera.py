@@ -15,9 +15,9 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from memory_bus import MemoryBus
 from pydantic import ValidationError
 
-from mobind_live.bus import MemoryBus
 from mobind_live.clock import host_now_ns
 from mobind_live.devices.camera import feed, live, playback, pose, video
 from mobind_live.devices.camera.pose import People, PoseError

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import children
 import pytest
+from memory_bus import MemoryBus
 
-from mobind_live.bus import MemoryBus
 from mobind_live.runtime.child import Child, ProcessSpec, RestartPolicy
 from mobind_live.runtime.process import Boot, LogLine
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from memory_bus import MemoryBus
 from rich.console import Console
 from test_wire import binding, health, imu, offset
 
-from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Action, Message, StreamHealth, Truth, Verdict, WornTruth
 from mobind_live.terminal import console as terminal

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from lsl_world import LABELS, ROW, Outlet, elsewhere, unique, until
+from memory_bus import MemoryBus
 from pydantic import ValidationError
 
-from mobind_live.bus import MemoryBus
 from mobind_live.clock import host_now_ns
 from mobind_live.devices.lsl import liblsl as lsl
 from mobind_live.devices.lsl import stream as lsl_stream

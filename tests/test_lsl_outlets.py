@@ -16,9 +16,9 @@ import pytest
 import pyxdf
 from lsl_answers import answers, offset
 from lsl_world import unique, until
+from memory_bus import MemoryBus, MemoryPublisher
 from test_supervisor import Stage, stage
 
-from mobind_live.bus import MemoryBus, MemoryPublisher
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
 from mobind_live.devices.lsl import liblsl as lsl

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from memory_bus import MemoryBus
 from rich.console import Console
 from test_wire import EXAMPLES, health, imu, offset
 
-from mobind_live.bus import BusError, Intake, MemoryBus
+from mobind_live.bus import BusError, Intake
 from mobind_live.terminal import monitor
 from mobind_live.terminal.monitor import Watch, is_whole, render, summary
 

@@ -8,10 +8,10 @@ import threading
 from dataclasses import replace
 
 import pytest
+from memory_bus import MemoryBus
 from rich.console import Console
 from test_wire import binding, health, offset
 
-from mobind_live.bus import MemoryBus
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Binding, Candidate, Health, Message, Offset, Received, StreamHealth, Verdict
 from mobind_live.terminal import output, preflight

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from memory_bus import MemoryBus, MemoryPublisher
 
 from mobind_live import registry
-from mobind_live.bus import MemoryBus, MemoryPublisher
 from mobind_live.config import load
 from mobind_live.driver import Context, DriverConfig
 from mobind_live.runtime.serve import serve

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_bus import MemoryBus
 from pydantic import ValidationError
 from serial_devices import DEVICES, FIELDS, RECORD, Device, config
 
-from mobind_live.bus import MemoryBus
 from mobind_live.config import ConfigError, load
 from mobind_live.devices.samples.limits import HeaderError
 from mobind_live.devices.samples.names import MOTION

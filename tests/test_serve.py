@@ -9,9 +9,9 @@ from typing import Self
 
 import numpy as np
 import pytest
+from memory_bus import MemoryBus
 from test_wire import imu
 
-from mobind_live.bus import MemoryBus
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (
     Context,

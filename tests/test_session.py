@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mcap.reader import SeekingReader
+from memory_bus import MemoryBus
 from rich.console import Console
 from test_wire import EXAMPLES, binding, health, imu, offset
 
-from mobind_live.bus import MemoryBus, Proxy, Publisher, Subscriber
+from mobind_live.bus import Proxy, Publisher, Subscriber
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.session import export, record
 from mobind_live.recordings.session.file import Entry, Packed, Writer, entries, topics

@@ -285,7 +285,7 @@ _PARENT = """
 import sys, threading
 sys.path.insert(0, {tests!r})
 import children
-from mobind_live.bus import MemoryBus
+from memory_bus import MemoryBus
 from mobind_live.runtime.child import ProcessSpec
 from mobind_live.runtime.supervisor import Supervisor
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from memory_bus import MemoryBus, MemorySubscriber
 from rig import record
 from test_engine import SCENE
 from test_wire import health
 
-from mobind_live.bus import MemoryBus, MemorySubscriber
 from mobind_live.bus.ends import Numbering
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig

@@ -2,13 +2,11 @@
 
 Publishers connect to one proxy (XSUB), subscribers to its other side (XPUB); ``runtime/launch.py`` opens it.
 Nothing is lost in silence: each topic's messages are numbered, receivers count what is missing.
-``MemoryBus`` has the same two ends inside one process, for tests.
 """
 
 from __future__ import annotations
 
 from mobind_live.bus.ends import Intake, Receiver, Sender, TopicCount, queue_for
-from mobind_live.bus.memory import MemoryBus, MemoryPublisher, MemorySubscriber
 from mobind_live.bus.zeromq import (
     PUBLISH_ENDPOINT,
     SUBSCRIBE_ENDPOINT,
@@ -24,9 +22,6 @@ __all__ = [
     "SUBSCRIBE_ENDPOINT",
     "BusError",
     "Intake",
-    "MemoryBus",
-    "MemoryPublisher",
-    "MemorySubscriber",
     "Proxy",
     "Publisher",
     "Receiver",

@@ -17,13 +17,13 @@ _MAX_SENDERS = 4
 
 
 class Sender(Protocol):
-    """What can send messages: ``Publisher``, or one end of a ``MemoryBus``."""
+    """What can send messages: ``Publisher``, or one end of the tests' ``MemoryBus``."""
 
     def send(self, message: Message) -> None: ...
 
 
 class Receiver(Protocol):
-    """What can receive messages: ``Subscriber``, or one end of a ``MemoryBus``."""
+    """What can receive messages: ``Subscriber``, or one end of the tests' ``MemoryBus``."""
 
     intake: Intake
 

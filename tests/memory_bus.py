@@ -1,4 +1,4 @@
-"""The bus inside one process, without sockets or threads."""
+"""The bus inside one process, for tests."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ GRAVITY_M_S2 = 9.80665
 
 @dataclass(frozen=True, slots=True)
 class ImuNoise:
-    """Errors of a consumer MEMS IMU, one standard deviation each; ``saturation`` as full scale."""
+    """Errors of a consumer MEMS IMU, one standard deviation each, and where it saturates."""
 
     acc_white_m_s2: float = 0.1
     acc_bias_m_s2: float = 0.15
@@ -21,6 +21,18 @@ class ImuNoise:
     gyro_scale: float = 0.01
     acc_full_scale_g: float = 16.0
     gyro_full_scale_dps: float = 2000.0
+
+    def acc(self, true: np.ndarray, scale: np.ndarray, bias: np.ndarray, white: np.ndarray) -> np.ndarray:
+        """``true`` (..., T, 3) in m/s^2 as it is measured; the errors are given in standard deviations."""
+        limit = self.acc_full_scale_g * GRAVITY_M_S2
+        scaled = true * (1 + self.acc_scale * scale)
+        return np.clip(scaled + self.acc_bias_m_s2 * bias + self.acc_white_m_s2 * white, -limit, limit)
+
+    def gyro(self, true: np.ndarray, scale: np.ndarray, bias: np.ndarray, white: np.ndarray) -> np.ndarray:
+        """The same in rad/s."""
+        limit = np.radians(self.gyro_full_scale_dps)
+        scaled = true * (1 + self.gyro_scale * scale)
+        return np.clip(scaled + self.gyro_bias_rad_s * bias + self.gyro_white_rad_s * white, -limit, limit)
 
 
 def virtual_imu(
@@ -53,14 +65,9 @@ def measured(
     """``force`` and ``rate`` (..., T, 3) with bias and scale drawn once for each leading index, white noise
     for each sample, and saturation."""
     constant = (*force_m_s2.shape[:-2], 1, 3)
-    acc = force_m_s2 * (1 + noise.acc_scale * rng.standard_normal(constant))
-    acc = acc + noise.acc_bias_m_s2 * rng.standard_normal(constant)
-    acc = acc + noise.acc_white_m_s2 * rng.standard_normal(acc.shape)
-    gyro = rate_rad_s * (1 + noise.gyro_scale * rng.standard_normal(constant))
-    gyro = gyro + noise.gyro_bias_rad_s * rng.standard_normal(constant)
-    gyro = gyro + noise.gyro_white_rad_s * rng.standard_normal(gyro.shape)
-    limit_a, limit_w = noise.acc_full_scale_g * GRAVITY_M_S2, np.radians(noise.gyro_full_scale_dps)
-    return np.clip(acc, -limit_a, limit_a), np.clip(gyro, -limit_w, limit_w)
+    shapes = (constant, constant, force_m_s2.shape)
+    acc = noise.acc(force_m_s2, *(rng.standard_normal(shape) for shape in shapes))
+    return acc, noise.gyro(rate_rad_s, *(rng.standard_normal(shape) for shape in shapes))
 
 
 def random_rotations(rng: np.random.Generator, count: int) -> np.ndarray:

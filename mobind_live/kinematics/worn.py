@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mobind_live.kinematics.devices import S_TO_NS, Due, ImuPacket, ImuSpec
-from mobind_live.kinematics.imu import GRAVITY_M_S2, ImuNoise, random_rotations, virtual_imu
+from mobind_live.kinematics.imu import ImuNoise, random_rotations, virtual_imu
 from mobind_live.kinematics.mover import Mover
 from mobind_live.kinematics.seat import Seat
 
@@ -106,12 +106,8 @@ class WornImu:
         force, turning = virtual_imu(position, rotation, rate)
         acc, gyro = (self._through_tissue(x[1:-1], rate)[ringing::finer] for x in (force, turning))
         white = np.random.default_rng([*self._seed, 2, number]).standard_normal((2, count, 3))
-        n = self._noise
-        acc = acc * (1 + n.acc_scale * self._scale[0]) + n.acc_bias_m_s2 * self._bias[0]
-        gyro = gyro * (1 + n.gyro_scale * self._scale[1]) + n.gyro_bias_rad_s * self._bias[1]
-        limit_a, limit_w = n.acc_full_scale_g * GRAVITY_M_S2, np.radians(n.gyro_full_scale_dps)
-        acc = np.clip(acc + n.acc_white_m_s2 * white[0], -limit_a, limit_a)
-        gyro = np.clip(gyro + n.gyro_white_rad_s * white[1], -limit_w, limit_w)
+        acc = self._noise.acc(acc, self._scale[0], self._bias[0], white[0])
+        gyro = self._noise.gyro(gyro, self._scale[1], self._bias[1], white[1])
         return acc.astype(np.float32), gyro.astype(np.float32)
 
     def _through_tissue(self, signal: np.ndarray, rate_hz: float) -> np.ndarray:

@@ -13,19 +13,9 @@ from pydantic import ValidationError as PydanticError
 
 from mobind_live import registry
 from mobind_live.bus import PUBLISH_ENDPOINT, SUBSCRIBE_ENDPOINT, is_loopback
-from mobind_live.config_errors import ConfigError, Document, did_you_mean
-from mobind_live.driver import (
-    NAME,
-    NAME_RULE,
-    WEARER,
-    DeviceError,
-    DriverConfig,
-    RigFile,
-    RigFolder,
-    StreamSpec,
-    located,
-)
-from mobind_live.section import Section
+from mobind_live.document import ConfigError, Document, did_you_mean
+from mobind_live.driver import DeviceError, DriverConfig, StreamSpec
+from mobind_live.section import NAME, NAME_RULE, WEARER, RigFile, RigFolder, Section, located
 
 __all__ = [
     "DEMO_RIG",

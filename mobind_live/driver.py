@@ -12,57 +12,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from mobind_live.devices.samples.units import axes_matrix
 from mobind_live.schema import Message
-from mobind_live.section import Section
+
+# Paths are for driver files, which take all that they need from here.
+from mobind_live.section import RigFile as RigFile
+from mobind_live.section import RigFolder as RigFolder
+from mobind_live.section import RigPath as RigPath
+from mobind_live.section import Section, SubjectName, subject_name
 from mobind_live.vocabulary import Part
 
 MOST_HZ = 10_000.0  # of an IMU
 _MEASURED = re.compile(r"_(ms|s)(/|$)")
 Clock = Literal["device", "arrival", "host"]
-
-
-def resolve_path(path: Path, info: ValidationInfo) -> Path:
-    """``path`` against the folder of the YAML file (the validation context's ``folder``), ``~`` expanded."""
-    return located(path, (info.context or {}).get("folder") or Path())
-
-
-def located(path: Path, folder: Path) -> Path:
-    """``path`` against ``folder``, ``~`` expanded. Raises ValueError if there can be no such path."""
-    try:
-        found = Path(folder, path.expanduser())
-        found.exists()
-    except (OSError, RuntimeError) as error:  # a name too long; ``~`` of nobody
-        raise ValueError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    return found
-
-
-# A file or folder named in the YAML: relative ones count from the YAML's own folder.
-RigPath = Annotated[Path, AfterValidator(resolve_path)]
-
-
-def _file(path: Path) -> Path:
-    if path.is_file():
-        return path
-    raise ValueError(f"{path} {'is a folder, not a file' if path.is_dir() else 'does not exist'}")
-
-
-def _folder(path: Path) -> Path:
-    if path.is_dir():
-        return path
-    raise ValueError(f"{path} {'is a file, not a folder' if path.is_file() else 'does not exist'}")
-
-
-# The same, where nothing can run without it: it is looked for when the YAML is read.
-RigFile = Annotated[RigPath, AfterValidator(_file)]
-RigFolder = Annotated[RigPath, AfterValidator(_folder)]
 
 
 class DeviceError(Exception):
@@ -84,21 +52,6 @@ class Found:
     name: str
     about: str
     yaml: dict[str, Any]
-
-
-# What streams, devices and subjects may be called.
-NAME = re.compile(r"[A-Za-z0-9_-]+")
-NAME_RULE = "letters, digits, _ and - only"
-WEARER = re.compile(r"wearer_\d+")  # so wearers without a subject are called, and nothing else
-
-
-def subject_name(name: str) -> str:
-    """``name``, if somebody who wears an IMU may be called so. Raises ValueError."""
-    if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not a name; allowed: {NAME_RULE}")
-    if WEARER.fullmatch(name):
-        raise ValueError("wearer_1, wearer_2, ... are what wearers without a subject are called")
-    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +76,6 @@ class StreamSpec:
     def __post_init__(self) -> None:
         if self.subject is not None:
             subject_name(self.subject)
-
-
-# Who wears an IMU, as the user calls them.
-SubjectName = Annotated[str, AfterValidator(subject_name)]
 
 
 class DriverConfig(Section):

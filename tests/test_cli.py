@@ -18,9 +18,9 @@ from mobind_live.bus import BusError
 from mobind_live.cli import app
 from mobind_live.cli.errors import user_errors
 from mobind_live.config import Rig
-from mobind_live.config_errors import ConfigError
 from mobind_live.devices.camera.pose import PoseError
 from mobind_live.devices.camera.video import VideoError
+from mobind_live.document import ConfigError
 from mobind_live.models import checkpoint
 from mobind_live.models.errors import ModelError
 from mobind_live.recordings.files.errors import FileError, HintError

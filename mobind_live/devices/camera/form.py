@@ -15,8 +15,8 @@ from pydantic import (
 )
 
 from mobind_live.devices.camera import live, pose
-from mobind_live.driver import DriverConfig, StreamSpec, resolve_path
-from mobind_live.section import Section
+from mobind_live.driver import DriverConfig, StreamSpec
+from mobind_live.section import Section, resolve_path
 
 NOMINAL_HZ = 30.0
 

@@ -25,14 +25,14 @@ from torch import distributed
 from torch.utils.data import DataLoader, Dataset
 
 from mobind_live.kinematics.body import BodyMotion
-from mobind_live.models import run as runs
+from mobind_live.models import run_state
 from mobind_live.models.batches import real_batch, virtual_batch
 from mobind_live.models.datasets import reels, utd_mhad, workouts
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.losses import Batch
 from mobind_live.models.recipe import TrainConfig
-from mobind_live.models.run import Run
+from mobind_live.models.run_state import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,14 @@ def train(config: TrainConfig) -> Path:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     with _fleet(config.device) as fleet:
-        run = runs.prepare(config, fleet.device)
+        run = run_state.prepare(config, fleet.device)
         state = config.output.with_suffix(".state")
         if state.is_file():
-            runs.restore(run, state, config.fixed(), fleet.device)
+            run_state.restore(run, state, config.fixed(), fleet.device)
         if not _alike(run.step, fleet):
             raise CheckpointError(f"{state}: not the same to all processes; it must lie on a disk they share")
         if run.step == config.steps and fleet.rank == 0:
-            runs.write_weights(run, config)  # it may have been killed after the last state, before these
+            run_state.write_weights(run, config)  # it may have been killed after the last state, before these
         _go_on(run, config, fleet, state)
     return config.output
 
@@ -111,15 +111,15 @@ def _go_on(run: Run, config: TrainConfig, fleet: Fleet, state: Path) -> None:
         bar = progress.add_task("train", total=config.steps, completed=run.step, figures="")
         for batch in loader:
             started = time.perf_counter()
-            losses = runs.update(run, batch.to(fleet.device), config, fleet.device)
+            losses = run_state.update(run, batch.to(fleet.device), config, fleet.device)
             run.seconds += time.perf_counter() - started
-            runs.remember(run, losses)
-            progress.update(bar, completed=run.step, figures=runs.figures(run))
+            run_state.remember(run, losses)
+            progress.update(bar, completed=run.step, figures=run_state.figures(run))
             stop = _agreed(bool(wanted), fleet) and run.step < config.steps
             due = stop or run.step % config.save_every == 0 or run.step == config.steps
             if chief and due:
-                runs.save(run, config, state)
-                progress.console.print(f"step {run.step}: {runs.figures(run)}")
+                run_state.save(run, config, state)
+                progress.console.print(f"step {run.step}: {run_state.figures(run)}")
             if stop:
                 raise Interrupted(run.step, config.steps)
 

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from mobind_live.cli import app
-from mobind_live.models import checkpoint, output, pack, run, train
+from mobind_live.models import checkpoint, output, pack, run_state, train
 from mobind_live.models.errors import CheckpointError, DatasetError, ModelError, OutputError, RecipeError
 from mobind_live.models.recipe import TrainConfig
 from mobind_live.models.train import Interrupted
@@ -57,7 +57,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     motion: Path, uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = recipe(motion, tmp_path / "two" / "halves.safetensors")
-    update = run.update
+    update = run_state.update
     steps = []
 
     def interrupted(*given: object) -> object:
@@ -66,7 +66,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
             os.kill(os.getpid(), signal.SIGINT)
         return update(*given)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(run, "update", interrupted)
+    monkeypatch.setattr(run_state, "update", interrupted)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(Interrupted) as stopped:
         train.train(config)
@@ -120,7 +120,7 @@ def test_whatever_is_in_place_of_a_state_is_refused_in_one_line(
     for data in [*cut_off, bytes(len(good)), b"text\n" * 9, *map(pickled, others)]:
         state.write_bytes(data)
         with pytest.raises(CheckpointError, match=r"a\.state: .*remove it to train from the start$"):
-            run.restore(run.prepare(config, CPU), state, config.fixed(), CPU)
+            run_state.restore(run_state.prepare(config, CPU), state, config.fixed(), CPU)
 
 
 def pickled(value: object) -> bytes:
@@ -283,7 +283,7 @@ def test_the_recipes_that_ship_can_be_read(root: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run_and_leaves_the_last_state(
     motion: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss = run.binding_loss
+    loss = run_state.binding_loss
     steps: list[int] = []
 
     def exploding(*given: object, **options: object) -> object:
@@ -291,7 +291,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_leaves_the_last_state(
         found = loss(*given, **options)  # pyright: ignore[reportArgumentType]
         return replace(found, total=found.total * (float("nan") if len(steps) == 3 else 1.0))
 
-    monkeypatch.setattr(run, "binding_loss", exploding)
+    monkeypatch.setattr(run_state, "binding_loss", exploding)
     config = recipe(motion, tmp_path / "x.safetensors", save_every=1)
     with pytest.raises(ModelError, match="step 2: the loss is no number; lower the rate"):
         train.train(config)
@@ -309,14 +309,14 @@ def test_a_blend_goes_on_from_what_it_started_from_even_where_that_is_written_ov
         for n in ("whole", "parts")
     )
     train.train(whole)
-    save = run.save
+    save = run_state.save
 
     def stopped(*given: object) -> None:
         save(*given)  # pyright: ignore[reportArgumentType]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "save", stopped)
+        patch.setattr(run_state, "save", stopped)
         with pytest.raises(KeyboardInterrupt):
             train.train(parts)
     train.train(parts)

@@ -19,8 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mobind_live.recordings.files.errors import FileError
-from mobind_live.recordings.session.answers import Answers
 from mobind_live.recordings.session.file import Entry, about, entries
+from mobind_live.recordings.session.lookup import Lookup
 from mobind_live.schema import Action, Binding, CameraOffset, Imu, Offset, Pose, Verdict
 from mobind_live.vocabulary import KEYPOINTS
 
@@ -57,14 +57,14 @@ def run(path: Path, folder: Path, console: Console) -> None:
             raise FileError(f"{folder}: is not empty; name a new folder")
         with console.status(f"reading {escape(str(path))}"), ExitStack() as stack:
             tables = _Tables(folder, stack, first.at_ns)
-            answers = _answers(entries(path), tables)
-            rows, aligned = _streams(entries(path, quiet=True), answers, tables)
+            lookup = _answers(entries(path), tables)
+            rows, aligned = _streams(entries(path, quiet=True), lookup, tables)
         noted = about(path)
         (folder / "session.json").write_text(json.dumps(_noted(noted, first.at_ns), indent=2) + "\n")
     except OSError as error:
         raise FileError(f"{error.filename or folder}: {error.strerror or error}") from error
     console.print(_summary(rows, aligned))
-    for line in _stepped(answers, tables):
+    for line in _stepped(lookup, tables):
         console.print(Text(line, style="yellow"), soft_wrap=True)
     told = "t_s counts seconds from the session's start; t_NAME_s is the same moment on camera NAME's clock"
     console.print(Text(f"{folder}: {told}"))
@@ -90,9 +90,9 @@ class _Tables:
         return f"{(t_ns - self._first_ns) * 1e-9:.6f}"
 
 
-def _answers(every: Iterator[Entry], tables: _Tables) -> Answers:
+def _answers(every: Iterator[Entry], tables: _Tables) -> Lookup:
     """What the answers say; they have tables of their own."""
-    found = Answers()
+    found = Lookup()
     for at_ns, received in every:
         m = received.message
         if isinstance(m, tuple(_ANSWERS)):
@@ -113,7 +113,7 @@ def _answers(every: Iterator[Entry], tables: _Tables) -> Answers:
 
 
 def _streams(
-    every: Iterator[Entry], answers: Answers, tables: _Tables
+    every: Iterator[Entry], lookup: Lookup, tables: _Tables
 ) -> tuple[Counter[str], Counter[tuple[str, str]]]:
     """Write the cameras' people and the IMUs' samples; how many rows each table has, and of an IMU's how many
     have their time in each camera."""
@@ -123,23 +123,23 @@ def _streams(
         m = received.message
         if isinstance(m, Imu) and len(m.t_ns):
             name = f"imu_{m.stream}"
-            seen = {one: answers.in_camera(at_ns, m, received.boot_ns, one) for one in answers.cameras}
+            seen = {one: lookup.in_camera(at_ns, m, received.boot_ns, one) for one in lookup.cameras}
             rows[name] += len(m.t_ns)
             aligned.update({(name, camera): len(stamps) for camera, stamps in seen.items()})
             titles = ["t_s", *(f"t_{camera}_s" for camera in seen), *_SENSOR]
-            titles += _QUATERNION if m.stream in answers.turning else []
-            tables.add(name, titles, _samples(m, list(seen.values()), answers, tables))
+            titles += _QUATERNION if m.stream in lookup.turning else []
+            tables.add(name, titles, _samples(m, list(seen.values()), lookup, tables))
         elif isinstance(m, Pose):
             rows[f"cam_{m.stream}"] += len(m.track_ids)
             tracks = m.track_ids.tolist()
-            who = [answers.wearer(at_ns, m.stream, received.boot_ns, track) for track in tracks]
+            who = [lookup.wearer(at_ns, m.stream, received.boot_ns, track) for track in tracks]
             tables.add(f"cam_{m.stream}", ["t_s", *_PERSON], _people(m, who, tables))
     return rows, aligned
 
 
-def _samples(imu: Imu, seen: list[list[int]], answers: Answers, tables: _Tables) -> Iterator[list[Any]]:
+def _samples(imu: Imu, seen: list[list[int]], lookup: Lookup, tables: _Tables) -> Iterator[list[Any]]:
     felt = np.concatenate([imu.acc_m_s2, imu.gyro_rad_s], axis=1).tolist()
-    none = [""] * len(_QUATERNION) if imu.stream in answers.turning else []
+    none = [""] * len(_QUATERNION) if imu.stream in lookup.turning else []
     turned = imu.quaternion.tolist() or [none] * len(felt)
     for n, t_ns in enumerate(imu.t_ns.tolist()):
         aligned = (tables.seconds(stamps[n]) if stamps else "" for stamps in seen)
@@ -179,8 +179,8 @@ def _summary(rows: Counter[str], aligned: Counter[tuple[str, str]]) -> Table:
     return table
 
 
-def _stepped(answers: Answers, tables: _Tables) -> Iterator[str]:
-    for imu, camera, step in answers.steps():
+def _stepped(lookup: Lookup, tables: _Tables) -> Iterator[str]:
+    for imu, camera, step in lookup.steps():
         first_s, last_s = (float(tables.seconds(t_ns)) for t_ns in (step.from_ns, step.to_ns))
         yield (
             f"imu_{imu}.csv: t_{camera}_s is empty from t_s {first_s:.1f} to {last_s:.1f}, where the offset "

@@ -15,7 +15,7 @@ _SILENT_NS = 5_000_000_000  # without a binding, nobody says any more who is who
 Seat = tuple[str, int, int]  # a camera, the life of the process that saw, and the track
 
 
-class Answers:
+class Lookup:
     """Fed in the order of the session. A process that begins anew (``boot_ns``) begins another life: a
     track's number means a person only in one life of its camera, and an offset holds only between one life of
     the sensor and one of the camera. Which worker found it does not matter. A name is on a track only while a

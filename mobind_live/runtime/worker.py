@@ -50,26 +50,14 @@ def run(
     beat = Heartbeat("worker", sender, restarts)
     beat.send("starting", "loading the network")
     device = torch_device(rig.worker)
-    torch.set_num_threads(rig.worker.threads)
-    model = checkpoint.load(rig.worker.weights)
-    imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
-    engine = Engine(imus, model, rig.worker.max_offset_s, device, placement.load())
-    answers, watch = Answers(engine, _actions(engine, rig.worker.actions)), Watch(engine)
-    if saved is not None:
-        answers.restore(saved)
-        _log.info("going on from what the worker before knew")
-    _log.info("network on %s, %d IMUs", device, len(imus))
+    engine, answers, watch = _ready(rig, device, saved)
     period_ns = round(1e9 / rig.worker.publish_hz)
     latencies: deque[float] = deque(maxlen=_LATENCIES)
     shedding = Shedding()
     next_ns = keep_ns = host_now_ns()
     while not stop.is_set():
         for portion in portions(receiver.poll(_POLL_MS)):
-            for received in portion:
-                if isinstance(received.message, Health):
-                    answers.note_health(received.message)
-                elif shedding.keep(received, host_now_ns()):
-                    engine.take(received.message, host_now_ns())
+            _take(portion, engine, answers, shedding)
             engine.advance()
             began_ns = host_now_ns()
             if began_ns >= next_ns:
@@ -84,6 +72,29 @@ def run(
                 beat.send("running", str(device), (), _counters(engine, receiver, latencies, shedding))
             if stop.is_set():
                 return
+
+
+def _ready(rig: Rig, device: torch.device, saved: bytes | None) -> tuple[Engine, Answers, Watch]:
+    """The engine, what answers from it and what watches it, with what the worker before has ``saved``. Raises
+    ModelError."""
+    torch.set_num_threads(rig.worker.threads)
+    model = checkpoint.load(rig.worker.weights)
+    imus = tuple(spec for spec in rig.streams() if spec.kind == "imu")
+    engine = Engine(imus, model, rig.worker.max_offset_s, device, placement.load())
+    answers, watch = Answers(engine, _actions(engine, rig.worker.actions)), Watch(engine)
+    if saved is not None:
+        answers.restore(saved)
+        _log.info("going on from what the worker before knew")
+    _log.info("network on %s, %d IMUs", device, len(imus))
+    return engine, answers, watch
+
+
+def _take(portion: list[Received], engine: Engine, answers: Answers, shedding: Shedding) -> None:
+    for received in portion:
+        if isinstance(received.message, Health):
+            answers.note_health(received.message)
+        elif shedding.keep(received, host_now_ns()):
+            engine.take(received.message, host_now_ns())
 
 
 def _answer(answers: Answers, watch: Watch, sender: Sender) -> None:

@@ -29,17 +29,17 @@ def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[by
     expected = arrays_of(type(message))
     specs: list[tuple[str, str, tuple[int, ...]]] = []
     frames: list[bytes] = []
-    for field in dataclasses.fields(message):
-        value = getattr(message, field.name)
-        if field.name in expected:
-            dtype, pattern = expected[field.name]
+    for name in _names(type(message)):
+        value = getattr(message, name)
+        if name in expected:
+            dtype, pattern = expected[name]
             array = np.ascontiguousarray(value, dtype=dtype)
             if array.size == 0:  # nothing, however it was written
                 array = array.reshape([length if isinstance(length, int) else 0 for length in pattern])
-            specs.append((field.name, array.dtype.str, array.shape))
+            specs.append((name, array.dtype.str, array.shape))
             frames.append(array.tobytes())
         else:
-            header[field.name] = _plain(value)
+            header[name] = _plain(value)
     try:
         _check_shapes(expected, {name: shape for name, _, shape in specs})
     except ValueError as error:
@@ -90,6 +90,11 @@ def arrays_of(cls: type) -> dict[str, Array]:
     """The array fields of a message, in the order of their frames."""
     hints = get_type_hints(cls, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items() if get_origin(hint) is Annotated}
+
+
+@cache
+def _names(cls: type[Message]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 @cache

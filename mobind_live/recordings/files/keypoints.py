@@ -28,7 +28,7 @@ _LIMBS = [
     for side in ("left", "right")
     for limb in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
 ]
-_UPSIDE_DOWN = 0.8  # of the frames; nobody stands on the hands for so long
+_UPSIDE_DOWN = 0.8  # of the frames
 _REPEATED = 0.3
 _PEOPLE = re.compile(
     r"(?:track|person|people|instance|subject|player|object|identity)(?: ?(?:id|index|idx|name|number))?|id"
@@ -73,8 +73,6 @@ def read_keypoints(path: Path, *, limit: int | None = None, whole: bool = False)
     _refuse_repeated(table, time)
     _refuse_shares(path, keypoints)
     _refuse_few(table, found, whole)
-    if whole:
-        _refuse_upside_down(path, keypoints)
     read = stamps.of_rows(table, time, np.ones(len(keypoints), dtype=bool), _ADVICE, strictly=True)
     scores = "with scores" if any(score is not None for *_, score in found.values()) else "without scores"
     return KeypointFile(
@@ -83,7 +81,8 @@ def read_keypoints(path: Path, *, limit: int | None = None, whole: bool = False)
         keypoints=keypoints[read.keep],
         bad_rows=table.bad_rows + int((~read.keep).sum()),
         start_ns=read.start_ns,
-        found=f"{read.found}, {len(found)} of {len(KEYPOINTS)} keypoints {scores}{_unread(table, found)}",
+        found=f"{read.found}, {len(found)} of {len(KEYPOINTS)} keypoints {scores}{_unread(table, found)}"
+        + _upside_down(keypoints),
     )
 
 
@@ -152,13 +151,12 @@ def _refuse_shares(path: Path, keypoints: np.ndarray) -> None:
         )
 
 
-def _refuse_upside_down(path: Path, keypoints: np.ndarray) -> None:
+def _upside_down(keypoints: np.ndarray) -> str:
+    """A remark where y seems to grow upwards. Somebody lying with the head towards the camera is so, too."""
     torso = keypoints[
         :, [KEYPOINTS.index(f"{side}_{j}") for j in ("shoulder", "hip") for side in ("left", "right")]
     ]
     torso = torso[(torso[..., 2] > 0).all(axis=1)]
     if len(torso) and (torso[:, :2, 1].sum(axis=1) > torso[:, 2:, 1].sum(axis=1)).mean() > _UPSIDE_DOWN:
-        raise FileError(
-            f"{path}: the shoulders are nearly always below the hips; y must grow downwards, from the "
-            "picture's top: subtract it from the picture's height"
-        )
+        return "; the shoulders are below the hips: does y grow downwards, from the picture's top?"
+    return ""

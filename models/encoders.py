@@ -152,7 +152,7 @@ class Binder(nn.Module):
         return self.imu(features.transpose(1, 2))[:, 0].transpose(1, 2)
 
     def embed_pose(self, features: Tensor) -> Tensor:
-        """(P, T, 6, 40) at 50 Hz to (P, 11, T // 2, token), parts in ``schema.PARTS`` order."""
+        """(P, T, 6, 40) at 50 Hz to (P, 11, T // 2, token), parts in ``vocabulary.PARTS`` order."""
         people, steps = features.shape[:2]
         rows = features.permute(0, 2, 3, 1).reshape(people * len(CHAINS), -1, steps)
         return parts_of(self.pose(rows), people)

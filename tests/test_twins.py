@@ -11,7 +11,7 @@ from mobind_live.models.chains import CHAINS
 from mobind_live.models.encoders import LOOKAHEAD
 from mobind_live.models.features import PoseFeatures
 from mobind_live.models.twins import Twins
-from mobind_live.vocabulary import KEYPOINTS, PARTS
+from mobind_live.vocabulary import KEYPOINT, KEYPOINTS, PARTS
 
 STEPS = 1500  # 30 s
 UPPER_ARM, FOREARM, THIGH, SHANK = range(4)
@@ -32,9 +32,9 @@ def swinging(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     points[0, :, :, :2] = np.stack([place[name] for name in KEYPOINTS]) + 200
     for side, sign, angle in (("left", 1, left), ("right", -1, right)):
         along = np.stack([sign * np.sin(angle), np.cos(angle)], axis=1)
-        shoulder = points[0, :, KEYPOINTS.index(f"{side}_shoulder"), :2]
+        shoulder = points[0, :, KEYPOINT[f"{side}_shoulder"], :2]
         for joint, length in (("elbow", 30), ("wrist", 60)):
-            points[0, :, KEYPOINTS.index(f"{side}_{joint}"), :2] = shoulder + length * along
+            points[0, :, KEYPOINT[f"{side}_{joint}"], :2] = shoulder + length * along
     return PoseFeatures(1).step(points.astype(np.float32))
 
 

@@ -17,7 +17,7 @@ from mobind_live.recordings.files import columns, stamps
 from mobind_live.recordings.files.csv_table import Table, read_table
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints
-from mobind_live.vocabulary import KEYPOINTS
+from mobind_live.vocabulary import KEYPOINT, KEYPOINTS
 
 _SCORES = ("score", "confidence", "conf", "likelihood", "visibility", "probability", "prob", "c", "p", "s")
 _MOST_SCORE = 1.5
@@ -67,7 +67,7 @@ def read_keypoints(path: Path, *, limit: int | None = None, whole: bool = False)
         score = np.where(seen & np.isfinite(score), np.maximum(score, 0.0), 0.0)
         if score.max(initial=0.0) > _MOST_SCORE:
             raise FileError(f"{path}: {name}_score reaches {score.max():g}; scores go from 0 to 1")
-        keypoints[:, KEYPOINTS.index(name)] = np.column_stack([np.where(seen[:, None], xy, 0.0), score])
+        keypoints[:, KEYPOINT[name]] = np.column_stack([np.where(seen[:, None], xy, 0.0), score])
     columns.refuse_several(table, _PEOPLE, "people")
     time, *_ = stamps.readable(table, columns.time_columns(table, Hints(), _ADVICE), _ADVICE)
     _refuse_repeated(table, time)
@@ -153,9 +153,7 @@ def _refuse_shares(path: Path, keypoints: np.ndarray) -> None:
 
 def _upside_down(keypoints: np.ndarray) -> str:
     """A remark where y seems to grow upwards. Somebody lying with the head towards the camera is so, too."""
-    torso = keypoints[
-        :, [KEYPOINTS.index(f"{side}_{j}") for j in ("shoulder", "hip") for side in ("left", "right")]
-    ]
+    torso = keypoints[:, [KEYPOINT[f"{side}_{j}"] for j in ("shoulder", "hip") for side in ("left", "right")]]
     torso = torso[(torso[..., 2] > 0).all(axis=1)]
     if len(torso) and (torso[:, :2, 1].sum(axis=1) > torso[:, 2:, 1].sum(axis=1)).mean() > _UPSIDE_DOWN:
         return "; the shoulders are below the hips: does y grow downwards, from the picture's top?"

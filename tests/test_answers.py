@@ -10,7 +10,6 @@ import torch
 from rig import EPOCH_NS
 from test_wire import health
 
-from mobind_live.binding import posterior
 from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
@@ -237,7 +236,7 @@ def test_an_offset_grows_less_sure_while_nothing_moves(
     (rested,) = offsets(answers, EPOCH_NS)
     assert rested.offset_s - fresh.offset_s == pytest.approx(0.015)
     assert rested.sigma_s == pytest.approx(np.hypot(fresh.sigma_s, 0.02))
-    monkeypatch.setattr(posterior, "verdict", lambda *_: Verdict.OK)
+    monkeypatch.setattr("mobind_live.binding.answers.judged", lambda *_: Verdict.OK)
     answers.engine.view("cam").posteriors[0].wearer[:] = 1.0
     monkeypatch.setattr(answers.engine, "stale_s", lambda imu, camera: 2000.0)
     (long,) = offsets(answers, EPOCH_NS)

@@ -19,8 +19,8 @@ from mobind_live.binding.posterior import (
     CameraPosterior,
     fuse_parts,
     posterior,
-    verdict,
 )
+from mobind_live.binding.verdict import OK_P, verdict
 from mobind_live.schema import Verdict
 from mobind_live.vocabulary import PARTS
 
@@ -337,7 +337,7 @@ def test_two_views_of_one_motion_are_no_surer_than_one() -> None:
 
 def test_cameras_that_disagree_are_not_sure() -> None:
     found = fuse_parts([believing({(0, 5): 0.95}, 0.01), believing({(1, 6): 0.95}, 0.01)])
-    assert found.p < binding.OK_P
+    assert found.p < OK_P
 
 
 def test_a_camera_that_sees_nobody_has_no_say() -> None:

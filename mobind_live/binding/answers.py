@@ -23,6 +23,8 @@ from mobind_live.binding.engine import STALE_NS, TOKEN_S, Engine
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.saved import SavedState
 from mobind_live.binding.ties import Tie
+from mobind_live.binding.verdict import MIN_MOTION_S, OK_P
+from mobind_live.binding.verdict import verdict as judged
 from mobind_live.binding.views import CameraView
 from mobind_live.binding.wearers import Seat
 from mobind_live.schema import Binding, CameraOffset, Candidate, Health, Message, Offset, Verdict
@@ -95,7 +97,7 @@ class Answers:
         engine = self.engine
         given = view.posteriors[index]
         found = peak.offset(given, view.evidence[index], engine.calibration.scale, TOKEN_S)
-        verdict = posterior.verdict(
+        verdict = judged(
             found.p, given.p_none, given.motion_s, engine.moving(imu), self._stale(imu, camera, now_ns)
         )
         course = self._course(imu, camera)
@@ -170,7 +172,7 @@ class Answers:
         offset_s, sigma_s = tie.tokens * TOKEN_S, tie.sigma * TOKEN_S
         stale = any(now_ns - engine.camera_arrived_ns[camera] > STALE_NS for camera in (ahead, behind))
         moving = any(engine.moving(imu) for imu in engine.names)
-        verdict = posterior.verdict(tie.p, 0.0, tie.motion_s, moving, stale)
+        verdict = judged(tie.p, 0.0, tie.motion_s, moving, stale)
         course = self._courses.setdefault((ahead, behind), OffsetCourse())
         if verdict is Verdict.OK:
             course.sure(Sure(Estimate(now_ns * 1e-9, offset_s, sigma_s), tie.p, 0, 0), now_ns * 1e-9)
@@ -208,10 +210,10 @@ class Answers:
             wearer="",
             tracks=tracks,
             p_wearer=p_wearer,
-            wearer_verdict=posterior.verdict(p_wearer, *state),
+            wearer_verdict=judged(p_wearer, *state),
             part=PARTS[part.best] if part.p > 0 else "",
             p_part=part.p,
-            part_verdict=posterior.verdict(part.p, *state),
+            part_verdict=judged(part.p, *state),
             p_none=p_none,
             candidates=_candidates(given),
             expected_part=engine.specs[imu].wears or "",
@@ -228,11 +230,11 @@ class Answers:
 
 
 def _sure(given: CameraPosterior) -> bool:
-    return _tested(given) and float(given.wearer.max(initial=0.0)) >= posterior.OK_P
+    return _tested(given) and float(given.wearer.max(initial=0.0)) >= OK_P
 
 
 def _tested(given: CameraPosterior) -> bool:
-    return given.motion_s >= posterior.MIN_MOTION_S
+    return given.motion_s >= MIN_MOTION_S
 
 
 def _disputed(held: Holdover, now: Estimate, p: float) -> bool:

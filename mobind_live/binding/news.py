@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mobind_live.binding import posterior
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.evidence import FAST
 from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.verdict import OK_P
 from mobind_live.vocabulary import PARTS
 
 
@@ -84,7 +84,7 @@ class News:
         lag of ``before``, if that is next to it, so that the two can be compared."""
         engine = self.engine
         given = engine.view(camera).posteriors[imu]
-        if given.wearer.max(initial=0.0) < posterior.OK_P:
+        if given.wearer.max(initial=0.0) < OK_P:
             return None
         slots = [row.slot for row in engine.people(camera)]
         person, part, lag = most_probable(given)

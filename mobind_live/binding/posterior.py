@@ -1,4 +1,4 @@
-"""From evidence to answers: offset, wearer and part of each IMU, each with a probability and a verdict.
+"""From evidence to answers: offset, wearer and part of each IMU, each with a probability.
 
 Pure functions on numpy arrays. For one IMU and one camera the evidence is a log-likelihood for every
 (track, part, lag), against ``nobody``; its softmax is the posterior, and the answers are its
@@ -12,14 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mobind_live.binding import presence
-from mobind_live.schema import Verdict
+from mobind_live.binding.verdict import MIN_MOTION_S
 from mobind_live.vocabulary import PARTS, TRUNK
 
-OK_P = 0.9
-MIN_MOTION_S = 2.0  # seconds of full motion before anything is called ok
-# That nobody in view wears a sensor sends people looking, and a limb that hardly shows looks like nobody's:
-# more is asked of it.
-SURE_NOBODY_P, SURE_NOBODY_MOTION_S = 0.995, 20.0
 TINY = 1e-30
 OUTLIER_P = 1e-6  # the chance that a camera's whole opinion is worth nothing
 
@@ -281,16 +276,3 @@ def fuse_parts(given: list[CameraPosterior]) -> PartAnswer:
     weights = np.exp(logs - logs.max())
     weights = weights / weights.sum()
     return PartAnswer(weights[:-1], float(weights[-1]))
-
-
-def verdict(p: float, p_none: float, motion_s: float, moving: bool, stale: bool) -> Verdict:
-    """What an answer of probability ``p`` is worth."""
-    if stale:
-        return Verdict.STALE
-    if p >= OK_P and motion_s >= MIN_MOTION_S:
-        return Verdict.OK
-    if motion_s < MIN_MOTION_S and not moving:
-        return Verdict.NO_MOTION
-    if p_none >= SURE_NOBODY_P and motion_s >= SURE_NOBODY_MOTION_S:
-        return Verdict.UNBOUND
-    return Verdict.AMBIGUOUS

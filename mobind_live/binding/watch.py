@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mobind_live.binding import posterior, rest
+from mobind_live.binding import rest
 from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import RECENT_MOTION_S, TOKEN_S, Engine
@@ -17,6 +17,7 @@ from mobind_live.binding.handover import Leaning, handed_over
 from mobind_live.binding.news import New, News, most_probable
 from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.binding.stepped import Stepping, gain
+from mobind_live.binding.verdict import OK_P
 from mobind_live.models.features import STEPS_PER_TOKEN
 from mobind_live.vocabulary import PARTS
 
@@ -170,7 +171,7 @@ class Watch:
         idle = self._gone_on(imu, camera, given.tracks[person], lag - self.engine.lags // 2)
         self._idle[imu, camera] = idle
         refuted = given.place[person, idle.seconds >= rest.TAKEN_OFF_S]
-        return float(refuted.sum()) > posterior.OK_P * float(given.wearer[person])
+        return float(refuted.sum()) > OK_P * float(given.wearer[person])
 
     def _gone_on(self, imu: int, camera: str, track: int, lag: int) -> _Idle:
         """The rest of before with what has come since, of whole blocks; from now on, if it is another track

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mobind_live.binding.posterior import OK_P
+from mobind_live.binding.verdict import OK_P
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Binding, Offset, Verdict

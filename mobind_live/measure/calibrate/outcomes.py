@@ -10,6 +10,7 @@ from mobind_live.binding import peak, posterior, priors
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.engine import TOKEN_S
 from mobind_live.binding.posterior import Calibration, CameraPosterior
+from mobind_live.binding.verdict import MIN_MOTION_S, OK_P
 from mobind_live.measure.bench.judge import TOLERANCE_S
 from mobind_live.measure.bench.score import KINDS
 from mobind_live.measure.calibrate.snapshots import NEAR_TOKENS, Snapshot, View
@@ -49,7 +50,7 @@ class Outcomes:
         """One answer of probability ``p``; ``there``: somebody in view wears the sensor."""
         self.nats[kind].append(-float(np.log(max(p_truth, FLOOR_P))))
         self.asked[kind] += there
-        if p >= posterior.OK_P:
+        if p >= OK_P:
             self.ok[kind] += 1
             self.false[kind] += not right
 
@@ -62,10 +63,10 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
         for imu, part in enumerate(snapshot.part):
             of_imu = [posteriors[imu] for posteriors in given]
             for view, own in zip(snapshot.views, of_imu, strict=True):
-                if own.motion_s >= posterior.MIN_MOTION_S:
+                if own.motion_s >= MIN_MOTION_S:
                     _wearer(found, own, int(view.own[imu]))
                     _offset(found, view, own, imu, calibration)
-            if max(p.motion_s for p in of_imu) >= posterior.MIN_MOTION_S:
+            if max(p.motion_s for p in of_imu) >= MIN_MOTION_S:
                 there = any(view.own[imu] >= 0 for view in snapshot.views)
                 _part(found, of_imu, int(part), there)
     return found
@@ -101,7 +102,7 @@ def _offset(found: Outcomes, view: View, given: CameraPosterior, imu: int, calib
     p_truth = float(given.lag[near].sum()) * (1 - given.p_none) if there else given.p_none
     right = abs(error_s) <= max(TOLERANCE_S, 3 * calibration.sigma * said.sigma_s)
     found.note("offset", p_truth, said.p, right, there)
-    if said.p >= posterior.OK_P:
+    if said.p >= OK_P:
         found.errors_s.append(error_s)
         found.sigmas_s.append(said.sigma_s)
 

@@ -13,8 +13,8 @@ import torch
 
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import TOKEN_S, Engine
-from mobind_live.binding.posterior import OK_P
 from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.binding.verdict import OK_P
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder
 from mobind_live.models.placement import PlacementNet

@@ -15,6 +15,7 @@ from mobind_live.binding import drift
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import Engine
+from mobind_live.binding.latency import latencies_s
 from mobind_live.binding.timeline import RESET_NS, unbroken
 from mobind_live.driver import StreamSpec
 from mobind_live.kinematics.devices import CameraSpec, ImuSpec
@@ -596,12 +597,12 @@ def test_with_nobody_in_view_there_are_answers_all_the_same(small: Engine) -> No
 
 
 def test_latencies_are_those_of_pairs_that_have_both(small: Engine) -> None:
-    assert small.latencies_s(EPOCH_NS) == []
+    assert latencies_s(small, EPOCH_NS) == []
     play(small, calm(0.0, 2.0))
-    ages = small.latencies_s(EPOCH_NS + 2 * 10**9)
+    ages = latencies_s(small, EPOCH_NS + 2 * 10**9)
     assert len(ages) == 2
     assert all(0.3 < age < 1.0 for age in ages)
-    assert small.latencies_s(EPOCH_NS) == [], "stamps ahead of the clock say nothing"
+    assert latencies_s(small, EPOCH_NS) == [], "stamps ahead of the clock say nothing"
 
 
 def test_a_message_is_cut_where_the_stream_begins_anew() -> None:

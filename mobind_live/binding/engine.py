@@ -16,6 +16,7 @@ from mobind_live.binding.fitted import calibration
 from mobind_live.binding.peak import peak_near
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.rows import ImuRow, Track
+from mobind_live.binding.slots import Slots
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.timeline import unbroken
 from mobind_live.binding.views import CameraSums, CameraView
@@ -31,7 +32,6 @@ BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
 AWAY_NS = 5_000_000_000  # a camera silent for so long may show other people under the same numbers
-_UNUSED_SLOTS = 8  # of people who have left, as after a crowd, that are kept for others
 STALE_NS = 3_000_000_000  # what a stream that has been silent for longer had to say is of the past
 JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
 RECENT_MOTION_S = 2.5  # with less, the last seconds alone say nothing
@@ -83,8 +83,7 @@ class Engine:
         limbs = tuple((s.subject, s.wears) if s.subject and s.wears else None for s in imus)
         self.beliefs = Beliefs(self.names, clocks, subjects, limbs, self.calibration, Ties(), self.placing)
         self._views: dict[str, CameraView] | None = None
-        self._free: list[int] = []
-        self._slots = 0
+        self._slots = Slots()
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -160,13 +159,7 @@ class Engine:
             self._end([key for key, row in self.tracks.items() if row.gone])
 
     def _begin(self, camera: str, track: int) -> None:
-        if self._free:
-            slot = min(self._free)
-            self._free.remove(slot)
-        else:
-            slot = self._slots
-            self._slots += 1
-        self.tracks[camera, track] = Track(slot=slot, camera=camera, track=track)
+        self.tracks[camera, track] = Track(slot=self._slots.take(), camera=camera, track=track)
         self._views = None
 
     def _end(self, gone: list[tuple[str, int]]) -> None:
@@ -176,11 +169,9 @@ class Engine:
         views = self.views()
         for camera, track in gone:
             self.beliefs.end(camera, track, views[camera])
-            self._free.append(self.tracks.pop((camera, track)).slot)
-        used = 1 + max((row.slot for row in self.tracks.values()), default=-1)
-        if self._slots - used >= _UNUSED_SLOTS:
-            self.evidence.keep_people(used)
-            self._slots, self._free = used, [slot for slot in self._free if slot < used]
+            self._slots.give_back(self.tracks.pop((camera, track)).slot)
+        if self._slots.cut():
+            self.evidence.keep_people(self._slots.count)
         self._views = None
 
     # --- work ---
@@ -338,25 +329,6 @@ class Engine:
     @property
     def _rows(self) -> list[ImuRow | Track]:
         return [*self.imus.values(), *self.tracks.values()]
-
-    def latencies_s(self, now_ns: int) -> list[float]:
-        """For each IMU in each camera that shows somebody: how old the newest motion in its answers is.
-
-        Streams that have ended are left out, and those that are played faster than real time, whose stamps
-        are ahead of the host's clock.
-        """
-        newest = {
-            camera: max((r.last_token_ns for r in self.tracks.values() if r.camera == camera), default=0)
-            for camera in self.cameras
-            if now_ns - self.camera_arrived_ns[camera] <= STALE_NS
-        }
-        ages = [
-            (now_ns - min(row.last_token_ns, newest[camera])) * 1e-9
-            for row in self.imus.values()
-            for camera in newest
-            if row.last_token_ns and newest[camera] and now_ns - row.arrived_ns <= STALE_NS
-        ]
-        return [age for age in ages if 0 <= age < 60]
 
 
 def _clock(spec: StreamSpec) -> str:

@@ -14,6 +14,7 @@ import torch
 from mobind_live.binding.actions import Actions
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import Engine
+from mobind_live.binding.latency import latencies_s
 from mobind_live.binding.watch import Watch
 from mobind_live.bus import Receiver, Sender
 from mobind_live.clock import host_now_ns
@@ -65,7 +66,7 @@ def run(
                 if began_ns >= keep_ns:
                     save(answers.save)
                     keep_ns = began_ns + _KEEP_EVERY_NS
-                latencies.extend(engine.latencies_s(host_now_ns()))
+                latencies.extend(latencies_s(engine, host_now_ns()))
                 # Half of the time at most: in a backlog every portion finds the next answers due.
                 next_ns = max(next_ns + period_ns, 2 * host_now_ns() - began_ns)
             if beat.due():

@@ -71,6 +71,7 @@ def _stage(frame: FrameType | None) -> str:
             return "posterior"
         engine |= name in (
             "mobind_live.binding.engine",
+            "mobind_live.binding.latency",
             "mobind_live.binding.timeline",
             "mobind_live.binding.rows",
         )

@@ -12,6 +12,7 @@ import torch
 from mobind_live.binding.actions import Actions
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import Engine
+from mobind_live.binding.latency import latencies_s
 from mobind_live.binding.watch import Watch
 from mobind_live.driver import ImuReading, StreamSpec
 from mobind_live.kinematics.devices import ImuPacket
@@ -100,7 +101,7 @@ class Player:
         began = time.process_time()
         self._watch.notice()
         said = self.answers.messages(now_ns)
-        ages = self.engine.latencies_s(now_ns)
+        ages = latencies_s(self.engine, now_ns)
         compute_s = tick_s + self._count(began)
         return Moment(
             t_s=t_s,

@@ -10,10 +10,12 @@ import torch
 from rig import EPOCH_NS
 from test_wire import health
 
+from mobind_live.binding import offsets as offsets_module
 from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
 from mobind_live.binding.engine import STALE_NS, Engine
+from mobind_live.binding.ties import Tie
 from mobind_live.driver import Clock, StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Action, Binding, Imu, Offset, Pose, StreamHealth, Verdict
@@ -231,16 +233,33 @@ def test_an_offset_grows_less_sure_while_nothing_moves(
 ) -> None:
     hear(answers)
     (fresh,) = offsets(answers, EPOCH_NS)
-    answers._course("arm", "cam").line = Line(rate_ppm=30.0, sigma_ppm=40.0)
-    monkeypatch.setattr(answers.engine, "stale_s", lambda imu, camera: 500.0)
+    answers.offsets.course("arm", "cam").line = Line(rate_ppm=30.0, sigma_ppm=40.0)
+    monkeypatch.setattr(offsets_module, "evidence_age_s", lambda *_: 500.0)
     (rested,) = offsets(answers, EPOCH_NS)
     assert rested.offset_s - fresh.offset_s == pytest.approx(0.015)
     assert rested.sigma_s == pytest.approx(np.hypot(fresh.sigma_s, 0.02))
-    monkeypatch.setattr("mobind_live.binding.answers.judged", lambda *_: Verdict.OK)
+    monkeypatch.setattr(offsets_module, "verdict", lambda *_: Verdict.OK)
     answers.engine.view("cam").posteriors[0].wearer[:] = 1.0
-    monkeypatch.setattr(answers.engine, "stale_s", lambda imu, camera: 2000.0)
+    monkeypatch.setattr(offsets_module, "evidence_age_s", lambda *_: 2000.0)
     (long,) = offsets(answers, EPOCH_NS)
     assert long.verdict is Verdict.NO_MOTION, "by now its drift may have taken it anywhere"
+
+
+def test_offsets_of_imus_and_of_cameras_go_on_where_they_were_left(answers: Answers) -> None:
+    tie = Tie(tokens=5.0, sigma=0.25, p=1.0, ratio=0.0, motion_s=20.0, weights=np.full(51, 1 / 51))
+
+    def said_of_cameras(by: Answers, tokens: float) -> str:
+        return by.offsets.camera_message("cam", "other", replace(tie, tokens=tokens), EPOCH_NS).alarm
+
+    hear(answers)
+    answers.engine.camera_arrived_ns["other"] = EPOCH_NS
+    answers.offsets.course("arm", "cam").line = Line(rate_ppm=30.0, sigma_ppm=40.0)
+    assert said_of_cameras(answers, 5.0) == ""
+    after = Answers(answers.engine)
+    after.restore(answers.save())
+    assert after.offsets.course("arm", "cam").line.rate_ppm == 30.0
+    assert said_of_cameras(after, 15.0) == "stepped by +0.400 s, from +0.200 s to +0.600 s"
+    assert said_of_cameras(Answers(answers.engine), 15.0) == ""
 
 
 def test_candidates_are_the_likeliest_places(answers: Answers) -> None:
@@ -260,27 +279,29 @@ def imu(name: str, clock: Clock = "host", group: str | None = None) -> StreamSpe
     return StreamSpec(name=name, kind="imu", nominal_hz=100.0, clock=clock, clock_group=group)
 
 
-def drifts(imus: tuple[StreamSpec, ...], ppm: dict[str, float]) -> dict[str, float]:
+def drifts(
+    imus: tuple[StreamSpec, ...], ppm: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, float]:
     """The drifts found after three minutes in which each IMU of ``ppm`` was sure and always moved."""
     made = Answers(Engine(imus, Binder(Sizes(width=8, embedding=4)), 1.0, torch.device("cpu")))
     for at_s in np.arange(0.0, 180.0, EVERY_S):
         for index, name in enumerate(ppm):
             found = Estimate(at_s, 0.5 + ppm[name] * 1e-6 * at_s, 0.01)
             made.engine.imus[name].moved_s = at_s
-            made.engine.recent_offset = lambda imu, camera, found=found: found  # type: ignore[method-assign]
-            made._follow(made._course(name, "cam"), index, "cam", Sure(found, 0.97, 1, 0), round(at_s * 1e9))
-    return {spec.name: made._course(spec.name, "cam").line.rate_ppm for spec in imus}
+            monkeypatch.setattr(offsets_module, "recent_offset", lambda *_, found=found: found)
+            made.offsets.follow(index, "cam", Sure(found, 0.97, 1, 0), round(at_s * 1e9))
+    return {spec.name: made.offsets.course(spec.name, "cam").line.rate_ppm for spec in imus}
 
 
-def test_imus_of_one_clock_share_their_drift_and_others_do_not() -> None:
+def test_imus_of_one_clock_share_their_drift_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     belt = (imu("a", group="belt"), imu("b", group="belt"))
-    found = drifts((*belt, imu("c")), {"a": 40.0})
+    found = drifts((*belt, imu("c")), {"a": 40.0}, monkeypatch)
     assert found["a"] == pytest.approx(40.0, abs=4.0)
     assert (found["b"], found["c"]) == (found["a"], 0.0)
-    both = drifts(belt, {"a": 30.0, "b": 50.0})
+    both = drifts(belt, {"a": 30.0, "b": 50.0}, monkeypatch)
     assert both["a"] == both["b"] == pytest.approx(40.0, abs=4.0)
 
 
-def test_of_a_clock_that_is_mapped_little_drift_is_believed() -> None:
-    found = drifts((imu("own"), imu("mapped", "device")), {"own": 40.0, "mapped": 40.0})
+def test_of_a_clock_that_is_mapped_little_drift_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = drifts((imu("own"), imu("mapped", "device")), {"own": 40.0, "mapped": 40.0}, monkeypatch)
     assert abs(found["mapped"]) < 3 < found["own"]

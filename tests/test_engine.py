@@ -16,6 +16,7 @@ from mobind_live.binding.answers import Answers
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.latency import latencies_s
+from mobind_live.binding.offsets import evidence_age_s
 from mobind_live.binding.timeline import RESET_NS, unbroken
 from mobind_live.driver import StreamSpec
 from mobind_live.kinematics.devices import CameraSpec, ImuSpec
@@ -78,7 +79,9 @@ def test_what_is_said_of_a_whole_recording_is_not_about_its_end(
 ) -> None:
     engine = Engine(specs(SCENE), model, 6.0, torch.device("cpu"), memories_s=forgets_s)
     play(engine, arrivals[: len(arrivals) // 2])
-    ages_s = [engine.stale_s(imu, camera) for imu in range(len(engine.names)) for camera in engine.cameras]
+    ages_s = [
+        evidence_age_s(engine, imu, camera) for imu in range(len(engine.names)) for camera in engine.cameras
+    ]
     assert (max(ages_s) > 1.0) == stale
     assert min(ages_s) >= 0.0
 

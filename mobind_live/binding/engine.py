@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import product
@@ -11,9 +10,8 @@ import numpy as np
 import torch
 
 from mobind_live.binding.beliefs import Beliefs
-from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, Evidence
+from mobind_live.binding.evidence import MEMORIES_S, SLOW, Evidence
 from mobind_live.binding.fitted import calibration
-from mobind_live.binding.peak import peak_near
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.rows import ImuRow, Track
 from mobind_live.binding.slots import Slots
@@ -34,7 +32,6 @@ GONE_NS = 1_500_000_000  # a track unseen for so long has ended
 AWAY_NS = 5_000_000_000  # a camera silent for so long may show other people under the same numbers
 STALE_NS = 3_000_000_000  # what a stream that has been silent for longer had to say is of the past
 JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
-RECENT_MOTION_S = 2.5  # with less, the last seconds alone say nothing
 _EVERY = ""  # camera: of an IMU's clock itself, whoever sees it
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
 
@@ -247,32 +244,6 @@ class Engine:
             self.evidence.motion_s[SLOW][:, slots].numpy(),
         )
 
-    def recent_offset(self, imu: int, camera: str) -> tuple[float, float, float] | None:
-        """The offset as the last seconds alone have it where the IMU is believed to be: the mean of their
-        stamps in s, the offset and its standard deviation. None where there was too little motion."""
-        given = self.view(camera).posteriors[imu]
-        person, part = np.unravel_index(int(given.log_place.argmax()), given.log_place.shape)
-        slot = self.tracks[camera, given.tracks[int(person)]].slot
-        if self.evidence.motion_s[FAST, imu, slot] < RECENT_MOTION_S:
-            return None
-        curve = self.evidence.sums[FAST, imu, slot, int(part)].cpu().numpy().astype(np.float64)
-        tokens, sigma = peak_near(self.calibration.scale * curve, int(given.lag.argmax()))
-        return self.evidence.at_s(FAST, imu, slot), tokens * TOKEN_S, sigma * TOKEN_S
-
-    def stale_s(self, imu: int, camera: str) -> float:
-        """By how many seconds the motion behind the offset is, on average, older than the newest. Of a whole
-        recording, of which nothing is forgotten, the answer is about all of it, and not about its end."""
-        if math.isinf(self.evidence.memories_s[SLOW]):
-            return 0.0
-        given = self.view(camera).posteriors[imu]
-        if not given.tracks:
-            return 0.0
-        slot = self.tracks[camera, given.tracks[int(given.wearer.argmax())]].slot
-        if self.evidence.motion_s[SLOW, imu, slot] <= 0:
-            return 0.0
-        newest_s = self.imus[self.names[imu]].last_token_ns * 1e-9
-        return max(0.0, newest_s - self.evidence.at_s(SLOW, imu, slot))
-
     def start_over(self, imus: Sequence[int], cameras: Sequence[str]) -> None:
         """Believe of the offsets of ``imus`` in ``cameras`` only what the last seconds say."""
         self._lives.update(product((self.names[imu] for imu in imus), cameras))
@@ -315,6 +286,13 @@ class Engine:
 
     def moving(self, imu: str) -> bool:
         return self.imus[imu].motion > MOVING
+
+    def stale(self, imu: str, camera: str | None, now_ns: int) -> bool:
+        """Whether what the IMU, or the camera, has said is of the past."""
+        arrivals = [self.imus[imu].arrived_ns]
+        if camera is not None:
+            arrivals.append(self.camera_arrived_ns[camera])
+        return any(now_ns - arrived > STALE_NS for arrived in arrivals)
 
     @property
     def late(self) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor
 SPARE = 64  # tokens that a ring holds beyond the lag range: the most that may come at once
 MEMORIES_S = (60.0, 6.0)  # slow and fast: seconds of full motion after which evidence weighs 1/e
 SLOW, FAST = 0, 1
+RECENT_MOTION_S = 2.5  # seconds of motion below which the fast memory alone says nothing
 STEPPED = 0.3  # of what was known of an offset before it stepped, that is kept
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from mobind_live.binding import rest
 from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.change import contradicted
-from mobind_live.binding.engine import RECENT_MOTION_S, TOKEN_S, Engine
-from mobind_live.binding.evidence import FAST, SLOW
+from mobind_live.binding.engine import TOKEN_S, Engine
+from mobind_live.binding.evidence import FAST, RECENT_MOTION_S, SLOW
 from mobind_live.binding.exchange import Doubt
 from mobind_live.binding.handover import Leaning, handed_over
 from mobind_live.binding.news import New, News, most_probable

@@ -78,32 +78,33 @@ class Evidence:
         self.moment = torch.zeros(2, imus, 0, dtype=torch.double)
         self.felt_s = torch.zeros(imus, dtype=torch.double)
 
+    @property
+    def _kept(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All that is remembered of (memory, IMU, person)."""
+        return self.sums, self.motion_s, self.moment
+
     def add_person(self, slot: int, head: int) -> None:
         """Start a person in ``slot`` (a new one or one that is free again) whose first token is ``head``."""
         grow = slot + 1 - self.pose.head.shape[0]
         if grow > 0:
             self.pose.tokens = _grown(self.pose.tokens, grow, 0)
             self.pose.head = _grown(self.pose.head, grow, 0)
-            self.sums = _grown(self.sums, grow, 2)
-            self.motion_s = _grown(self.motion_s, grow, 2)
-            self.moment = _grown(self.moment, grow, 2)
+            self.sums, self.motion_s, self.moment = (_grown(kept, grow, 2) for kept in self._kept)
         self.pose.clear(slot, head)
-        self.sums[:, :, slot] = 0
-        self.motion_s[:, :, slot] = 0
-        self.moment[:, :, slot] = 0
+        for kept in self._kept:
+            kept[:, :, slot] = 0
 
     def keep_people(self, count: int) -> None:
         """Let go of the slots from ``count`` on: all of them are compared with every token."""
         self.pose.tokens, self.pose.head = self.pose.tokens[:count].clone(), self.pose.head[:count].clone()
-        self.sums = self.sums[:, :, :count].clone()
-        self.motion_s, self.moment = self.motion_s[:, :, :count].clone(), self.moment[:, :, :count].clone()
+        self.sums, self.motion_s, self.moment = (kept[:, :, :count].clone() for kept in self._kept)
 
     def take_fast(self, imus: Sequence[int], people: Sequence[int]) -> None:
         """Let the fast memory replace the slow one: what was believed of ``imus`` and ``people`` no longer
         holds."""
-        for memory in (self.sums, self.motion_s, self.moment):
+        for kept in self._kept:
             for imu in imus:
-                memory[SLOW, imu, people] = memory[FAST, imu, people]
+                kept[SLOW, imu, people] = kept[FAST, imu, people]
 
     def shift(self, imus: Sequence[int], people: Sequence[int], tokens: float) -> None:
         """What the slow memory has of ``imus`` and ``people`` moves to lags larger by ``tokens``, and counts
@@ -111,21 +112,22 @@ class Evidence:
         for imu in imus:
             sums = self.sums[:, imu, people]
             self.sums[SLOW, imu, people] = sums[FAST] + STEPPED * _shifted(sums[SLOW] - sums[FAST], tokens)
-            for memory in (self.motion_s, self.moment):
-                fast = memory[FAST, imu, people]
-                memory[SLOW, imu, people] = fast + STEPPED * (memory[SLOW, imu, people] - fast)
+            for kept in (self.motion_s, self.moment):
+                fast = kept[FAST, imu, people]
+                kept[SLOW, imu, people] = fast + STEPPED * (kept[SLOW, imu, people] - fast)
 
     def exchange(self, one: int, other: int) -> None:
         """What the slow memory has of two people changes places, but for the last seconds: those were seen
         of whom they are now."""
-        for memory in (self.sums, self.motion_s, self.moment):
-            pair = [one, other]
-            before = memory[SLOW][:, pair] - memory[FAST][:, pair]
-            memory[SLOW][:, pair] = before.flip(1) + memory[FAST][:, pair]
+        pair = [one, other]
+        for kept in self._kept:
+            before = kept[SLOW][:, pair] - kept[FAST][:, pair]
+            kept[SLOW][:, pair] = before.flip(1) + kept[FAST][:, pair]
 
     def forget(self, imu: int) -> None:
         """Let go of everything that ``imu`` has shown."""
-        self.sums[:, imu], self.motion_s[:, imu], self.moment[:, imu] = 0, 0, 0
+        for kept in self._kept:
+            kept[:, imu] = 0
 
     def see_imus(self, imus: list[int], first: list[int], tokens: list[Tensor], people: list[int]) -> None:
         """New tokens of several IMUs, each (n, width) from its token ``first`` on, all within SPARE of each
@@ -136,7 +138,7 @@ class Evidence:
         similarity = similarity.unflatten(0, (-1, self.parts)).permute(2, 0, 1, 3)  # (N, P, parts, places)
         done = 0
         for imu, start, new in zip(imus, first, tokens, strict=True):
-            self._forget(imu, float(new.norm(dim=-1).sum()) * self.token_s, start * self.token_s, people)
+            self._fade(imu, float(new.norm(dim=-1).sum()) * self.token_s, start * self.token_s, people)
             self.imu.write(imu, start, new)
             found = self._diagonals(similarity[done : done + len(new)], start, low, self.pose)
             done += len(new)
@@ -162,12 +164,13 @@ class Evidence:
         """The mean time, on the IMU's stamps, of the motion behind the evidence; there must be some."""
         return float(self.moment[memory, imu, person]) / float(self.motion_s[memory, imu, person])
 
-    def _forget(self, imu: int, motion_s: float, at_s: float, people: list[int]) -> None:
+    def _fade(self, imu: int, motion_s: float, at_s: float, people: list[int]) -> None:
+        """Let what is known of ``imu`` count for less, since it has moved for another ``motion_s`` seconds at
+        ``at_s``, and note these for ``people``."""
         for memory, tau in enumerate(self.memories_s):
-            keep = math.exp(-motion_s / tau)
-            self.sums[memory, imu] *= keep
-            self.motion_s[memory, imu] *= keep
-            self.moment[memory, imu] *= keep
+            share = math.exp(-motion_s / tau)
+            for kept in self._kept:
+                kept[memory, imu] *= share
         self.felt_s[imu] += motion_s
         self.motion_s[:, imu, people] += motion_s
         self.moment[:, imu, people] += motion_s * at_s

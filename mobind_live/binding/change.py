@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.binding.presence import near
 
 # In units of what strangers reach by chance in the last seconds: how far a belief must stand out to be
 # contradicted at all, and how far those seconds must favour another lag, or another place. Of the many other
@@ -21,13 +21,13 @@ def contradicted(slow: np.ndarray, fast: np.ndarray, track: int, lag: int, chanc
 
     Only differences count: what is lower for every lag and place says nothing.
     """
-    near = slice(max(0, lag - PEAK_TOKENS), min(slow.shape[2], lag + PEAK_TOKENS + 1))
-    reached = slow[track, :, near].max(axis=1)
+    peak = near(lag)
+    reached = slow[track, :, peak].max(axis=1)
     part = int(reached.argmax())
     if float(reached[part]) - float(np.median(slow)) < _BELIEVED * chance:
         return False
-    here, then = float(fast[track, part, near].max()), float(fast[:, :, near].max())
-    now = float(np.delete(fast, np.r_[near], axis=2).max())
+    here, then = float(fast[track, part, peak].max()), float(fast[:, :, peak].max())
+    now = float(np.delete(fast, peak, axis=2).max())
     level = float(np.median(fast))
     if now - level > _STEPPED * chance and then - level < (now - level) / 2:
         return True

@@ -10,6 +10,7 @@ import numpy as np
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.evidence import FAST
 from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.presence import near
 from mobind_live.binding.verdict import OK_P
 from mobind_live.vocabulary import PARTS
 
@@ -91,10 +92,10 @@ class News:
         if before is not None and abs(before.lag - lag) <= 1:
             lag = before.lag
         fast = engine.evidence.sums[FAST, imu]
-        near = fast[slots, :, max(0, lag - 1) : lag + 2].mean(dim=-1).cpu().numpy().astype(np.float64)
+        there = fast[slots, :, near(lag, 1)].mean(dim=-1).cpu().numpy().astype(np.float64)
         by_lag = fast[slots[person]].cpu().numpy().astype(np.float64)
         felt_s = float(engine.evidence.felt_s[imu])
-        by_track = dict(zip(given.tracks, near, strict=True))
+        by_track = dict(zip(given.tracks, there, strict=True))
         return _Agreed(given.tracks[person], part, lag, felt_s, by_track, by_lag)
 
 

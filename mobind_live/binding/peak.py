@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mobind_live.binding.posterior import TINY, CameraPosterior
-from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.binding.presence import PEAK_TOKENS, near
 
 MIN_SIGMA_S = 0.004
 
@@ -34,18 +34,16 @@ def offset(given: CameraPosterior, evidence: np.ndarray, scale: float, token_s: 
         return OffsetAnswer(0.0, half * token_s, 0.0, 1.0)
     marginal = given.lag
     peak = int(marginal.argmax())
-    low, high = max(0, peak - PEAK_TOKENS), min(lags, peak + PEAK_TOKENS + 1)
-    near = marginal[low:high] + TINY
-    rest = np.concatenate([marginal[:low], marginal[high:]])
-    ratio = float(rest.max(initial=0.0) / near.max())
+    own = marginal[near(peak)] + TINY
+    ratio = float(np.delete(marginal, near(peak)).max(initial=0.0) / own.max())
     place = (given.log_place + np.log(given.lags[:, :, peak] + TINY)).argmax()
     curve = scale * evidence.reshape(-1, lags)[place] + given.prior
     inner = int(np.clip(peak, 1, lags - 2))
     shift, sigma = _parabola(curve, inner)
     shift += inner - peak
-    spread = float(np.sqrt(np.average((np.arange(low, high) - peak - shift) ** 2, weights=near)))
+    spread = float(np.sqrt(np.average((np.arange(lags)[near(peak)] - peak - shift) ** 2, weights=own)))
     sigma_s = float(np.hypot(max(sigma, 0.5 * spread) * token_s, MIN_SIGMA_S))
-    p = float(near.sum() / max(marginal.sum(), TINY)) * (1 - given.p_none)
+    p = float(own.sum() / max(marginal.sum(), TINY)) * (1 - given.p_none)
     return OffsetAnswer((peak + shift - half) * token_s, sigma_s, p, ratio)
 
 

@@ -212,6 +212,12 @@ def log_sum(logs: np.ndarray, axis: int) -> np.ndarray:
     return np.squeeze(top, axis) + np.log(np.exp(logs - top).sum(axis=axis))
 
 
+def softmax(logs: np.ndarray) -> np.ndarray:
+    """Probabilities (n,) from their logarithms (n,), to which anything may be added."""
+    weights = np.exp(logs - logs.max())
+    return weights / weights.sum()
+
+
 _TRUNK = np.array([PARTS.index(part) for part in TRUNK])
 _LIMBS = np.array(
     [
@@ -273,6 +279,5 @@ def fuse_parts(given: list[CameraPosterior]) -> PartAnswer:
     if not seeing:
         return PartAnswer(np.zeros(len(PARTS)), 1.0)
     logs = np.mean([np.log(np.append(p.part, p.p_none) + OUTLIER_P) for p in seeing], axis=0)
-    weights = np.exp(logs - logs.max())
-    weights = weights / weights.sum()
+    weights = softmax(logs)
     return PartAnswer(weights[:-1], float(weights[-1]))

@@ -19,10 +19,15 @@ _APART = 2 * PEAK_TOKENS  # lags nearer than that to the peak belong to it
 # Tokens (10 s) to each side of the peak in which its row's mean and spread are taken. Far lags hold less
 # evidence, or none yet, so that over a minute of them the spread would come out too small and every peak too
 # high.
-_NEAR = 250
+_WIDE = 250
 _LONG_S = 30.0  # seconds of motion of which it no longer matters how many there are
 _MANY = 500  # lags of which it no longer matters how many there are
 _LEAST = 1e-3  # agreement per second below which it is all the same
+
+
+def near(lag: int, reach: int = PEAK_TOKENS) -> slice:
+    """Of an axis over lags: ``lag`` and what is at most ``reach`` from it."""
+    return slice(max(0, lag - reach), lag + reach + 1)
 
 
 class Statistics(NamedTuple):
@@ -48,14 +53,14 @@ def statistics(evidence: np.ndarray, motion_s: np.ndarray) -> Statistics:
     evidence = _compared(evidence)
     lags = evidence.shape[2]
     person, part, lag = map(int, np.unravel_index(evidence.argmax(), evidence.shape))
-    around = evidence[:, :, max(0, lag - _NEAR) : lag + _NEAR + 1]
+    around = evidence[:, :, near(lag, _WIDE)]
     mean, spread = around.mean(axis=2), around.std(axis=2) + 1e-9
     above, unit = float(evidence[person, part, lag] - mean[person, part]), float(spread[person, part])
-    low, high = max(0, lag - _APART), lag + _APART + 1
-    apart = (evidence[:, :, :low], evidence[:, :, high:])
+    own = near(lag, _APART)
+    apart = (evidence[:, :, : own.start], evidence[:, :, own.stop :])
     rival = max(float(x.max(initial=-np.inf)) for x in apart)
-    near = evidence[person, :, max(0, lag - 2) : lag + 3].max(axis=1)
-    others = np.delete((near - mean[person]) / spread[person], part)
+    joined = evidence[person, :, near(lag, 2)].max(axis=1)
+    others = np.delete((joined - mean[person]) / spread[person], part)
     peaks = evidence.shape[0] * lags / (4 * PEAK_TOKENS)
     seconds = max(float(motion_s[person]), _LEAST)
     agreement, motion = np.log(max(above / seconds, _LEAST)), np.log(min(seconds, _LONG_S))

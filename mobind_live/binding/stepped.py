@@ -16,7 +16,7 @@ import numpy as np
 
 from mobind_live.binding.news import New
 from mobind_live.binding.peak import peak_near
-from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.binding.presence import near
 
 # In what strangers' motions agree in a second of a sensor's motion: how much better each must agree in
 # each second, and all together have to; what two of them must have each, and by how much all other
@@ -78,7 +78,7 @@ class Stepping:
         }
         together *= speaks
         shift = int(together.argmax())
-        elsewhere = np.delete(together, slice(max(0, shift - PEAK_TOKENS), shift + PEAK_TOKENS + 1))
+        elsewhere = np.delete(together, near(shift))
         by = {n: one.place[0] for n, one in self.by_sensor.items() if one.by_shift[shift] > _EACH}
         if together[shift] < max(_TOGETHER, elsewhere.max(initial=0.0) + _AHEAD) or len(by) < 2:
             return None

@@ -11,8 +11,8 @@ from itertools import combinations
 import numpy as np
 from scipy.signal import fftconvolve
 
-from mobind_live.binding.posterior import TINY
-from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.binding.posterior import TINY, softmax
+from mobind_live.binding.presence import near
 
 SURE_P = 0.99  # a wrong tie would spoil every answer of both cameras
 SURE_MOTION_S = 8.0
@@ -72,30 +72,22 @@ def compared(ahead: list[np.ndarray], behind: list[np.ndarray], motion_s: np.nda
     logs = np.zeros(lags)
     tests = np.zeros(len(ahead))
     for imu, (a, b) in enumerate(zip(ahead, behind, strict=True)):
-        p, q = _weights(a), _weights(b)
+        p, q = softmax(a), softmax(b)
         both = fftconvolve(q, p[::-1])[lags // 2 : lags // 2 + lags]
         logs += np.log(np.maximum(both, 0) * lags * (1 - _ODD) + _ODD)
         tests[imu] = p.max() * q.max()
-    weights = np.exp(logs - logs.max())
-    weights /= weights.sum()
-    peak = int(weights.argmax())
-    low, high = max(0, peak - PEAK_TOKENS), min(lags, peak + PEAK_TOKENS + 1)
-    near = weights[low:high]
-    place = np.arange(low, high) - lags // 2
-    tokens = float(np.average(place, weights=near + TINY))
-    sigma = float(np.sqrt(np.average((place - tokens) ** 2, weights=near + TINY)))
-    rest = np.concatenate([weights[:low], weights[high:]])
+    weights = softmax(logs)
+    peak = near(int(weights.argmax()))
+    own, rest = weights[peak], np.delete(weights, peak)
+    place = np.arange(lags)[peak] - lags // 2
+    tokens = float(np.average(place, weights=own + TINY))
+    sigma = float(np.sqrt(np.average((place - tokens) ** 2, weights=own + TINY)))
     speaking = tests > 1e-3
     return Tie(
         tokens=tokens,
         sigma=max(sigma, _SPREAD_TOKENS),
-        p=float(near.sum()),
-        ratio=float(rest.max(initial=0.0) / near.max()),
+        p=float(own.sum()),
+        ratio=float(rest.max(initial=0.0) / own.max()),
         motion_s=float(motion_s[speaking].max(initial=0.0)),
         weights=weights,
     )
-
-
-def _weights(logs: np.ndarray) -> np.ndarray:
-    weights = np.exp(logs - logs.max())
-    return weights / weights.sum()

@@ -13,7 +13,7 @@ import torch
 
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import TOKEN_S, Engine
-from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.binding.presence import PEAK_TOKENS, near
 from mobind_live.binding.verdict import OK_P
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder
@@ -95,8 +95,8 @@ def solve(
             name: replace(file, start_ns=file.start_ns + round(by_s.get(name, 0.0) * 1e9))
             for name, file in imus.items()
         }
-        near = _solved(people, laid, model, placement, NEAR_S, lambda share: tick((1 + share) / 2), told)
-        found |= {name: near[name].shifted(shift_s) for name, shift_s in by_s.items()}
+        again = _solved(people, laid, model, placement, NEAR_S, lambda share: tick((1 + share) / 2), told)
+        found |= {name: again[name].shifted(shift_s) for name, shift_s in by_s.items()}
     tick(1.0)
     return found
 
@@ -218,8 +218,8 @@ class _Stretches:
             for row, track in enumerate(tracks):
                 totals[n, everybody.index(track)] = sums[imu, row, part]
         added = self._scale * np.diff(totals, axis=0)
-        near = added[:, :, max(0, peak - PEAK_TOKENS) : peak + PEAK_TOKENS + 1].max(axis=2)
-        return added[np.arange(len(added)), near.argmax(axis=1)]
+        fits = added[:, :, near(peak)].max(axis=2)
+        return added[np.arange(len(added)), fits.argmax(axis=1)]
 
 
 def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, middle_s: float) -> Found:

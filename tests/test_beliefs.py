@@ -22,11 +22,17 @@ CALIBRATION = Calibration(
 )
 
 
-def beliefs(*groups: str, subjects: tuple[str | None, ...] = ()) -> Beliefs:
-    names = tuple(f"imu{n}" for n in range(len(groups)))
-    told = subjects or (None,) * len(groups)
-    nowhere, placing = (None,) * len(groups), Placing(len(groups), None, math.inf)
-    return Beliefs(names, groups, told, nowhere, CALIBRATION, Ties(), placing)
+def beliefs(*clocks: str, subjects: tuple[str | None, ...] = ()) -> Beliefs:
+    names = tuple(f"imu{n}" for n in range(len(clocks)))
+    return Beliefs(
+        names=names,
+        clocks=clocks,
+        subjects=subjects or (None,) * len(clocks),
+        limbs=(None,) * len(clocks),
+        calibration=CALIBRATION,
+        ties=Ties(),
+        placing=Placing(len(clocks), None, math.inf),
+    )
 
 
 def evidence(*peaks: tuple[int, int, float, float] | None, people: int = 2, seed: int = 0) -> np.ndarray:

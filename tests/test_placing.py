@@ -105,12 +105,23 @@ def test_a_sensor_that_told_nothing_changes_nothing() -> None:
     np.testing.assert_allclose(after.log_place, given.log_place, atol=1e-12)
 
 
+def beliefs(names: tuple[str, ...], calibration: Calibration, placing: Placing) -> Beliefs:
+    nothing = (None,) * len(names)
+    return Beliefs(
+        names=names,
+        clocks=names,
+        subjects=nothing,
+        limbs=nothing,
+        calibration=calibration,
+        ties=Ties(),
+        placing=placing,
+    )
+
+
 def test_what_is_moved_has_told_nothing() -> None:
     placing = Placing(2, Asked(), 60.0)
     felt(placing, [0, 1], 300)
-    kept = Beliefs(
-        ("a", "b"), ("a", "b"), (None, None), (None, None), Calibration(scale=1.0), Ties(), placing
-    )
+    kept = beliefs(("a", "b"), Calibration(scale=1.0), placing)
     kept.learned.forget_lags((0,))
     assert placing.for_parts()[0, SHANK] > 1, "a clock that steps moves no sensor"
     kept.moved(0)
@@ -122,7 +133,7 @@ def test_tracks_that_ended_do_not_make_it_count_again() -> None:
     placing = Placing(1, Asked(), 60.0)
     felt(placing, [0], 300)
     fitted = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 3.0), worth_s=1e9)
-    kept = Beliefs(("a",), ("a",), (None,), (None,), fitted, Ties(), placing)
+    kept = beliefs(("a",), fitted, placing)
     sums = np.zeros((1, 1, len(PARTS), 201))
     sums[0, 0, [SHANK, FOREARM]] = np.maximum(0, 18 - 0.4 * np.arange(-100, 101) ** 2)
     odds = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.news import New
+from mobind_live.binding.agreement import Agreement
 from mobind_live.binding.stepped import Step, Stepping, gain
 from mobind_live.vocabulary import PARTS
 
@@ -16,13 +16,13 @@ PEAK = np.exp(-0.5 * (np.arange(-5, 6) / 2.0) ** 2)
 
 def second(
     sensor: int, rng: np.random.Generator, *peaks: tuple[int, float], lag: int | None = None, track: int = 1
-) -> New:
+) -> Agreement:
     """A second in which a sensor agrees at the lags that are so far from the one where it is believed."""
     by_lag = rng.normal(0.0, 0.05, LAGS)
     at = LAG[sensor] if lag is None else lag
     for shift, height in peaks:
         by_lag[at + shift - 5 : at + shift + 6] += height * PEAK
-    return New(track, PARTS.index("chest"), at, MOTION_S, {}, by_lag)
+    return Agreement(track, PARTS.index("chest"), at, MOTION_S, {}, by_lag)
 
 
 def found(

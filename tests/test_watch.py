@@ -10,9 +10,9 @@ import pytest
 import torch
 from rig import EPOCH_NS, engine_of
 
+from mobind_live.binding.agreement import Agreement
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.evidence import FAST, SLOW
-from mobind_live.binding.news import New
 from mobind_live.binding.rest import TAKEN_OFF_S
 from mobind_live.binding.watch import Watch, _Idle
 from mobind_live.driver import StreamSpec
@@ -131,17 +131,17 @@ def test_what_was_handed_over_is_looked_for_anew_and_its_clock_kept(
     assert abs(int(engine.beliefs.learned.lag[0, "cam"].argmax()) - middle) <= 1
 
 
-def leaning(track: int, towards: int) -> New:
+def leaning(track: int, towards: int) -> Agreement:
     """A second in which a sensor on ``track`` agrees with ``towards``."""
     agreed = {track: np.zeros(len(PARTS)), towards: np.full(len(PARTS), 2.5)}
-    return New(track, ARM, 0, 1.0, agreed, np.zeros(101))
+    return Agreement(track, ARM, 0, 1.0, agreed, np.zeros(101))
 
 
 def test_what_says_that_people_were_exchanged_does_not_say_that_sensors_were_handed_over(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch = Watch(engine)
-    monkeypatch.setattr(watch._news, "since", lambda _: {0: leaning(2, 3), 1: leaning(3, 2)})
+    monkeypatch.setattr(watch._agreements, "since", lambda _: {0: leaning(2, 3), 1: leaning(3, 2)})
     assert [said.split(":")[0] for said in watch.notice()] == ["cam"]
     assert not watch._leanings
     assert not watch._doubts["cam"]
@@ -152,9 +152,9 @@ def test_a_sensor_that_was_let_go_no_longer_speaks_for_an_exchange(
 ) -> None:
     watch = Watch(engine)
     monkeypatch.setattr(
-        watch._news,
+        watch._agreements,
         "since",
-        lambda _: {0: leaning(2, 3), 1: New(2, ARM, 0, 1.0, {2: np.zeros(11)}, np.zeros(101))},
+        lambda _: {0: leaning(2, 3), 1: Agreement(2, ARM, 0, 1.0, {2: np.zeros(11)}, np.zeros(101))},
     )
     assert [said.split(":")[0] for said in watch.notice()] == ["arm"]
     assert watch._doubts["cam"][2, 3].by_sensor == {}

@@ -19,10 +19,10 @@ from mobind_live.binding.wearers import Wearers
 _HEARD_S = 8.0  # seconds of motion from which on evidence speaks for others, too
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Beliefs:
-    """What outlives the evidence, for IMUs numbered as their ``names``, ``groups`` (of one clock each) and
-    ``subjects`` (who is said to wear them) and ``limbs`` (on which part, if both are said).
+    """What outlives the evidence, for IMUs numbered as their ``names``, ``clocks`` (the same for those that
+    share one), ``subjects`` (who is said to wear them) and ``limbs`` (on which part, if both are said).
 
     ``learned`` is what ended tracks have taught, ``wearers`` which IMUs were on one body; ``ties`` are the
     offsets between cameras, ``placing`` is what each IMU's own motion says of where it sits, ``sure_parts``
@@ -30,7 +30,7 @@ class Beliefs:
     """
 
     names: tuple[str, ...]
-    groups: tuple[str, ...]
+    clocks: tuple[str, ...]
     subjects: tuple[str | None, ...]
     limbs: tuple[tuple[str, str] | None, ...]
     calibration: Calibration
@@ -126,7 +126,7 @@ class Beliefs:
 
     def of_one_clock(self, imu: int) -> list[int]:
         """The IMUs whose clock is this one's, itself among them."""
-        return [n for n, group in enumerate(self.groups) if group == self.groups[imu]]
+        return [n for n, clock in enumerate(self.clocks) if clock == self.clocks[imu]]
 
     def _placed(
         self, imu: int, alone: list[CameraPosterior], told: np.ndarray, motion_s: np.ndarray

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from mobind_live.binding.beliefs import Beliefs
+from mobind_live.binding.calibration import calibration
 from mobind_live.binding.evidence import MEMORIES_S, SLOW, Evidence
-from mobind_live.binding.fitted import calibration
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.rows import ImuRow, Track
 from mobind_live.binding.slots import Slots
@@ -75,10 +75,15 @@ class Engine:
         self._camera_ns: dict[str, int] = {}  # the newest stamp of each
         self.simulated = False
         self.placing = Placing(len(imus), placement, memories_s[SLOW])
-        clocks = tuple(_clock(spec) for spec in imus)
-        subjects = tuple(spec.subject for spec in imus)
-        limbs = tuple((s.subject, s.wears) if s.subject and s.wears else None for s in imus)
-        self.beliefs = Beliefs(self.names, clocks, subjects, limbs, self.calibration, Ties(), self.placing)
+        self.beliefs = Beliefs(
+            names=self.names,
+            clocks=tuple(_clock(spec) for spec in imus),
+            subjects=tuple(spec.subject for spec in imus),
+            limbs=tuple((s.subject, s.wears) if s.subject and s.wears else None for s in imus),
+            calibration=self.calibration,
+            ties=Ties(),
+            placing=self.placing,
+        )
         self._views: dict[str, CameraView] | None = None
         self._slots = Slots()
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mobind_live.binding.news import New
+from mobind_live.binding.agreement import Agreement
 from mobind_live.binding.peak import peak_near
 from mobind_live.binding.presence import near
 
@@ -36,7 +36,7 @@ class Gain(NamedTuple):
     by_shift: np.ndarray
 
 
-def gain(new: New) -> Gain:
+def gain(new: Agreement) -> Gain:
     """What has come of a sensor, as shifts of its lag."""
     lags = len(new.by_lag)
     shifted = new.lag + np.arange(lags) - lags // 2

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mobind_live.binding import rest
+from mobind_live.binding.agreement import Agreement, Agreements, most_probable
 from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.change import contradicted
 from mobind_live.binding.engine import TOKEN_S, Engine
 from mobind_live.binding.evidence import FAST, RECENT_MOTION_S, SLOW
 from mobind_live.binding.exchange import Doubt
 from mobind_live.binding.handover import Leaning, handed_over
-from mobind_live.binding.news import New, News, most_probable
 from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.binding.stepped import Stepping, gain
 from mobind_live.binding.verdict import OK_P
@@ -40,7 +40,7 @@ class Watch:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._idle: dict[tuple[int, str], _Idle] = {}
-        self._news = News(engine)
+        self._agreements = Agreements(engine)
         self._clocks = _clocks(engine.beliefs)
         self._steppings: dict[str, list[Stepping]] = {}
         self._doubts: dict[str, dict[tuple[int, int], Doubt]] = {}
@@ -54,7 +54,7 @@ class Watch:
         said: list[str] = []
         gone: set[int] = set()
         for camera in engine.cameras:
-            new = self._news.since(camera)
+            new = self._agreements.since(camera)
             if changed := self._stepped(camera, new) or self._exchanged(camera, new):
                 said.append(changed)
             else:
@@ -83,14 +83,14 @@ class Watch:
     def _begin_anew(self, imu: int, cameras: Iterable[str]) -> None:
         """Count nothing of what an IMU has said so far in ``cameras``, for or against anybody."""
         for camera in cameras:
-            self._news.forget(imu, camera)
+            self._agreements.forget(imu, camera)
             for stepping in self._steppings.get(camera, ()):
                 stepping.by_sensor.pop(imu, None)
             self._leanings.get(camera, {}).pop(imu, None)
             for doubt in self._doubts.get(camera, {}).values():
                 doubt.by_sensor.pop(imu, None)
 
-    def _stepped(self, camera: str, new: dict[int, New]) -> str | None:
+    def _stepped(self, camera: str, new: dict[int, Agreement]) -> str | None:
         """Have the engine go with a clock that has stepped in ``camera``, if one has, and say so. By how
         much, one person's motion does not tell for sure, since it repeats itself: then offsets are found
         anew."""
@@ -98,7 +98,7 @@ class Watch:
         steppings = self._steppings.setdefault(camera, [Stepping() for _ in self._clocks])
         steps = []
         for imus, stepping in zip(self._clocks, steppings, strict=True):
-            stepping.keep(imu for imu in imus if self._news.known(imu, camera))
+            stepping.keep(imu for imu in imus if self._agreements.known(imu, camera))
             steps.append(stepping.add({imu: came for imu, came in gains.items() if imu in imus}))
         for imus, step in zip(self._clocks, steps, strict=True):
             if step is None or any(step.sensors <= {*group} < {*imus} for group in self._clocks):
@@ -116,7 +116,7 @@ class Watch:
             return f"{camera}: the offsets of {names} have stepped together; {how}"
         return None
 
-    def _exchanged(self, camera: str, new: dict[int, New]) -> str | None:
+    def _exchanged(self, camera: str, new: dict[int, Agreement]) -> str | None:
         """Have the engine exchange two tracks of ``camera`` whose people have changed places, and say so."""
         gains, before = _gains(new), self._doubts.get(camera, {})
         doubts = self._doubts[camera] = {pair: before.get(pair, Doubt()) for pair in gains}
@@ -131,10 +131,10 @@ class Watch:
                 )
         return None
 
-    def _handed_over(self, camera: str, new: dict[int, New]) -> set[int]:
+    def _handed_over(self, camera: str, new: dict[int, Agreement]) -> set[int]:
         """The IMUs that agree with somebody else in ``camera`` than with whom they are believed on."""
         before = self._leanings.get(camera, {})
-        leanings = {imu: leaning for imu, leaning in before.items() if self._news.known(imu, camera)}
+        leanings = {imu: leaning for imu, leaning in before.items() if self._agreements.known(imu, camera)}
         for imu, came in new.items():
             if imu not in leanings or leanings[imu].own != came.track:
                 leanings[imu] = Leaning(came.track)
@@ -196,7 +196,7 @@ class Watch:
         return _Idle(track, lag, until, seconds)
 
 
-def _gains(new: dict[int, New]) -> dict[tuple[int, int], dict[int, tuple[float, float]]]:
+def _gains(new: dict[int, Agreement]) -> dict[tuple[int, int], dict[int, tuple[float, float]]]:
     """For each two tracks: by how much each sensor on one of them has agreed better with the other, on the
     same part, and its seconds of motion."""
     gains: dict[tuple[int, int], dict[int, tuple[float, float]]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from mobind_live.binding import fitted
+from mobind_live.binding.calibration import calibration
 from mobind_live.measure.bench import captured, scenes
 from mobind_live.measure.bench.pool import in_parallel
 from mobind_live.measure.bench.scenes import Case
@@ -90,7 +90,7 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
     @cache
     def evaluate(constants: Constants) -> Outcomes:
         model.constants = constants
-        return outcomes(snapshots, fitted.calibration(model))
+        return outcomes(snapshots, calibration(model))
 
     before = model.constants
     told = [

@@ -15,7 +15,7 @@ from mobind_live.binding.verdict import OK_P
 from mobind_live.vocabulary import PARTS
 
 
-class New(NamedTuple):
+class Agreement(NamedTuple):
     """How well a sensor that is believed on ``part`` of ``track``, at the index ``lag``, has agreed with each
     part (11,) of each track in its last ``motion_s`` seconds of motion, and with that part at each lag
     ``by_lag`` (L,), in what strangers reach in one."""
@@ -28,7 +28,7 @@ class New(NamedTuple):
     by_lag: np.ndarray
 
 
-class _Agreed(NamedTuple):
+class _Look(NamedTuple):
     """How well the last seconds of a sensor agree with each part (11,) of each track at the lag where it is
     believed, and with each part of that track at every lag (11, L), when it had moved for ``felt_s``."""
 
@@ -39,29 +39,30 @@ class _Agreed(NamedTuple):
     by_track: dict[int, np.ndarray]
     by_lag: np.ndarray
 
-    def same_place(self, other: _Agreed) -> bool:
+    def same_place(self, other: _Look) -> bool:
         """Whether both are about the same track and lag."""
         return (self.track, self.lag) == (other.track, other.lag)
 
 
-class News:
-    """Remembers what there was at the last look. Both are from the fast memory, which forgets most of what
-    was before within seconds; what is left of that is taken off."""
+class Agreements:
+    """Tells each sensor's agreement since the last look, by remembering what there was then. Both looks are
+    at the fast memory, which forgets most of what was before within seconds; what is left of that is taken
+    off."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._agreed: dict[tuple[int, str], _Agreed] = {}
+        self._looks: dict[tuple[int, str], _Look] = {}
 
-    def since(self, camera: str) -> dict[int, New]:
+    def since(self, camera: str) -> dict[int, Agreement]:
         """What has come since the last time, of each IMU that surely is on somebody in ``camera``."""
         unit = self.engine.calibration.scale / self.engine.calibration.chance
-        found: dict[int, New] = {}
+        found: dict[int, Agreement] = {}
         for imu in range(len(self.engine.names)):
-            before = self._agreed.pop((imu, camera), None)
-            now = self._agreement(imu, camera, before)
+            before = self._looks.pop((imu, camera), None)
+            now = self._look(imu, camera, before)
             if now is None:
                 continue
-            self._agreed[imu, camera] = now
+            self._looks[imu, camera] = now
             if before is None or not before.same_place(now):
                 continue
             motion_s = now.felt_s - before.felt_s
@@ -69,18 +70,18 @@ class News:
             both = now.by_track.keys() & before.by_track.keys()
             by_track = {track: unit * (now.by_track[track] - keep * before.by_track[track]) for track in both}
             by_lag = unit * (now.by_lag[now.part] - keep * before.by_lag[now.part])
-            found[imu] = New(now.track, now.part, now.lag, motion_s, by_track, by_lag)
+            found[imu] = Agreement(now.track, now.part, now.lag, motion_s, by_track, by_lag)
         return found
 
     def known(self, imu: int, camera: str) -> bool:
         """Whether the IMU surely was on somebody in ``camera`` at the last look."""
-        return (imu, camera) in self._agreed
+        return (imu, camera) in self._looks
 
     def forget(self, imu: int, camera: str) -> None:
         """Begin anew with an IMU in ``camera``."""
-        self._agreed.pop((imu, camera), None)
+        self._looks.pop((imu, camera), None)
 
-    def _agreement(self, imu: int, camera: str, before: _Agreed | None) -> _Agreed | None:
+    def _look(self, imu: int, camera: str, before: _Look | None) -> _Look | None:
         """How well the last seconds of an IMU agree with each track, if it is surely on one of them; at the
         lag of ``before``, if that is next to it, so that the two can be compared."""
         engine = self.engine
@@ -96,7 +97,7 @@ class News:
         by_lag = fast[slots[person]].cpu().numpy().astype(np.float64)
         felt_s = float(engine.evidence.felt_s[imu])
         by_track = dict(zip(given.tracks, there, strict=True))
-        return _Agreed(given.tracks[person], part, lag, felt_s, by_track, by_lag)
+        return _Look(given.tracks[person], part, lag, felt_s, by_track, by_lag)
 
 
 def most_probable(given: CameraPosterior) -> tuple[int, int, int]:

@@ -50,7 +50,6 @@ def test_a_straight_line_is_resampled_exactly_at_any_rate(
     timeline = ImuTimeline()
     push(timeline, time_ns, line(time_ns, slope))
     first = timeline.next
-    assert first is not None
     acc, gyro, valid = timeline.take(timeline.ready)
     assert len(acc) > 80
     truth = line((first + np.arange(len(acc))) * STEP_NS, slope)
@@ -68,7 +67,6 @@ def test_the_low_pass_moves_nothing_in_time(rate_hz: float) -> None:
     timeline = ImuTimeline()
     push(timeline, time_ns, np.repeat(pulse[:, None], 3, axis=1))
     first = timeline.next
-    assert first is not None
     acc = timeline.take(timeline.ready)[0][:, 0]
     middle = 60 - first
     np.testing.assert_allclose(acc[middle + 1 : middle + 6], acc[middle - 5 : middle][::-1], atol=1e-9)
@@ -153,7 +151,6 @@ def test_the_first_step_is_a_tokens_and_not_before_the_first_sample() -> None:
     for start_ns in range(START_NS, START_NS + 3 * TOKEN_NS, 7_000_000):
         timeline = ImuTimeline()
         push(timeline, stamps(100.0, 0.5, start_ns))
-        assert timeline.next is not None
         assert timeline.next % 2 == 0
         assert 0 <= timeline.next * STEP_NS - start_ns < TOKEN_NS
 
@@ -164,7 +161,6 @@ def test_a_gap_is_marked_and_the_last_sample_stays() -> None:
     timeline = ImuTimeline()
     push(timeline, time_ns, line(time_ns))
     first = timeline.next
-    assert first is not None
     acc, _, valid = timeline.take(timeline.ready)
     at_s = ((first + np.arange(len(acc))) * STEP_NS - START_NS) * 1e-9
     before, after = (time_ns[np.argmax(np.diff(time_ns)) + n] for n in (0, 1))
@@ -240,7 +236,6 @@ def taken(time_ns: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarr
     timeline = PoseTimeline()
     timeline.push(time_ns, frames)
     first = timeline.next
-    assert first is not None
     got = timeline.take(timeline.ready)
     return (first + np.arange(len(got))) * STEP_NS, got
 

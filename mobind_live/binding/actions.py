@@ -104,14 +104,13 @@ class Actions:
             (row, row.timeline.next - round(subject.ahead_s.get(camera, 0.0) / STEP_S))
             for camera, track in sorted(subject.tracks)
             if (row := engine.tracks.get((camera, track))) is not None
-            and row.timeline.next is not None
+            and row.timeline.started
             and now_ns - engine.camera_arrived_ns.get(camera, 0) <= STALE_NS
         ]
         sensors = [
             (worn, row, row.timeline.next - round(worn.offset_s / STEP_S))
             for worn in subject.worn
-            if (row := engine.imus[worn.imu]).timeline.next is not None
-            and now_ns - row.arrived_ns <= STALE_NS
+            if (row := engine.imus[worn.imu]).timeline.started and now_ns - row.arrived_ns <= STALE_NS
         ]
         # Each with its newest step, on the subject's stamps.
         end = min((newest for *_, newest in [*people, *sensors]), default=0)

@@ -109,7 +109,7 @@ class Engine:
         before_ns, anew = row.timeline.newest_ns, False
         acc, gyro = message.acc_m_s2.astype(np.float64), message.gyro_rad_s.astype(np.float64)
         for n in unbroken(message.t_ns):
-            if row.timeline.push(message.t_ns[n], acc[n], gyro[n]) and row.timeline.next is not None:
+            if row.timeline.push(message.t_ns[n], acc[n], gyro[n]):
                 anew = True
                 row.restart(row.timeline.next // STEPS_PER_TOKEN)
                 self.rolling.reset_imu(row.slot)
@@ -148,8 +148,8 @@ class Engine:
                 keypoints[~np.isfinite(keypoints).all(axis=1)] = 0.0
             else:
                 keypoints = np.zeros((17, 3))
-            known = row.timeline.next is not None
-            if row.timeline.push(stamp, keypoints[None]) and row.timeline.next is not None:
+            known = row.timeline.started
+            if row.timeline.push(stamp, keypoints[None]):
                 row.restart(row.timeline.next // STEPS_PER_TOKEN)
                 self.rolling.reset_person(row.slot)
                 # After a short pause, or in a recording, the same number is the same person.
@@ -186,9 +186,9 @@ class Engine:
             if not waiting:
                 return blocks
             # The oldest first, so that in a backlog no stream leaves the others behind its ring.
-            until = min(row.timeline.next or 0 for row in waiting) + self.block
-            imus = [r for r in waiting if isinstance(r, ImuRow) and (r.timeline.next or 0) < until]
-            people = [r for r in waiting if isinstance(r, Track) and (r.timeline.next or 0) < until]
+            until = min(row.timeline.next for row in waiting) + self.block
+            imus = [r for r in waiting if isinstance(r, ImuRow) and r.timeline.next < until]
+            people = [r for r in waiting if isinstance(r, Track) and r.timeline.next < until]
             if imus:
                 self._encode_imus(imus)
             if people:

@@ -53,7 +53,7 @@ def of_person(t_ns: np.ndarray, keypoints: np.ndarray) -> Channels:
     """The features of one person's keypoints (T, 17, 3), zero where not seen, at the frames' times (T,)."""
     line = PoseTimeline()
     line.push(t_ns, keypoints.astype(np.float64))
-    first = line.next or 0
+    first = line.next
     taken = line.take(line.ready)
     there = (taken[..., 2] >= SEEN).sum(axis=1) >= _FEW_JOINTS
     return Channels("pose", first, pose_inputs(PoseFeatures(1).step(taken[None]))[0], there)
@@ -68,7 +68,7 @@ def of_imus(sensors: Sequence[Samples]) -> list[Channels]:
             acc, gyro = (v[rows].astype(np.float64) for v in (sensor.acc_m_s2, sensor.gyro_rad_s))
             line.push(sensor.t_ns[rows], acc, gyro)
             if line.ready:
-                taken.append((sensor.part, line.next or 0, line.take(line.ready)))
+                taken.append((sensor.part, line.next, line.take(line.ready)))
     if not taken:
         return []
     steps = max(len(values[2]) for *_, values in taken)

@@ -26,7 +26,7 @@ class _Timeline:
     def __init__(self, *shapes: tuple[int, ...]) -> None:
         self.time = np.empty(0, dtype=np.int64)
         self.values = [np.empty((0, *shape)) for shape in shapes]
-        self.next: int | None = None
+        self.next = 0
         self.late = 0
         self.broken = 0
         self._late_since: int | None = None
@@ -42,7 +42,7 @@ class _Timeline:
         self.broken += int((~whole).sum())
         kept, first = np.unique(time_ns[whole], return_index=True)
         rows = np.flatnonzero(whole)[first]
-        last = int(self.time[-1]) if len(self.time) else None
+        last = int(self.time[-1]) if self.started else None
         back = last is not None and self._went_back(kept, last)
         fresh = np.ones(len(kept), dtype=bool) if last is None or back else kept > last
         self.late += int(whole.sum() - fresh.sum())
@@ -76,20 +76,24 @@ class _Timeline:
         return back
 
     @property
+    def started(self) -> bool:
+        """Whether anything has come; before that there is no ``next`` step."""
+        return len(self.time) > 0
+
+    @property
     def newest_ns(self) -> int:
         """The stamp of the newest sample; 0 before there is one."""
-        return int(self.time[-1]) if len(self.time) else 0
+        return int(self.time[-1]) if self.started else 0
 
     @property
     def ready(self) -> int:
         """How many complete steps wait to be taken."""
-        if self.next is None or not len(self.time):
+        if not self.started:
             return 0
         return max(0, (int(self.time[-1]) - self.reach_ns) // STEP_NS - self.next + 1)
 
     def _neighbours(self, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Rows before and after each of the next ``steps``, the share of the second, and their distance."""
-        assert self.next is not None
         grid = (self.next + np.arange(steps)) * STEP_NS
         after = np.clip(np.searchsorted(self.time, grid), 1, max(1, len(self.time) - 1))
         after = np.minimum(after, len(self.time) - 1)
@@ -100,7 +104,6 @@ class _Timeline:
 
     def _drop(self, steps: int) -> None:
         """Forget the samples that no later step can need."""
-        assert self.next is not None
         self.next += steps
         keep = max(0, int(np.searchsorted(self.time, self.next * STEP_NS - self.reach_ns)) - 2)
         self.time = self.time[keep:]
@@ -120,7 +123,6 @@ class ImuTimeline(_Timeline):
 
         In a gap the last sample before it stays.
         """
-        assert self.next is not None
         grid = (self.next + np.arange(steps)) * STEP_NS
         before, _, _, gap = self._neighbours(steps)
         samples = np.concatenate(self.values, axis=1)

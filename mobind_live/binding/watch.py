@@ -178,8 +178,8 @@ class Watch:
         or another time, or something is missing."""
         engine = self.engine
         sensor, person = engine.imus[engine.names[imu]], engine.tracks[camera, track]
-        imu_end = (sensor.timeline.next or 0) - lag * STEPS_PER_TOKEN
-        pose_end = person.timeline.next or 0
+        imu_end = sensor.timeline.next - lag * STEPS_PER_TOKEN
+        pose_end = person.timeline.next
         end = min(imu_end, pose_end)
         before, anew = self._idle.get((imu, camera)), _Idle(track, lag, end, np.zeros(len(PARTS)))
         if before is None or before.track != track or abs(before.lag - lag) > PEAK_TOKENS:

@@ -49,7 +49,7 @@ class Twins:
 
     def step(self, features: np.ndarray) -> np.ndarray:
         """The share of their difference that counts (R, 4, n / 2), of upper arms, forearms, thighs and
-        shanks, after each token of the next n steps of features (R, n, 6, 40), n even."""
+        shanks, after each token of the next n steps of features (R, n, 6, 40); n is even but for the last."""
         velocity = np.einsum("lhac,rnlc->rnlha", _READING, features[:, :, _LIMBS])
         velocity, self.velocity = _fading(velocity, SMOOTHING_S * STEP_HZ, self.velocity)
         speed = np.log1p(np.linalg.norm(velocity[:, ::STEPS_PER_TOKEN], axis=-1))

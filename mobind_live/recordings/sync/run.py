@@ -98,9 +98,13 @@ def find(
     worn_by: Mapping[str, str] | None = None,
 ) -> dict[str, Found]:
     """The answers for every IMU, ``worn_by`` whom if that is known; those too short are not asked."""
+    import torch
+
     from mobind_live.models import checkpoint, placement
     from mobind_live.recordings.sync.solve import nothing, solve
 
+    # The products are small: more threads are hardly quicker, and wait for each other on a busy machine.
+    torch.set_num_threads(1)
     asked = {name: file for name, file in imus.items() if length_s(file) >= SHORTEST_S}
     solved = {}
     if asked:

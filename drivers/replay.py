@@ -28,14 +28,9 @@ from mobind_live.driver import (
     StreamSpec,
     SubjectName,
 )
-from mobind_live.recordings.files.recordings import (
-    ImuFile,
-    KeypointFile,
-    imu_rate_hz,
-    rate_hz,
-    read_imu,
-    read_keypoints,
-)
+from mobind_live.recordings.files.imu import ImuFile, imu_rate_hz, read_imu
+from mobind_live.recordings.files.keypoints import KeypointFile, read_keypoints
+from mobind_live.recordings.files.stamps import rate_hz
 from mobind_live.schema import Message, Pose
 from mobind_live.vocabulary import Part
 

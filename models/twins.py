@@ -56,9 +56,8 @@ class Twins:
         left, right = (speed[:, :, side::2].reshape(*speed.shape[:2], -1) for side in (0, 1))
         apart, together = left - right, left + right
         new = np.stack([np.ones_like(left), apart, apart**2, together, together**2], axis=2)
-        sums, self.moments = _fading(new, MEMORY_S * TOKEN_HZ, self.moments)
-        weight, *moments = np.moveaxis(sums, 2, 0)
-        apart, apart2, together, together2 = moments
+        means, self.moments = _fading(new, MEMORY_S * TOKEN_HZ, self.moments)
+        weight, apart, apart2, together, together2 = np.moveaxis(means, 2, 0)
         unseen = _PRIOR * (1 - weight) + _REST
         share = (apart2 - apart**2 / weight + unseen) / (together2 - together**2 / weight + unseen)
         return np.clip(share, _LEAST, 1.0).transpose(0, 2, 1).astype(np.float32)
@@ -75,10 +74,9 @@ def of_recordings(features: np.ndarray) -> np.ndarray:
 def drawn_together(tokens: Tensor, share: np.ndarray) -> Tensor:
     """People's tokens (P, 11, N, token), the difference between twins multiplied by ``share`` (P, 4, N)."""
     left, right = tokens[:, _LEFT], tokens[:, _RIGHT]
-    shared = torch.as_tensor(share, device=tokens.device)[..., None]
+    both, counts = (left + right) / 2, torch.as_tensor(share, device=tokens.device)[..., None]
     out = tokens.clone()
-    out[:, _LEFT] = torch.lerp((left + right) / 2, left, shared)
-    out[:, _RIGHT] = torch.lerp((left + right) / 2, right, shared)
+    out[:, _LEFT], out[:, _RIGHT] = torch.lerp(both, left, counts), torch.lerp(both, right, counts)
     return out
 
 

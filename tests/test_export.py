@@ -15,7 +15,7 @@ from test_session import SECOND, lived, session, timed
 from test_wire import binding, imu, offset, pose
 
 from mobind_live.recordings.files.errors import FileError
-from mobind_live.recordings.files.recordings import read_imu
+from mobind_live.recordings.files.imu import read_imu
 from mobind_live.recordings.session import export
 from mobind_live.schema import Imu, Message, Pose, Verdict
 

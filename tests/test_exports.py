@@ -12,7 +12,9 @@ from takes import imu_text, take
 from mobind_live.devices.camera.pose import PoseOptions
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
-from mobind_live.recordings.files.recordings import rate_hz, read_imu, read_keypoints
+from mobind_live.recordings.files.imu import read_imu
+from mobind_live.recordings.files.keypoints import read_keypoints
+from mobind_live.recordings.files.stamps import rate_hz
 from mobind_live.recordings.sync.request import Files, read_imus
 from mobind_live.vocabulary import KEYPOINTS
 

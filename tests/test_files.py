@@ -10,7 +10,9 @@ import pytest
 from mobind_live.devices.samples.units import axes_matrix
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints, parse_columns
-from mobind_live.recordings.files.recordings import rate_hz, read_imu, read_keypoints
+from mobind_live.recordings.files.imu import read_imu
+from mobind_live.recordings.files.keypoints import read_keypoints
+from mobind_live.recordings.files.stamps import rate_hz
 
 G = 9.80665
 DEG = np.pi / 180

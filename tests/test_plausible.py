@@ -14,7 +14,7 @@ from mobind_live.devices.samples import plausible
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
-from mobind_live.recordings.files.recordings import read_imu
+from mobind_live.recordings.files.imu import read_imu
 
 SECONDS = 12.0
 ROWS = take({"arm": ("left_forearm", 0.0), "chest": ("chest", 0.0)}, SECONDS, seed=5).imus

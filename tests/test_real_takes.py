@@ -9,7 +9,8 @@ import torch
 
 from mobind_live.models import checkpoint, placement
 from mobind_live.models.datasets.bench5 import OFFSETS_S
-from mobind_live.recordings.files.recordings import read_imu, read_keypoints
+from mobind_live.recordings.files.imu import read_imu
+from mobind_live.recordings.files.keypoints import read_keypoints
 from mobind_live.recordings.sync.recording import of_file
 from mobind_live.recordings.sync.solve import Found, solve
 from mobind_live.schema import Verdict

@@ -18,7 +18,7 @@ from mobind_live.devices.camera import pose
 from mobind_live.devices.camera.pose import People, PoseOptions
 from mobind_live.devices.camera.video import VideoError
 from mobind_live.recordings.files.errors import FileError
-from mobind_live.recordings.files.recordings import ImuFile
+from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.sync import drift, traces, video
 from mobind_live.recordings.sync.recording import Recording
 

@@ -24,7 +24,7 @@ from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet
 from mobind_live.models.examples import Example, Known
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.hints import Hints
-from mobind_live.recordings.files.recordings import ImuFile
+from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.sync.recording import Recording
 from mobind_live.recordings.sync.request import Files, read_imus
 from mobind_live.recordings.sync.run import find, read_people, say

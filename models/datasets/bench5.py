@@ -14,7 +14,8 @@ import numpy as np
 from mobind_live.binding.timeline import ImuTimeline, PoseTimeline
 from mobind_live.models.errors import DatasetError
 from mobind_live.recordings.files.errors import FileError
-from mobind_live.recordings.files.recordings import read_imu, read_keypoints
+from mobind_live.recordings.files.imu import read_imu
+from mobind_live.recordings.files.keypoints import read_keypoints
 from mobind_live.vocabulary import PARTS
 
 TAKES = ("take_1", "take_4", "take_7", "take_8", "early_3")

@@ -27,7 +27,8 @@ from mobind_live.models.datasets.virtual import Conditions, keypoint_noise, visi
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate.keypoint_errors import BANDS, SEEN, Errors, measure, swaps
 from mobind_live.recordings.files.errors import FileError
-from mobind_live.recordings.files.recordings import rate_hz, read_keypoints
+from mobind_live.recordings.files.keypoints import read_keypoints
+from mobind_live.recordings.files.stamps import rate_hz
 from mobind_live.recordings.sync import video
 from mobind_live.recordings.sync.recording import Recording, of_file
 

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mobind_live.recordings.files.errors import FileError
-from mobind_live.recordings.files.recordings import ImuFile
+from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.sync import traces
 from mobind_live.recordings.sync.recording import Recording
 from mobind_live.recordings.sync.solve import Found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.recordings.files.recordings import KeypointFile
+from mobind_live.recordings.files.keypoints import KeypointFile
 from mobind_live.schema import Pose
 from mobind_live.vocabulary import KEYPOINTS
 

@@ -12,7 +12,8 @@ from mobind_live.devices.camera.pose import PoseOptions
 from mobind_live.driver import subject_name
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
-from mobind_live.recordings.files.recordings import ImuFile, rate_hz, read_imu
+from mobind_live.recordings.files.imu import ImuFile, read_imu
+from mobind_live.recordings.files.stamps import rate_hz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from mobind_live.binding.verdict import OK_P
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder
 from mobind_live.models.placement import PlacementNet
-from mobind_live.recordings.files.recordings import ImuFile
+from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.sync import drift
 from mobind_live.recordings.sync.recording import CAMERA, Recording
 from mobind_live.schema import Binding, Imu, Offset, Verdict

@@ -8,7 +8,7 @@ import numpy as np
 
 from mobind_live.kinematics.body import limb_joints
 from mobind_live.models.features import SEEN
-from mobind_live.recordings.files.recordings import ImuFile
+from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.sync.recording import Recording
 from mobind_live.vocabulary import KEYPOINT, KEYPOINTS
 

@@ -110,17 +110,18 @@ class Placements:
     """What the windows of ``count`` sensors have told so far: for each the mean of the log-probabilities of
     its moving windows of about the last ``memory_s``.
 
-    A mean and not a sum, since windows that overlap, or show one exercise again, tell the same again.
+    A mean and not a sum, since windows that overlap, or show one exercise again, tell the same again;
+    ``windows`` (count,) is how many are in it.
     """
 
     def __init__(self, count: int, memory_s: float) -> None:
         self._sum = np.zeros((count, len(KINDS)))
-        self._weight = np.zeros(count)
+        self.windows = np.zeros(count)
         self._memory_s = memory_s
 
     def reset(self, slot: int) -> None:
         """Nothing is known of ``slot`` any more."""
-        self._sum[slot], self._weight[slot] = 0, 0
+        self._sum[slot], self.windows[slot] = 0, 0
 
     def add(self, slots: list[int], log_p: np.ndarray, told: np.ndarray, after_s: float) -> None:
         """What ``PlacementNet.log_p`` says of ``slots`` now, ``after_s`` after it last did. What tells
@@ -128,12 +129,12 @@ class Placements:
         fresh = np.array(slots, int)[told]
         keep = np.exp(-after_s / self._memory_s)
         self._sum[fresh] = keep * self._sum[fresh] + log_p[told]
-        self._weight[fresh] = keep * self._weight[fresh] + 1
+        self.windows[fresh] = keep * self.windows[fresh] + 1
 
     def for_parts(self) -> np.ndarray:
         """How much likelier than on average each part (count, 11) makes what each sensor told, in nats; zero
         where it told nothing."""
-        mean = self._sum / np.maximum(self._weight, 1e-9)[:, None]
+        mean = self._sum / np.maximum(self.windows, 1e-9)[:, None]
         return for_parts(mean - np.log(np.exp(mean).sum(axis=-1, keepdims=True)))
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import Field
 from rich.console import Console
 from rich.progress import track
 from scipy.signal import butter, sosfiltfilt
@@ -20,9 +19,9 @@ from torch.nn import functional
 
 from mobind_live.kinematics.body import BodyMotion
 from mobind_live.models import placement
-from mobind_live.models.datasets import bvh, reels, virtual
+from mobind_live.models.datasets import bvh, impacts, reels, virtual
 from mobind_live.models.descent import descend
-from mobind_live.models.features import STEP_HZ, ImuFeatures
+from mobind_live.models.features import BY_ACC, BY_BOTH, BY_GYRO, SQUARED_GYRO, STEP_HZ, VALID, ImuFeatures
 from mobind_live.models.placement import KIND_OF, KINDS, WINDOW, PlacementNet
 from mobind_live.models.recipe import Count, Rate, Recipe, Seed, Steps
 from mobind_live.vocabulary import PARTS
@@ -38,27 +37,31 @@ _VARIATIONS = (
     reels.PLAIN,
     replace(_PLAY, turn=0.3, drill=0.9),
     replace(_PLAY, turn=0.0, drill=0.9, drill_s=(8.0, 20.0)),
+    replace(_PLAY, gain=0.3, warp=0.4),
+    replace(_PLAY, gain=0.3, warp=0.4, limb=0.25, turn=0.3),
 )
 _SLOW = 0.08  # share of the groups that hardly move
+_SHAKEN = 0.8  # and of those whose footfalls are felt
+_PLACES_M, _WOBBLES_M = (0.03, 0.06, 0.08), (0.002, 0.004, 0.01)
 _FILTERED, _CUT_HZ, _RATE_HZ = 0.35, (4.0, 20.0), (20.0, 50.0)
 _SENSORS_ALIKE = 4
 _SMOOTHING = 0.05
+_LIVELIER = 0.25  # standard deviation of the logarithm by which accelerations, and turning, are made larger
+_BLIND, _BLIND_TO = 0.15, 3  # share of the rows without some channels, and how many
 _SHORTEST = 120
 _LENGTH_STEP = 24  # windows of one step of training are as long; lengths that the strides divide
 
 
 class PlacementRecipe(Recipe):
-    """What this module's command reads. ``caution`` multiplies the temperature that held-out motion capture
-    asks for: people, exercises and sensors unlike those of training are less alike than it tells."""
+    """What this module's command reads."""
 
     motion: Path
-    groups: Count = 600
+    groups: Count = 900
     held_groups: Count = 60
     reels: Count = 480
-    steps: Steps = 1800
+    steps: Steps = 5000
     rows: Count = 64
     rate: Rate = 3e-3
-    caution: float = Field(2.0, gt=0)
     seed: Seed = 7
     threads: Count = 1
 
@@ -79,7 +82,7 @@ def train(recipe: PlacementRecipe, console: Console) -> Path:
     net = fit(recipe, _pool(recipe, takes, console, held=False), console)
     held = _pool(recipe, takes, console, held=True)
     logits = logits_of(net, held)
-    net.temperature.fill_(recipe.caution * temperature(logits, held.kind))
+    net.temperature.fill_(temperature(logits, held.kind))
     right = _by_kind(logits.argmax(dim=1).numpy() == held.kind, held.kind)
     told = ", ".join(f"{kind} {share:.2f}" for kind, share in zip(KINDS, right, strict=True))
     console.print(f"held-out motion: {np.mean(right):.3f} ({told}); temperature {net.temperature:.2f}")
@@ -113,11 +116,14 @@ def group(rng: np.random.Generator, motion: list[BodyMotion], *, plain: bool) ->
         conditions = replace(
             conditions,
             speed=(0.03, 0.3) if slow else (0.75, 1.3),
-            place_m=float(rng.choice([0.03, 0.06])),
+            place_m=float(rng.choice(_PLACES_M)),
+            wobble_m=float(rng.choice(_WOBBLES_M)),
             acc_noise_g=(0.002, 0.06),
             gyro_noise_rad_s=(0.002, 0.06),
         )
     window = virtual.windows(rng, motion, PEOPLE, WINDOW / STEP_HZ, conditions)
+    if not plain and rng.random() < _SHAKEN:
+        window = impacts.shaken(rng, window)
     part = virtual.draw_parts(rng, PEOPLE, len(PARTS))
     measured = virtual.sensors(rng, window, part, conditions)
     acc, gyro, valid = (x.reshape(part.size, WINDOW, *x.shape[3:]).copy() for x in measured)
@@ -161,8 +167,8 @@ def fit(recipe: PlacementRecipe, pool: Pool, console: Console) -> PlacementNet:
 
     def loss() -> Tensor:
         kind = rng.integers(0, len(KINDS), recipe.rows)
-        x = _draw(rng, pool, np.array([rng.choice(members[k]) for k in kind]))
-        logits = net(x, torch.ones(x.shape[:2]))
+        x = _varied(rng, _draw(rng, pool, np.array([rng.choice(members[k]) for k in kind])))
+        logits = net(torch.as_tensor(x), torch.ones(x.shape[:2]))
         return functional.cross_entropy(logits, torch.as_tensor(kind), label_smoothing=_SMOOTHING)
 
     steps = recipe.steps
@@ -170,12 +176,33 @@ def fit(recipe: PlacementRecipe, pool: Pool, console: Console) -> PlacementNet:
     return net.eval()
 
 
-def _draw(rng: np.random.Generator, pool: Pool, index: np.ndarray) -> Tensor:
+def _draw(rng: np.random.Generator, pool: Pool, index: np.ndarray) -> np.ndarray:
     """Stretches of equal length of the windows at ``index`` (R,), each from anywhere in its window."""
     steps = _LENGTH_STEP * int(rng.integers(_SHORTEST // _LENGTH_STEP, WINDOW // _LENGTH_STEP + 1))
     first = rng.integers(0, WINDOW - steps + 1, len(index))
     cut = [pool.x[n, start : start + steps] for n, start in zip(index, first, strict=True)]
-    return torch.as_tensor(np.stack(cut).astype(np.float32))
+    return np.stack(cut).astype(np.float32)
+
+
+def _varied(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+    """Channels (R, T, 15) of livelier and of calmer people than those of ``x``, a few channels of some rows
+    missing."""
+    x = scaled(x, *np.exp(rng.normal(0.0, _LIVELIER, (2, len(x)))))
+    for row in np.flatnonzero(rng.random(len(x)) < _BLIND):
+        x[row][:, rng.choice(VALID, _BLIND_TO, replace=False)] = 0.0
+    return x
+
+
+def scaled(x: np.ndarray, acc: np.ndarray, gyro: np.ndarray) -> np.ndarray:
+    """Channels (R, T, 15) as they would be if the sensor's own acceleration were ``acc`` (R,) times what it
+    is, and its turning ``gyro`` (R,) times."""
+    acc, gyro = acc[:, None, None].astype(x.dtype), gyro[:, None, None].astype(x.dtype)
+    out = x.copy()
+    out[..., BY_ACC] *= acc
+    out[..., BY_GYRO] *= gyro
+    out[..., BY_BOTH] *= np.sqrt(acc * gyro)
+    out[..., SQUARED_GYRO] = np.log1p(np.expm1(3 * x[..., SQUARED_GYRO]) * gyro[..., 0] ** 2) / 3
+    return out
 
 
 @torch.no_grad()

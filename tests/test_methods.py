@@ -33,7 +33,7 @@ def test_a_window_says_of_its_part_what_the_placement_network_does(network: Netw
     felt = sensor(400, 1.0)
     channels = ImuFeatures(1).step(*(x[None] for x in felt))
     log_p, _ = network.placement.log_p(channels, np.array([400]))
-    np.testing.assert_allclose(network.parts(*felt), 2 * placement.for_parts(log_p[0]), atol=1e-5)
+    np.testing.assert_allclose(network.parts(*felt), placement.for_parts(log_p[0]), atol=1e-5)
 
 
 def test_the_windows_of_a_long_recording_are_averaged(network: Network) -> None:
@@ -42,7 +42,7 @@ def test_the_windows_of_a_long_recording_are_averaged(network: Network) -> None:
     both = np.concatenate([channels[:, :WINDOW], channels[:, 50:]])
     log_p, _ = network.placement.log_p(both, np.full(2, WINDOW))
     mean = torch.log_softmax(torch.as_tensor(log_p.mean(axis=0)), dim=0).numpy()
-    np.testing.assert_allclose(network.parts(acc, gyro, valid), 2 * placement.for_parts(mean), atol=1e-5)
+    np.testing.assert_allclose(network.parts(acc, gyro, valid), placement.for_parts(mean), atol=1e-5)
 
 
 def test_what_rests_or_is_too_short_says_nothing(network: Network) -> None:

@@ -137,6 +137,19 @@ def test_temperature_is_found_and_weighs_every_kind_alike() -> None:
     assert train_placement.temperature(logits, kind) == pytest.approx(3.0, rel=0.15)
 
 
+def test_scaled_channels_are_those_of_a_livelier_sensor() -> None:
+    """At rest but for turning about the vertical, the channels of twice the turning are known."""
+    rng = np.random.default_rng(6)
+    acc = np.tile([0.0, 0.0, 1.0], (2, 300, 1))
+    gyro = np.zeros((2, 300, 3))
+    gyro[..., 2] = rng.standard_normal((2, 300))
+    once, twice = (ImuFeatures(2).step(acc, size * gyro, np.ones((2, 300))) for size in (1, 2))
+    scaled = train_placement.scaled(once, np.ones(2), np.full(2, 2.0))
+    np.testing.assert_allclose(scaled, twice, atol=1e-5)
+    both = train_placement.scaled(once, np.array([1.0, 3.0]), np.ones(2))
+    np.testing.assert_allclose(both[0], once[0], atol=1e-6)
+
+
 def test_fit_learns_what_can_be_learned() -> None:
     rng = np.random.default_rng(5)
     kind = np.repeat(np.arange(7), 6)

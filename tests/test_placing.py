@@ -57,8 +57,11 @@ def test_it_is_asked_once_in_a_second_of_the_imus_own_steps(block: int) -> None:
     felt(placing, [0], 240, block)
     felt(placing, [0, 1], 720, block)
     assert sum(len(seen) for seen in net.seen) == (240 + 720) // 50 + 720 // 50
+    # What has told more is believed more, but not for ever.
     given = placing.for_parts()
-    assert given[0, SHANK] == given[1, SHANK] == pytest.approx(math.log(0.7 * 7))
+    assert 0 < given[1, SHANK] < given[0, SHANK]
+    felt(placing, [0], 50 * 2000)
+    assert given[0, SHANK] < placing.for_parts()[0, SHANK] < 1.3 * math.log(0.7 * 7)
 
 
 def test_after_it_was_moved_only_what_came_since_is_looked_at() -> None:
@@ -72,7 +75,7 @@ def test_after_it_was_moved_only_what_came_since_is_looked_at() -> None:
     felt(placing, [0, 1], LEAST - 6)
     assert max(seen[0] for seen in net.seen) < LEAST < min(seen[1] for seen in net.seen)
     np.testing.assert_array_equal(placing.for_parts()[0], 0)
-    np.testing.assert_allclose(placing.for_parts()[1], other)
+    assert placing.for_parts()[1, SHANK] > other[SHANK]
     felt(placing, [0, 1], 60)
     assert placing.for_parts()[0].argmax() == SHANK
 
@@ -93,8 +96,7 @@ def test_it_moves_belief_between_parts_and_never_between_people_or_to_nobody(see
     np.testing.assert_allclose(after.wearer, given.wearer)
     assert after.log_none == pytest.approx(given.log_none)
     odds = after.log_place - given.log_place
-    by = priors.PLACEMENT * (likelier - likelier[0])
-    np.testing.assert_allclose(odds - odds[:, :1], np.tile(by, (2, 1)))
+    np.testing.assert_allclose(odds - odds[:, :1], np.tile(likelier - likelier[0], (2, 1)))
     for left in range(3, len(PARTS), 2):
         np.testing.assert_allclose(odds[:, left], odds[:, left + 1])
 
@@ -123,10 +125,10 @@ def test_what_is_moved_has_told_nothing() -> None:
     felt(placing, [0, 1], 300)
     kept = beliefs(("a", "b"), Calibration(scale=1.0), placing)
     kept.learned.forget_lags((0,))
-    assert placing.for_parts()[0, SHANK] > 1, "a clock that steps moves no sensor"
+    assert placing.for_parts()[0, SHANK] > 0, "a clock that steps moves no sensor"
     kept.moved(0)
     assert placing.for_parts()[0, SHANK] == 0
-    assert placing.for_parts()[1, SHANK] > 1
+    assert placing.for_parts()[1, SHANK] > 0
 
 
 def test_tracks_that_ended_do_not_make_it_count_again() -> None:
@@ -142,7 +144,7 @@ def test_tracks_that_ended_do_not_make_it_count_again() -> None:
         (place,) = view.posteriors[0].log_place
         odds.append(place[SHANK] - place[FOREARM])
         kept.end("cam", track, view)
-    assert odds[0] == pytest.approx(priors.PLACEMENT * math.log(0.7 / 0.05))
+    assert odds[0] == pytest.approx(placing.for_parts()[0, SHANK] - placing.for_parts()[0, FOREARM])
     assert odds[0] + 0.01 > max(odds) > min(odds) > 0.8 * odds[0]
 
 
@@ -171,9 +173,9 @@ def test_an_engine_asks_it_and_forgets_who_is_taken_off_or_begins_anew() -> None
         engine.advance()
         return float(engine.placing.for_parts()[0, SHANK])
 
-    assert hear(10.0, 6.0) > 1
+    assert hear(10.0, 6.0) > 0
     engine.take_off(0)
     assert hear(16.0, 2.0) == 0
     assert net.seen[-1][0] < LEAST
-    assert hear(18.0, 2.0) > 1
+    assert hear(18.0, 2.0) > 0
     assert hear(60.0, 2.0) == 0

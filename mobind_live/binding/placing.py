@@ -9,6 +9,9 @@ from mobind_live.models.placement import PlacementNet, Placements
 from mobind_live.models.rolling import Recent
 
 _EVERY = round(STEP_HZ)  # steps: a second
+# How many independent windows those of a sensor are worth at most, and how many make half of that: they
+# overlap, show one exercise again, and err as one network does that has learned from other people's motion.
+_WORTH, _HALF = 1.25, 12.0
 
 
 class Placing:
@@ -37,6 +40,7 @@ class Placing:
         self._steps[slot] = 0
 
     def for_parts(self) -> np.ndarray:
-        """How much likelier than on average each part (count, 11) makes each IMU's motion, in nats; zero
-        where it told nothing."""
-        return self._told.for_parts()
+        """How much likelier than on average each part (count, 11) makes all that each IMU's motion told, in
+        nats; zero where it told nothing."""
+        worth = _WORTH * self._told.windows / (self._told.windows + _HALF)
+        return worth[:, None] * self._told.for_parts()

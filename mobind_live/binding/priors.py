@@ -24,10 +24,6 @@ WRONG = 0.01  # the chance that a clock has stepped since, or that two clocks th
 MEMORY_S = 15.0
 MOVED = 0.1  # the chance that a sensor sits elsewhere than it did
 HANDED_OVER = 0.2  # the chance that a sensor is not on the body of those that it was with
-# How much what a sensor's own motion says of its place counts beside the evidence. Not more, since it was
-# learned from other people's motion: at 1, more parts are found and a wrong one comes near to ok; at 2, wrong
-# ones are.
-PLACEMENT = 0.5
 
 
 def doubted(prior: np.ndarray, wrong: float) -> np.ndarray:
@@ -82,7 +78,7 @@ def of_placement(given: CameraPosterior, likelier: np.ndarray) -> np.ndarray:
     """The log-prior over places (P, 11) from how much likelier each part (11,) makes the sensor's own motion,
     in nats. Everybody has all parts, so that it speaks for parts of a person and not for a person: each keeps
     the total that they have in ``given``."""
-    return among_parts(given.log_place, PLACEMENT * likelier)
+    return among_parts(given.log_place, likelier)
 
 
 def of_body(others: Iterable[CameraPosterior], people: int) -> np.ndarray:

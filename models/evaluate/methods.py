@@ -17,7 +17,7 @@ from mobind_live.models.placement import WINDOW, Placements
 
 _PRIOR_S = 5.0
 # In the score's unit, which knows nothing of how sure the evidence is: more than in ``binding.priors``.
-_PLACEMENT = 2.0
+_PLACEMENT = 1.0
 
 
 class Method(Protocol):

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.optimize import minimize
 
-from mobind_live.binding.priors import PLACEMENT
 from mobind_live.binding.verdict import MIN_MOTION_S
 from mobind_live.measure.calibrate.snapshots import NEAR_TOKENS, Snapshot
 from mobind_live.models.placement import KIND_OF, KINDS
@@ -27,7 +26,7 @@ def samples(snapshot: Snapshot) -> Iterable[Sample]:
             motion_s = view.motion_s[imu, own]
             if own >= 0 and len(lags) and motion_s >= MIN_MOTION_S:
                 evidence = view.evidence[imu, own][:, lags].max(axis=1) / motion_s
-                yield evidence, PLACEMENT * snapshot.likelier[imu], int(snapshot.part[imu])
+                yield evidence, snapshot.likelier[imu], int(snapshot.part[imu])
 
 
 def fitted(given: list[Sample]) -> tuple[float, ...]:

@@ -288,7 +288,7 @@ def test_troubles_leave_room_for_the_rest() -> None:
     gone = [replace(DEVICE, stream=f"imu{n}", state="waiting", detail="x " * 200) for n in range(9)]
     lines = shown(view_of(*gone), width=80, height=24)
     assert sum(line.startswith(("! imu", "  x ")) for line in lines) == 7
-    assert any(line.startswith("  and more: see the log") for line in lines)
+    assert any(line.startswith("  and more: in a higher window") for line in lines)
 
 
 def test_restarts_are_the_supervisors_count_where_a_process_does_not_know() -> None:

@@ -14,7 +14,7 @@ LEFT, RIGHT = KEYPOINT["left_ankle"], KEYPOINT["right_ankle"]
 
 
 def stamping(lift_m: float, people: int = 1) -> BodyMotion:
-    """Somebody who lets the left foot fall from ``lift_m`` at 1 m/s every two seconds and stands on the right."""
+    """Somebody who lets the left foot fall from ``lift_m`` at 1 m/s every two seconds."""
     t = np.arange(400) / RATE_HZ
     since = t % 2.0
     height = np.clip(np.minimum(since - 0.5, lift_m) - np.maximum(since - 1.2, 0.0), 0.0, None)

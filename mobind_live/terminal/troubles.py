@@ -32,7 +32,7 @@ def troubles(view: RigView, now_ns: int, width: int, height: int) -> list[Text]:
         )
     ]
     room = max(_ROWS_EACH, height // _SHARE)
-    return rows if len(rows) <= room else [*rows[: room - 1], Text("  and more: see the log", "dim")]
+    return rows if len(rows) <= room else [*rows[: room - 1], Text("  and more: in a higher window", "dim")]
 
 
 def state(seen: Seen[Health], now_ns: int) -> str:

@@ -26,7 +26,8 @@ class Constants:
     limb: float = 0.9
     trunk: float = 0.15
     body: float = 0.4
-    person: float = 0.2
+    person: float = 0.4
+    shared: float = 20.0
     part_bias: tuple[float, ...] = (0.0,) * 7  # of ``placement.KINDS``
     sigma: float = 1.0
 

@@ -21,7 +21,7 @@ from mobind_live.models.features import IMU_CHANNELS, RATE_UNIT, TURNING, VALID
 from mobind_live.models.strided import Strided
 from mobind_live.vocabulary import PARTS
 
-KIND = "mobind-live placement 1"
+KIND = "mobind-live placement 2"
 DEFAULT = checkpoint.WEIGHTS / "placement.safetensors"
 
 KINDS = ("head", "chest", "pelvis", "upper_arm", "forearm", "thigh", "shank")
@@ -34,31 +34,24 @@ MOVING_RAD_S = 0.3  # root mean square of |gyro| below which a window says nothi
 
 @dataclass(frozen=True, slots=True)
 class PlacementSizes:
-    """Widths of the network."""
+    """How many members vote, and their widths."""
 
+    members: int = 3
     width: int = 48
     hidden: int = 64
 
 
-class PlacementNet(Strided):
-    """What is seen: its mean, deviation and maximum over the window.
+class Member(Strided):
+    """One opinion, of what is seen: its mean, deviation and maximum over the window."""
 
-    ``temperature`` makes its probabilities honest on motion that it was not trained on.
-    """
-
-    temperature: Tensor
-
-    def __init__(self, sizes: PlacementSizes | None = None) -> None:
-        sizes = sizes or PlacementSizes()
+    def __init__(self, sizes: PlacementSizes) -> None:
         super().__init__(IMU_CHANNELS, sizes.width)
-        self.sizes = sizes
         self.out = nn.Sequential(
             nn.Dropout(0.3),
             nn.Linear(3 * sizes.width, sizes.hidden),
             nn.ReLU(),
             nn.Linear(sizes.hidden, len(KINDS)),
         )
-        self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, x: Tensor, counts: Tensor) -> Tensor:
         """Logits (R, 7) from channels (R, T, 15), of which the steps with ``counts`` (R, T) 1 count."""
@@ -68,6 +61,26 @@ class PlacementNet(Strided):
         variance = ((x - mean[..., None]) ** 2 * seen).sum(-1) / total
         pooled = torch.cat([mean, (variance + 1e-4).sqrt(), (x * seen).amax(-1)], dim=-1)
         return self.out(pooled)
+
+
+class PlacementNet(nn.Module):
+    """The mean of its members' logarithms: where they have learned to differ, the motion is unlike that of
+    training.
+
+    ``temperature`` makes its probabilities honest on motion that it was not trained on.
+    """
+
+    temperature: Tensor
+
+    def __init__(self, sizes: PlacementSizes | None = None) -> None:
+        super().__init__()
+        self.sizes = sizes or PlacementSizes()
+        self.members = nn.ModuleList(Member(self.sizes) for _ in range(self.sizes.members))
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, x: Tensor, counts: Tensor) -> Tensor:
+        """Logits (R, 7), as ``Member``'s."""
+        return torch.stack([member(x, counts).log_softmax(dim=-1) for member in self.members]).mean(dim=0)
 
     @torch.inference_mode()
     def log_p(self, channels: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

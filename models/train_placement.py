@@ -7,6 +7,7 @@ were held out.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from scipy.signal import butter, sosfiltfilt
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mobind_live.kinematics.body import BodyMotion
@@ -159,20 +160,23 @@ def at_rate(values: np.ndarray, rate_hz: float, phase: float) -> np.ndarray:
 
 
 def fit(recipe: PlacementRecipe, pool: Pool, console: Console) -> PlacementNet:
-    """A network trained on stretches of 2.4 to 12 s of ``pool``, of every kind as many."""
+    """A network whose members are trained one by one on stretches of 2.4 to 12 s of ``pool``, of every kind
+    as many."""
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng((recipe.seed, 2))
     net = PlacementNet().train()
-    members = [np.flatnonzero(pool.kind == kind) for kind in range(len(KINDS))]
+    of_kinds = [np.flatnonzero(pool.kind == kind) for kind in range(len(KINDS))]
 
-    def loss() -> Tensor:
+    def loss(member: nn.Module) -> Tensor:
         kind = rng.integers(0, len(KINDS), recipe.rows)
-        x = _varied(rng, _draw(rng, pool, np.array([rng.choice(members[k]) for k in kind])))
-        logits = net(torch.as_tensor(x), torch.ones(x.shape[:2]))
+        x = _varied(rng, _draw(rng, pool, np.array([rng.choice(of_kinds[k]) for k in kind])))
+        logits = member(torch.as_tensor(x), torch.ones(x.shape[:2]))
         return functional.cross_entropy(logits, torch.as_tensor(kind), label_smoothing=_SMOOTHING)
 
     steps = recipe.steps
-    descend(net, loss, console, steps=steps, rate=recipe.rate, total_steps=steps + 1, clip=1.0)
+    for member in net.members:
+        losses = partial(loss, member)
+        descend(member, losses, console, steps=steps, rate=recipe.rate, total_steps=steps + 1, clip=1.0)
     return net.eval()
 
 

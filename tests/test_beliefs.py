@@ -18,7 +18,7 @@ from mobind_live.vocabulary import PARTS
 
 P, LAGS, HALF = len(PARTS), 201, 100
 CALIBRATION = Calibration(
-    scale=1.0, presence=(0.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0, 6.0), worth_s=1e9, person=1.0
+    scale=1.0, presence=(0.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0, 6.0), worth_s=1e9, person=1.0, shared=1e9
 )
 
 

@@ -408,3 +408,26 @@ def test_people_are_told_apart_by_more_than_limbs() -> None:
     assert odds == pytest.approx(0.5 * plain)
     assert alike.p_none == pytest.approx(apart.p_none, abs=1e-9)
     np.testing.assert_allclose(alike.place[0] / alike.wearer[0], apart.place[0] / apart.wearer[0], atol=1e-9)
+
+
+def test_people_who_do_the_same_are_told_apart_by_more_still() -> None:
+    """The same lead is worth less where the second-best agrees, too."""
+    shank = PARTS.index("left_shank")
+
+    def odds(second: float, shared: float) -> float:
+        given = with_peak(np.zeros((2, P, LAGS)), 0, shank, -20, height=second + 3.0)
+        given = with_peak(given, 1, shank, -20, height=second)
+        found = posterior(given, FLAT, (1, 2), np.full(2, 20.0), replace(CALIBRATION, shared=shared))
+        return float(np.log(found.wearer[0] / found.wearer[1]))
+
+    assert odds(20.0, 1e9) == pytest.approx(odds(40.0, 1e9), rel=0.01)
+    assert odds(40.0, 20.0) < 0.8 * odds(20.0, 20.0) < 0.8 * odds(20.0, 1e9)
+
+
+def test_it_takes_two_to_be_alike() -> None:
+    evidence = with_peak(noise(5, 1), 0, 3, -20)
+    few, many = (
+        posterior(evidence, FLAT, (1,), np.full(1, 20.0), replace(CALIBRATION, shared=shared))
+        for shared in (2.0, 1e9)
+    )
+    np.testing.assert_array_equal(few.log_place, many.log_place)

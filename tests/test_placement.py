@@ -114,7 +114,7 @@ def test_weights_come_back_and_others_are_refused(net: PlacementNet, tmp_path: P
     x = channels(np.random.default_rng(3), 2, WINDOW, 1.0)
     seen = np.array([WINDOW, WINDOW])
     np.testing.assert_array_equal(again.log_p(x, seen)[0], net.log_p(x, seen)[0])
-    with pytest.raises(CheckpointError, match="not 'mobind-live placement 1'"):
+    with pytest.raises(CheckpointError, match="not 'mobind-live placement 2'"):
         placement.load(DEFAULT)
 
 

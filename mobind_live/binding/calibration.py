@@ -21,6 +21,7 @@ def calibration(model: Binder) -> Calibration:
         trunk=fitted.trunk,
         body=fitted.body,
         person=fitted.person,
+        shared=fitted.shared,
         part_bias=tuple(fitted.part_bias[kind] for kind in KIND_OF),
         sigma=fitted.sigma,
     )

@@ -31,7 +31,9 @@ class Calibration:
 
     ``limb`` shrinks the log-odds between the two segments of one limb, ``trunk`` those between head, chest
     and pelvis, ``body`` those between limbs and trunk, ``person`` those between people: what tells them apart
-    is how keypoints are drawn, and how well each is seen, as much as how they move.
+    is how keypoints are drawn, and how well each is seen, as much as how they move. Where two people agree
+    with the sensor, by doing the same, that is more: the second-best's log-likelihood of ``shared`` nats
+    halves what is between people.
 
     ``part_bias`` (11,) is by how much the evidence of each part is too high for each second of motion: what
     shows much, as a forearm does, agrees better with any sensor than what shows little. It is taken away
@@ -50,6 +52,7 @@ class Calibration:
     trunk: float = 0.25
     body: float = 1.0
     person: float = 0.6
+    shared: float = 20.0
     part_bias: tuple[float, ...] = (0.0,) * len(PARTS)
     sigma: float = 1.0
 
@@ -229,9 +232,9 @@ _LIMBS = np.array(
 
 
 def _shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Log-probabilities (P, 11) with the log-odds between a limb's segments, between the trunk's, between
-    limbs and trunk, and between people multiplied by ``limb``, ``trunk``, ``body`` and ``person``; the total
-    of those is kept."""
+    """Log-likelihoods (P, 11) with the log-odds between a limb's segments, between the trunk's, between limbs
+    and trunk, and between people multiplied by ``limb``, ``trunk``, ``body`` and ``person``, the last one the
+    less, the more ``shared``; the total of those is kept."""
     out = log_place.copy()
     for members, share in ((_TRUNK[None], calibration.trunk), (_LIMBS, calibration.limb)):
         out[:, members] += _less_apart(log_place[:, members], share, 2)
@@ -240,7 +243,11 @@ def _shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
     for n, group in enumerate((_TRUNK, *_LIMBS)):
         out[:, list(group)] += apart[:, n, None]
     everybody = log_sum(out, 1)
-    return out + _less_apart(everybody, calibration.person, 0)[:, None]
+    if len(everybody) < 2:
+        return out
+    second = max(0.0, float(np.partition(everybody, -2)[-2]))
+    share = calibration.person / (1 + second / calibration.shared)
+    return out + _less_apart(everybody, share, 0)[:, None]
 
 
 def _less_apart(logs: np.ndarray, share: float, axis: int) -> np.ndarray:

@@ -35,6 +35,7 @@ _KNOBS = (
     _Knob("trunk", 1.5, 0.01, 1.0),
     _Knob("body", 1.5, 0.02, 1.0),
     _Knob("person", 1.5, 0.02, 1.0),
+    _Knob("shared", 1.5, 2.0, 200.0),
 )
 
 Evaluate = Callable[[Constants], Outcomes]

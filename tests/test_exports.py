@@ -116,7 +116,7 @@ def test_columns_named_by_title_say_which_line_is_the_header(tmp_path: Path) -> 
 def test_half_a_file_says_to_join_it(tmp_path: Path) -> None:
     says = refused(write(tmp_path, "t_ms,ax,ay,az", ROWS[:, :4]))
     assert "GyroX" in says
-    assert "in another file, join the two by time" in says
+    assert "in another file, sync takes both: --imu NAME=ACC.csv,GYRO.csv" in says
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%f+02:00", "%H:%M:%S.%f"])

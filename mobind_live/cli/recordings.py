@@ -16,14 +16,20 @@ verbs = typer.Typer()
 
 Imus = Annotated[
     list[str] | None,
-    typer.Option("--imu", metavar="NAME=FILE", help="An IMU's CSV file, by a name of yours; repeat it."),
+    typer.Option(
+        "--imu",
+        metavar="NAME=FILE",
+        help="An IMU's CSV file, by a name of yours; repeat it. NAME=ACC.csv,GYRO.csv where acceleration and "
+        "turn rate are in a file each: its time then counts from the first row of the one that starts later.",
+    ),
 ]
 ImusOrParts = Annotated[
     list[str] | None,
     typer.Option(
         "--imu",
         metavar="NAME=FILE",
-        help="An IMU's CSV file; repeat it. Without a camera NAME is its part, such as right_forearm.",
+        help="An IMU's CSV file, or two (ACC.csv,GYRO.csv) as for sync; repeat it. Without a camera NAME is "
+        "its part, such as right_forearm.",
     ),
 ]
 Subjects = Annotated[

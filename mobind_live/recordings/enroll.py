@@ -23,10 +23,9 @@ from mobind_live.models import example_file
 from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet
 from mobind_live.models.examples import Example, Known
 from mobind_live.recordings.files.errors import FileError, HintError
-from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.sync.recording import Recording
-from mobind_live.recordings.sync.request import Files, read_imus
+from mobind_live.recordings.sync.request import Files, Sources, read_imus
 from mobind_live.recordings.sync.run import find, read_people, say
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.schema import Verdict
@@ -105,7 +104,7 @@ def _check_times(request: Request) -> None:
         raise HintError(f"--from {first or 0:g} --to {last:g}: at least {SHORTEST_S:.0f} s are needed")
 
 
-def _check_files(files: Files) -> dict[str, tuple[Path, Hints]]:
+def _check_files(files: Files) -> Sources:
     """The IMUs' files. Raises HintError if there is nothing to learn from, or nobody to say what it is."""
     camera, named = files.has_camera, files.sensors()
     if not camera and not named:
@@ -127,7 +126,7 @@ def _before(path: Path, label: str, net: ActionNet) -> Example | None:
     return found
 
 
-def _scene(request: Request, named: dict[str, tuple[Path, Hints]], console: Console) -> _Scene:
+def _scene(request: Request, named: Sources, console: Console) -> _Scene:
     """Read everything, and find where the sensors sit and how far their time is off."""
     imus = read_imus(named)
     if not request.files.has_camera:

@@ -49,6 +49,11 @@ class Rest:
                 return unit
         return ""
 
+    @property
+    def gravity(self) -> bool:
+        """Whether it may be gravity: of its size in some unit, in every quiet moment."""
+        return bool(self.gravity_unit) and self.steady
+
 
 def time_unit(ticks: np.ndarray) -> str:
     """The unit by which stamps (N,) come at a rate that cameras and body-worn IMUs usually have, or ""."""
@@ -96,7 +101,7 @@ def tame(vectors: np.ndarray, percentile: float) -> np.ndarray:
 
 def swapped(acc: Rest, gyro: Rest) -> bool:
     """Whether the gyroscope's columns hold gravity, which is steady, and the accelerometer's do not."""
-    return bool(gyro.gravity_unit) and gyro.steady and 2 * gyro.spread < acc.spread
+    return gyro.gravity and 2 * gyro.spread < acc.spread
 
 
 def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: str = "") -> str:

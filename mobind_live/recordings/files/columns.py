@@ -1,7 +1,7 @@
 """Which column of an IMU's table means what, by its title, or as the user says.
 
 Titles such as ``time_s``, ``Millis``, ``Timestamp (us)``; ``AccelX``, ``acc_y``, ``Accelerometer Z (g)``,
-``az``; likewise for the gyroscope.
+``az``; likewise for the gyroscope. A lone axis is what its unit measures: ``X [mg]``, ``x-axis (deg/s)``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS, split_unit
+from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS, split_unit, unit_named
 from mobind_live.recordings.files.csv_table import Table, normal
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints
 
 _TIME = re.compile(
-    r"""(?: (?:elapsed\ )?time | time\ ?stamp(?:\ unix)? | sample\ ?time\ ?fine | epoch | elapsed
+    r"""(?: (?:elapsed\ )?time | (?:sensor\ )?time\ ?stamp(?:\ unix)? | sample\ ?time\ ?fine | epoch | elapsed
           | unix(?:\ time(?:\ ?stamp)?)? | t
           | (?P<told> millis|micros|milliseconds|microseconds|nanoseconds|msecs|seconds(?=\ elapsed)) )
         (?:\ elapsed)?
@@ -33,6 +33,7 @@ _SENSOR = re.compile(
 )
 # What Shimmer writes around its titles.
 _TRIMMINGS = re.compile(r"^shimmer [0-9a-f]{4} |\b(?:ln|wr|low noise|wide range) | cal$")
+_LONE = re.compile(r"[xyz](?: axis)?(?: (?P<unit>.+))?")
 _NUMBER = re.compile(r"[0-9 ]+(e[0-9 ]+)?")
 _DOT_STEP_US = 4000
 _NUMBERED = {"x": "1", "y": "2", "z": "3"}
@@ -57,10 +58,10 @@ class Column:
 def headers(hints: Hints) -> tuple[Callable[[list[str]], bool], ...]:
     """By what a line of names is known to be an IMU's header, the surest first."""
     if not (hints.acc and hints.gyro):
-        return (lambda names: _holds(names, hints) and _is_header(names), _is_header)
+        return (lambda names: _holds(names, hints) and is_header(names), is_header)
     if hints.titles:
         return (lambda names: _holds(names, hints), _is_words)
-    return _is_header, lambda names: _is_words([names[p] for p in hints.places if p < len(names)]), _is_words
+    return is_header, lambda names: _is_words([names[p] for p in hints.places if p < len(names)]), _is_words
 
 
 def rows_by(hints: Hints) -> tuple[int, ...]:
@@ -70,8 +71,8 @@ def rows_by(hints: Hints) -> tuple[int, ...]:
     return tuple(int(number) - 1 for number in said) if whole else ()
 
 
-def _is_header(names: list[str]) -> bool:
-    return sum(bool(_time_named(name) or _sensor_named(name)) for name in names) >= 4
+def is_header(names: list[str]) -> bool:
+    return sum(bool(_time_named(name) or _sensor_named(name) or is_lone(name)) for name in names) >= 4
 
 
 def _holds(names: list[str], hints: Hints) -> bool:
@@ -80,7 +81,11 @@ def _holds(names: list[str], hints: Hints) -> bool:
 
 def _is_words(names: list[str]) -> bool:
     """A line of words: for a file whose columns the user names."""
-    return sum(map(bool, names)) >= 6 and not any(_NUMBER.fullmatch(name) for name in names)
+    return sum(map(bool, names)) >= 6 and not any(map(is_number, names))
+
+
+def is_number(name: str) -> bool:
+    return bool(_NUMBER.fullmatch(name))
 
 
 def is_time(name: str) -> bool:
@@ -92,14 +97,29 @@ def _time_named(name: str) -> re.Match[str] | None:
 
 
 def _sensor_named(name: str) -> re.Match[str] | None:
-    return _SENSOR.fullmatch(_TRIMMINGS.sub("", name))
+    lone = _LONE.fullmatch(name)
+    unit = unit_named(lone["unit"]) if lone and lone["unit"] else ""
+    kind = "acc " if unit in ACC_M_S2 else "gyro " if unit in GYRO_RAD_S else ""
+    return _SENSOR.fullmatch(kind + _TRIMMINGS.sub("", name))
+
+
+def kind_named(name: str) -> str:
+    """``acc`` or ``gyro``, whichever a title made alike means, or ""."""
+    match = _sensor_named(name)
+    return "" if match is None else "acc" if match["acc"] else "gyro"
+
+
+def is_lone(name: str) -> bool:
+    """Whether a title made alike is an axis and says nothing of what is measured along it."""
+    match = _LONE.fullmatch(name)
+    return match is not None and not match["unit"]
 
 
 def time_columns(table: Table, hints: Hints, advice: str) -> list[Column]:
     """What may be the stamps (rows,), and their unit; the first that holds some is meant. Raises
     FileError, with ``advice``, if there is none."""
     if hints.time:
-        places = [_place(table, hints.time)]
+        places = [place_of(table, hints.time)]
     else:
         places = [place for place, name in enumerate(table.names) if is_time(name)]
         # A T may be the temperature.
@@ -144,19 +164,28 @@ def gyro_columns(table: Table, hints: Hints) -> Column:
 
 
 def _triple(table: Table, kind: str, said: tuple[str, ...], units: dict[str, float], want: str) -> Column:
-    if said:
-        places = tuple(_place(table, name) for name in said)
-    else:
-        found = {axis: _of_axis(table, kind, axis) for axis in "xyz"}
-        places = tuple(place for place in found.values() if place is not None)
+    places = tuple(place_of(table, name) for name in said) if said else places_titled(table, kind)
     if len(places) < 3:
         raise FileError(
             f"{table.path}: columns {want} not found in: {', '.join(table.titles)}; "
-            f"{SAY.format(f'{kind}=...')}; if they are in another file, join the two by time"
+            f"{SAY.format(f'{kind}=...')}; if they are in another file, sync takes "
+            "both: --imu NAME=ACC.csv,GYRO.csv"
         )
+    return column_at(table, places, units)
+
+
+def column_at(table: Table, places: tuple[int, ...], units: dict[str, float]) -> Column:
+    """What stands at ``places``, and the one of ``units`` that the first title names."""
     titles = tuple(table.titles[place] for place in places)
     _, unit = split_unit(titles[0])
     return Column(table.values[:, places], places, titles, unit if unit in units else "")
+
+
+def places_titled(table: Table, kind: str) -> tuple[int, ...]:
+    """Where the axes of ``kind``, acc or gyro, stand by their titles; fewer than three if one is missing.
+    Raises FileError."""
+    found = [_of_axis(table, kind, axis) for axis in "xyz"]
+    return tuple(place for place in found if place is not None)
 
 
 def _of_axis(table: Table, kind: str, axis: str) -> int | None:
@@ -181,7 +210,7 @@ def _is_bare(title: str) -> bool:
     return match is not None and not match["suffix"]
 
 
-def _place(table: Table, said: str) -> int:
+def place_of(table: Table, said: str) -> int:
     """The column that ``said`` means, a title or a number from 1. Raises FileError."""
     if said.isdigit() and 1 <= int(said) <= len(table.names):
         return int(said) - 1

@@ -8,19 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
+from mobind_live.binding.timeline import IMU_GAP_NS
 from mobind_live.devices.camera.pose import PoseOptions
 from mobind_live.driver import subject_name
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
 from mobind_live.recordings.files.imu import ImuFile, read_imu
+from mobind_live.recordings.files.imu_pair import read_pair
 from mobind_live.recordings.files.stamps import rate_hz
+
+Sources = dict[str, tuple[tuple[Path, ...], Hints]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """``imus`` are ``NAME=FILE``, ``subjects`` ``NAME=IMU,IMU``; ``imu_columns`` and ``units`` are as
-    ``columns`` parses them, each for all IMUs or, with ``NAME:`` before it, for one. Offsets are looked for
-    up to ``max_offset_s``."""
+    """``imus`` are ``NAME=FILE`` or ``NAME=FILE,FILE``, ``subjects`` ``NAME=IMU,IMU``; ``imu_columns`` and
+    ``units`` are as ``hints`` parses them, each for all IMUs or, with ``NAME:`` before it, for one. Offsets
+    are looked for up to ``max_offset_s``."""
 
     imus: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
@@ -38,16 +42,16 @@ class Files:
             raise HintError("give one of --video and --keypoints, not both")
         return self.video is not None or self.keypoints is not None
 
-    def sensors(self) -> dict[str, tuple[Path, Hints]]:
-        """Each IMU's file, and what is said of it; there may be none. Raises HintError."""
-        paths: dict[str, Path] = {}
+    def sensors(self) -> Sources:
+        """Each IMU's file or two, and what is said of them; there may be none. Raises HintError."""
+        paths: dict[str, tuple[Path, ...]] = {}
         for text in self.imus:
             name, _, path = text.partition("=")
             if not name or not path:
                 raise HintError(f"--imu {text}: expected NAME=FILE, such as --imu left_arm=left_arm.csv")
             if name in paths:
                 raise HintError(f"--imu {text}: there is already an IMU named {name}")
-            paths[name] = Path(path)
+            paths[name] = _files_of(text, path)
         hints = self._hints(set(paths))
         everywhere = hints.get("", Hints())
         return {name: (path, hints.get(name, Hints()).over(everywhere)) for name, path in paths.items()}
@@ -87,12 +91,29 @@ class Files:
         return hints
 
 
-def read_imus(files: dict[str, tuple[Path, Hints]]) -> dict[str, ImuFile]:
+def _files_of(text: str, path: str) -> tuple[Path, ...]:
+    """The file, or the two with a comma between, that ``path`` names, which may have other commas in it.
+    Raises HintError if it may mean more."""
+    if "," not in path or Path(path).exists():
+        return (Path(path),)
+    commas = [place for place, letter in enumerate(path) if letter == ","]
+    pairs = [(path[:place], path[place + 1 :]) for place in commas]
+    pairs = [(Path(one), Path(other)) for one, other in pairs if one and other]
+    meant = [pair for pair in pairs if all(one.exists() for one in pair)] or pairs
+    if len(meant) != 1:
+        raise HintError(
+            f"--imu {text}: expected one file, or one of acceleration and one of turn rate, such as "
+            "--imu left_arm=acc.csv,gyro.csv; where their names have commas, both must be there"
+        )
+    return meant[0]
+
+
+def read_imus(files: Sources) -> dict[str, ImuFile]:
     """All IMU files. Raises FileError, with one line for each that cannot be used."""
     found, faults = {}, []
-    for name, (path, hints) in files.items():
+    for name, (paths, hints) in files.items():
         try:
-            found[name] = read_imu(path, hints=hints)
+            found[name] = _read(paths, hints)
         except FileError as error:
             faults.append(f"imu {name}: {error}")
     faults.extend(
@@ -104,6 +125,13 @@ def read_imus(files: dict[str, tuple[Path, Hints]]) -> dict[str, ImuFile]:
     if faults:
         raise FileError("\n".join(faults))
     return found
+
+
+def _read(paths: tuple[Path, ...], hints: Hints) -> ImuFile:
+    if len(paths) == 2:
+        return read_pair(paths, IMU_GAP_NS, hints)
+    (path,) = paths
+    return read_imu(path, hints=hints)
 
 
 def _same(one: ImuFile, other: ImuFile) -> bool:

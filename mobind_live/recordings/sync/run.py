@@ -11,12 +11,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mobind_live.recordings.files.errors import FileError, HintError
-from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.keypoints import read_keypoints
 from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, must_be_writable, write_json
 from mobind_live.recordings.sync.recording import Recording, of_file
-from mobind_live.recordings.sync.request import Files, about, length_s, read_imus
+from mobind_live.recordings.sync.request import Files, Sources, about, length_s, read_imus
 
 if TYPE_CHECKING:  # torch loads only when all files have been read
     from mobind_live.devices.camera.pose import PoseOptions
@@ -33,7 +32,7 @@ def run(files: Files, console: Console, *, json: Path | None = None, plot: Path 
     must_be_picture(plot)
     named, worn_by = _named(files), files.worn_by()
     seen = [path for path in (files.video, files.keypoints) if path is not None]
-    must_be_new((json, plot), [*seen, *(path for path, _ in named.values())])
+    must_be_new((json, plot), [*seen, *(path for paths, _ in named.values() for path in paths)])
     imus = read_imus(named)
     for name, file in imus.items():
         say(console, name, about(file.path, file.t_ns, file.bad_rows, file.found))
@@ -54,7 +53,7 @@ def run(files: Files, console: Console, *, json: Path | None = None, plot: Path 
     return 1
 
 
-def _named(files: Files) -> dict[str, tuple[Path, Hints]]:
+def _named(files: Files) -> Sources:
     """The IMUs' files. Raises HintError; a camera and an IMU are needed."""
     if not files.has_camera:
         raise HintError("no people to look at: give --video or --keypoints")

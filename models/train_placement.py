@@ -30,7 +30,7 @@ from mobind_live.vocabulary import PARTS
 PEOPLE = 4  # of a group, which share one kind of sensor
 _REEL_S = 40.0
 _PLAY = reels.USUAL
-# Exercises as people do them with sensors on are rare in motion capture: a third of the reels are drills.
+# Exercises as people do them with sensors on are rare in motion capture: a quarter of the reels are drills.
 _VARIATIONS = (
     _PLAY,
     replace(_PLAY, turn=0.0),

@@ -11,7 +11,7 @@ from mobind_live.models.rolling import Recent
 _EVERY = round(STEP_HZ)  # steps: a second
 # How many independent windows those of a sensor are worth at most, and how many make half of that: they
 # overlap, show one exercise again, and err as one network does that has learned from other people's motion.
-_WORTH, _HALF = 1.0, 12.0
+_WORTH, _HALF = 1.5, 18.0
 
 
 class Placing:

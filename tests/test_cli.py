@@ -92,6 +92,7 @@ def test_ctrl_c_while_the_command_line_is_imported_ends_it_without_a_traceback(w
     """Even in a callback, out of which no exception comes: the import system has some."""
     script = (
         "import signal, sys, weakref, mobind_live.__main__ as entry\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # in the background it is ignored
         "def interrupt(): signal.raise_signal(signal.SIGINT)\n"
         "class Interrupting:\n"
         "    def find_spec(self, name, path=None, target=None):\n"

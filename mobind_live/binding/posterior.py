@@ -233,8 +233,8 @@ _LIMBS = np.array(
 
 def _shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Log-likelihoods (P, 11) with the log-odds between a limb's segments, between the trunk's, between limbs
-    and trunk, and between people multiplied by ``limb``, ``trunk``, ``body`` and ``person``, the last one the
-    less, the more ``shared``; the total of those is kept."""
+    and trunk, and between people multiplied by ``limb``, ``trunk``, ``body`` and ``person``, that the smaller
+    the better the second-best person agrees; the total of those is kept."""
     out = log_place.copy()
     for members, share in ((_TRUNK[None], calibration.trunk), (_LIMBS, calibration.limb)):
         out[:, members] += _less_apart(log_place[:, members], share, 2)

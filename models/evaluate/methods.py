@@ -16,8 +16,6 @@ from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
 from mobind_live.models.placement import WINDOW, Placements
 
 _PRIOR_S = 5.0
-# In the score's unit, which knows nothing of how sure the evidence is: more than in ``binding.priors``.
-_PLACEMENT = 1.0
 
 
 class Method(Protocol):
@@ -91,7 +89,7 @@ class Network:
         for first in range(0, max(1, steps - WINDOW + 1), round(STEP_HZ)):
             window = features[:, first : first + WINDOW]
             told.add([0], *self.placement.log_p(window, np.array([window.shape[1]])), after_s=1.0)
-        return _PLACEMENT * told.for_parts()[0]
+        return told.for_parts()[0]
 
 
 def _less_its_mean(stream: np.ndarray) -> np.ndarray:

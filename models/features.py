@@ -33,11 +33,8 @@ IMU_CHANNELS = 15
 TURNING = 1  # the channel of |gyro|
 VALID = IMU_CHANNELS - 1  # the channel that is 1 where there are samples
 IMU_ODD = (4, 6, 9, 11)  # the channels that a mirror negates
-BY_ACC, BY_GYRO, BY_BOTH = (
-    (0, 2, 3, 8, 9),
-    (1, 4, 5, 10, 11),
-    (6, 7),
-)  # and what the others are in proportion to
+# The channels in proportion to acceleration, to turning, and to the root of their product.
+BY_ACC, BY_GYRO, BY_BOTH = (0, 2, 3, 8, 9), (1, 4, 5, 10, 11), (6, 7)
 SQUARED_GYRO = 13  # is log(1 + 4 |gyro|^2) / 3
 _LAG = 10  # steps (0.2 s) between the two moments whose horizontal vectors are compared
 _STILL_S, _MOVING_S = 0.7, 8.0  # time constants of the gravity correction

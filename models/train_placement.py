@@ -110,7 +110,7 @@ def _pool(recipe: PlacementRecipe, takes: list[bvh.Take], console: Console, *, h
 
 def group(rng: np.random.Generator, motion: list[BodyMotion], *, plain: bool) -> Pool:
     """Windows of PEOPLE people with a sensor on each of the eleven parts; not ``plain``, their sensors sit,
-    filter and sample in more ways than those of the binder's training."""
+    shake, filter and sample in more ways than those of the binder's training."""
     conditions = virtual.Conditions()
     if not plain:
         slow = rng.random() < _SLOW

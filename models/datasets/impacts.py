@@ -14,13 +14,14 @@ from scipy.signal import fftconvolve
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import BodyMotion
+from mobind_live.models.placement import KIND_OF, KINDS
 from mobind_live.vocabulary import KEYPOINT, PARTS
 
 # Of the speed that a landing foot loses, the share that a sensor on each kind of part is struck with. With
 # the shank's, virtual shanks shake as much, from sample to sample, as worn ones in fitness exercises.
 _SHARES = {"shank": 1.0, "thigh": 0.45, "pelvis": 0.28, "chest": 0.18, "head": 0.12, "upper_arm": 0.14}
 _SHARES |= {"forearm": 0.16}
-_SHARE = np.array([_SHARES[part.removeprefix("left_").removeprefix("right_")] for part in PARTS])
+_SHARE = np.array([_SHARES[KINDS[kind]] for kind in KIND_OF])
 _SPREAD = 0.5  # of their logarithms, from sensor to sensor, and again from person to person
 _CROSSED = 0.15  # of a foot's strike, what reaches the other leg
 _TRUNK = 0.7  # and what reaches the trunk and the arms

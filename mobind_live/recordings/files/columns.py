@@ -7,7 +7,7 @@ Titles such as ``time_s``, ``Millis``, ``Timestamp (us)``; ``AccelX``, ``acc_y``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,16 +58,16 @@ class Column:
 def headers(hints: Hints) -> tuple[Callable[[list[str]], bool], ...]:
     """By what a line of names is known to be an IMU's header, the surest first."""
     if not (hints.acc and hints.gyro):
-        return (lambda names: _holds(names, hints) and is_header(names), is_header)
+        return (lambda names: holds(names, hints.columns) and is_header(names), is_header)
     if hints.titles:
-        return (lambda names: _holds(names, hints), _is_words)
+        return (lambda names: holds(names, hints.columns), _is_words)
     return is_header, lambda names: _is_words([names[p] for p in hints.places if p < len(names)]), _is_words
 
 
-def rows_by(hints: Hints) -> tuple[int, ...]:
-    """The columns by whose numbers rows are known where there is no header: acceleration and turn rate."""
-    said = (*hints.acc, *hints.gyro)
-    whole = len(said) == 6 and bool(hints.time) and not hints.titles
+def rows_by(hints: Hints, said: tuple[str, ...]) -> tuple[int, ...]:
+    """The columns by whose numbers rows are known where there is no header: those that are ``said``, if the
+    time is, too, and all by number."""
+    whole = bool(said) and bool(hints.time) and not hints.titles
     return tuple(int(number) - 1 for number in said) if whole else ()
 
 
@@ -75,8 +75,9 @@ def is_header(names: list[str]) -> bool:
     return sum(bool(_time_named(name) or _sensor_named(name) or is_lone(name)) for name in names) >= 4
 
 
-def _holds(names: list[str], hints: Hints) -> bool:
-    return max(hints.places, default=0) < len(names) and all(normal(said) in names for said in hints.titles)
+def holds(names: Sequence[str], said: tuple[str, ...]) -> bool:
+    """Whether the columns that are ``said``, by title or number, are all there."""
+    return all(1 <= int(one) <= len(names) if one.isdigit() else normal(one) in names for one in said)
 
 
 def _is_words(names: list[str]) -> bool:

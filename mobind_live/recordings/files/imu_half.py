@@ -45,7 +45,8 @@ class Half:
 def read_half(path: Path, hints: Hints) -> Half:
     """The samples of the one sensor in ``path``. What ``hints`` say of columns that are not there is for the
     other file. Raises FileError."""
-    table = read_table(path, None, _headers(hints), _WANT, _rows_by(hints))
+    numbered = columns.rows_by(hints, hints.acc or hints.gyro)
+    table = read_table(path, None, _headers(hints), _WANT, numbered)
     columns.refuse_several_devices(table)
     kind, places = _sensor(table, hints)
     column = columns.column_at(table, places, _UNITS)
@@ -68,27 +69,15 @@ def _headers(hints: Hints) -> tuple[Callable[[list[str]], bool], ...]:
     said = [(*time, *triple) for triple in (hints.acc, hints.gyro) if triple]
     titled = [one for one in said if not all(map(str.isdigit, one))]
     return (
-        lambda names: any(_holds(names, one) for one in titled),
+        lambda names: any(columns.holds(names, one) for one in titled),
         columns.is_header,
-        lambda names: any(_holds(names, one) and _are_words(names, one) for one in said),
+        lambda names: any(columns.holds(names, one) and _are_words(names, one) for one in said),
     )
 
 
 def _are_words(names: list[str], said: tuple[str, ...]) -> bool:
     own = [names[int(one) - 1] if one.isdigit() else normal(one) for one in said]
     return len(own) == _FEWEST and all(own) and not any(map(columns.is_number, own))
-
-
-def _rows_by(hints: Hints) -> tuple[int, ...]:
-    """The columns by whose numbers rows are known where there is no header."""
-    said = hints.acc or hints.gyro
-    whole = bool(said) and bool(hints.time) and not hints.titles
-    return tuple(int(number) - 1 for number in said) if whole else ()
-
-
-def _holds(names: list[str] | tuple[str, ...], said: tuple[str, ...]) -> bool:
-    """Whether the columns that are ``said``, by title or number, are all there."""
-    return all(1 <= int(one) <= len(names) if one.isdigit() else normal(one) in names for one in said)
 
 
 def _sensor(table: Table, hints: Hints) -> tuple[str, tuple[int, ...]]:
@@ -111,7 +100,7 @@ def _sensor(table: Table, hints: Hints) -> tuple[str, tuple[int, ...]]:
 def _said(table: Table, kind: str, said: tuple[str, ...]) -> tuple[int, ...]:
     """Where the columns stand that are said to be ``kind``; nowhere if they are the other file's: a number
     stands in both files, so the titles there must not say the other kind."""
-    if not said or not _holds(table.names, said):
+    if not said or not columns.holds(table.names, said):
         return ()
     places = tuple(columns.place_of(table, one) for one in said)
     other = {columns.kind_named(table.names[place]) for place in places} - {kind, ""}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,17 +28,23 @@ def make_room(path: Path) -> None:
 def write(path: Path, data: bytes) -> None:
     """Write ``data``; after an error what was there before is still there, and nothing beside it. Raises
     OutputError."""
+    whole = path.resolve()  # and not a link to it
+    part = whole.with_name(f"{whole.name}.part")
     try:
-        _part(path).write_bytes(data)
-        _part(path).replace(path)
+        if whole.exists() and not whole.is_file():  # a pipe, or a device
+            whole.write_bytes(data)
+            return
+        part.write_bytes(data)
+        part.replace(whole)
     except OSError as error:
         with suppress(OSError):  # where nothing can be written, nothing can be removed
-            _part(path).unlink()
+            part.unlink()
         raise _cannot(path, error) from error
 
 
-def _part(path: Path) -> Path:
-    return path.with_name(f"{path.name}.part")
+def write_json(path: Path, document: Mapping[str, object]) -> None:
+    """Write ``document`` as JSON. Raises OutputError, as ``write`` does."""
+    write(path, (json.dumps(document, indent=2) + "\n").encode())
 
 
 def _cannot(path: Path, error: OSError | ValueError) -> OutputError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mobind_live.binding.engine import STALE_NS, Engine
+from mobind_live.binding.engine import Engine, silent
 from mobind_live.binding.example_windows import ENOUGH, felt
 from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.actions import MODES, STILL, UNKNOWN, WINDOW, ActionNet, decide
@@ -105,12 +105,12 @@ class Actions:
             for camera, track in sorted(subject.tracks)
             if (row := engine.tracks.get((camera, track))) is not None
             and row.timeline.started
-            and now_ns - engine.camera_arrived_ns.get(camera, 0) <= STALE_NS
+            and not silent(engine.camera_arrived_ns.get(camera, 0), now_ns)
         ]
         sensors = [
             (worn, row, row.timeline.next - round(worn.offset_s / STEP_S))
             for worn in subject.worn
-            if (row := engine.imus[worn.imu]).timeline.started and now_ns - row.arrived_ns <= STALE_NS
+            if (row := engine.imus[worn.imu]).timeline.started and not silent(row.arrived_ns, now_ns)
         ]
         # Each with its newest step, on the subject's stamps.
         end = min((newest for *_, newest in [*people, *sensors]), default=0)

@@ -30,10 +30,15 @@ BLOCK = 6  # steps encoded together (0.12 s): less is sooner, more is cheaper
 TOKEN_S = 1.0 / TOKEN_HZ
 GONE_NS = 1_500_000_000  # a track unseen for so long has ended
 AWAY_NS = 5_000_000_000  # a camera silent for so long may show other people under the same numbers
-STALE_NS = 3_000_000_000  # what a stream that has been silent for longer had to say is of the past
+STALE_NS = 3_000_000_000
 JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
 _EVERY = ""  # camera: of an IMU's clock itself, whoever sees it
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
+
+
+def silent(arrived_ns: int, now_ns: int) -> bool:
+    """Whether what a stream has said that was last heard at ``arrived_ns`` is of the past."""
+    return now_ns - arrived_ns > STALE_NS
 
 
 class Engine:
@@ -297,7 +302,7 @@ class Engine:
         arrivals = [self.imus[imu].arrived_ns]
         if camera is not None:
             arrivals.append(self.camera_arrived_ns[camera])
-        return any(now_ns - arrived > STALE_NS for arrived in arrivals)
+        return any(silent(arrived, now_ns) for arrived in arrivals)
 
     @property
     def late(self) -> int:

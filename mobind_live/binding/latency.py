@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobind_live.binding.engine import STALE_NS, Engine
+from mobind_live.binding.engine import Engine, silent
 
 _MOST_S = 60.0  # what is older is no latency, but other stamps than the host's
 
@@ -16,12 +16,12 @@ def latencies_s(engine: Engine, now_ns: int) -> list[float]:
     newest = {
         camera: max((r.last_token_ns for r in engine.tracks.values() if r.camera == camera), default=0)
         for camera in engine.cameras
-        if now_ns - engine.camera_arrived_ns[camera] <= STALE_NS
+        if not silent(engine.camera_arrived_ns[camera], now_ns)
     }
     ages = [
         (now_ns - min(row.last_token_ns, newest[camera])) * 1e-9
         for row in engine.imus.values()
         for camera in newest
-        if row.last_token_ns and newest[camera] and now_ns - row.arrived_ns <= STALE_NS
+        if row.last_token_ns and newest[camera] and not silent(row.arrived_ns, now_ns)
     ]
     return [age for age in ages if 0 <= age < _MOST_S]

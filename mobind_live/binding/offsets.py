@@ -19,7 +19,7 @@ from mobind_live.binding.drift import (
     Sure,
     apart,
 )
-from mobind_live.binding.engine import STALE_NS, TOKEN_S, Engine
+from mobind_live.binding.engine import TOKEN_S, Engine, silent
 from mobind_live.binding.evidence import FAST, RECENT_MOTION_S, SLOW
 from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.ties import Tie
@@ -159,7 +159,7 @@ class Offsets:
         """The answer for two cameras, at host time ``now_ns``."""
         engine = self.engine
         offset_s, sigma_s = tie.tokens * TOKEN_S, tie.sigma * TOKEN_S
-        stale = any(now_ns - engine.camera_arrived_ns[camera] > STALE_NS for camera in (ahead, behind))
+        stale = any(silent(engine.camera_arrived_ns[camera], now_ns) for camera in (ahead, behind))
         moving = any(engine.moving(imu) for imu in engine.names)
         worth = verdict(tie.p, 0.0, tie.motion_s, moving, stale)
         course = self._of_cameras.setdefault((ahead, behind), OffsetCourse())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mobind_live.models import actions, train_actions
+from mobind_live.models import actions, output, train_actions
 from mobind_live.models.errors import DatasetError, RequestError
 from mobind_live.models.evaluate import bench5, bvh, utd_mhad
 from mobind_live.models.evaluate.methods import Method, Network
@@ -88,10 +87,7 @@ def _write(request: Request, own: Metrics, others: dict[str, Metrics]) -> None:
         "metrics": own,
         "peers": others,
     }
-    try:
-        request.json_path.write_text(json.dumps(document, indent=2) + "\n")
-    except OSError as error:
-        raise DatasetError(f"{request.json_path}: cannot be written: {error.strerror}") from error
+    output.write_json(request.json_path, document)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from mobind_live.measure.bench.scenes import Case
 from mobind_live.measure.bench.score import Scorer, Tally
 from mobind_live.models import checkpoint
 from mobind_live.models.errors import RequestError
-from mobind_live.recordings.files.outputs import must_be_writable, write_json
+from mobind_live.models.output import write_json
+from mobind_live.recordings.files.outputs import must_be_writable
 
 _FULL_REPEATS = 4
 _MAX_OFFSET_S = 10.0

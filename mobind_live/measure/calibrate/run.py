@@ -21,7 +21,8 @@ from mobind_live.models import checkpoint
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder
 from mobind_live.models.errors import RequestError
-from mobind_live.recordings.files.outputs import must_be_picture, must_be_writable, write_json
+from mobind_live.models.output import write_json
+from mobind_live.recordings.files.outputs import must_be_picture, must_be_writable
 from mobind_live.terminal.screen import progress
 
 _CHECK_SEED = 500_000  # scenes to check on lie so far from those to fit on

@@ -1,10 +1,9 @@
-"""Files to be written: looked at before the work rather than after it, and written whole."""
+"""Files to be written, looked at before the work rather than after it."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from mobind_live.recordings.files.errors import FileError, HintError
@@ -41,18 +40,3 @@ def must_be_writable(*paths: Path | None) -> None:
             raise FileError(f"{path}: cannot be written: {'a folder' if path.is_dir() else 'no such folder'}")
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise FileError(f"{path}: cannot be written: no permission")
-
-
-def write_json(path: Path, document: Mapping[str, object]) -> None:
-    """Write ``document``, whole or not at all. Raises FileError."""
-    text = json.dumps(document, indent=2) + "\n"
-    try:
-        if path.exists() and not path.is_file():  # a pipe, or a device
-            path.write_text(text)
-            return
-        whole = path.resolve()  # and not a link to it
-        part = whole.with_name(f"{whole.name}.part")
-        part.write_text(text)
-        part.replace(whole)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror}") from error

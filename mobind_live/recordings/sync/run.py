@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mobind_live.models.output import write_json
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.keypoints import read_keypoints
-from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, must_be_writable, write_json
+from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, must_be_writable
 from mobind_live.recordings.sync.recording import Recording, of_file
 from mobind_live.recordings.sync.request import Files, Sources, about, length_s, read_imus
 

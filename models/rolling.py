@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from mobind_live.models import twins
-from mobind_live.models.actions import POSE_PICK, pose_inputs
+from mobind_live.models.actions import POSE_PICK, WINDOW, pose_inputs
 from mobind_live.models.chains import CHAINS
 from mobind_live.models.encoders import Binder, Encoder, parts_of
-from mobind_live.models.features import IMU_CHANNELS, ImuFeatures, PoseFeatures
+from mobind_live.models.features import IMU_CHANNELS, STEP_HZ, ImuFeatures, PoseFeatures
 from mobind_live.models.streaming import Streaming
 from mobind_live.models.twins import Twins
 
@@ -27,15 +27,16 @@ class _Stepped(Protocol):
     def step(self) -> Callable[..., np.ndarray]: ...
 
 
-RECENT = 628  # steps of features kept for the action labels: their window, and 10 s for the streams' offsets
+BEHIND_S = 10.0  # by how much two streams of one motion may be apart, unless it is said
 
 
 class Recent:
-    """The last steps of each row's features: ``values`` (rows, RECENT, channels), newest last, and how many
-    of them there are, ``seen`` (rows,)."""
+    """The last steps of each row's features: ``values`` (rows, steps, channels), newest last, and how many
+    of them there are, ``seen`` (rows,). Kept are the action labels' window, and ``behind_s`` before it."""
 
-    def __init__(self, channels: int) -> None:
-        self.values = np.zeros((0, RECENT, channels), np.float32)
+    def __init__(self, channels: int, behind_s: float = BEHIND_S) -> None:
+        self.steps = WINDOW + round(behind_s * STEP_HZ)
+        self.values = np.zeros((0, self.steps, channels), np.float32)
         self.seen = np.zeros(0, np.int64)
 
     def reset(self, slot: int) -> None:
@@ -48,13 +49,13 @@ class Recent:
         """Append (S, n, channels) to the rows at ``slots``."""
         steps = new.shape[1]
         self.values[slots] = np.concatenate([self.values[slots, steps:], new], axis=1)
-        self.seen[slots] = np.minimum(self.seen[slots] + steps, RECENT)
+        self.seen[slots] = np.minimum(self.seen[slots] + steps, self.steps)
 
     def last(self, slot: int, back: int, steps: int) -> np.ndarray | None:
         """The ``steps`` steps (steps, channels) of a row that end ``back`` before its newest; None where some
         of them are not there."""
-        stop = RECENT - back
-        if back < 0 or stop - steps < RECENT - int(self.seen[slot]):
+        stop = self.steps - back
+        if back < 0 or stop - steps < self.steps - int(self.seen[slot]):
             return None
         return self.values[slot, stop - steps : stop]
 
@@ -117,10 +118,10 @@ class Rolling:
     """Both encoders, fed block by block.
 
     Tokens come out ``LOOKAHEAD`` late: a row's k-th output token stands at its token ``k - LOOKAHEAD``, and
-    the first ``LOOKAHEAD`` mean nothing.
+    the first ``LOOKAHEAD`` mean nothing. Features are kept for streams that are ``behind_s`` apart.
     """
 
-    def __init__(self, model: Binder, device: torch.device) -> None:
+    def __init__(self, model: Binder, device: torch.device, behind_s: float = BEHIND_S) -> None:
         self.model = model.to(device).eval()
         self.device = device
         self.imus = _Rows(self.model.imu, 1)
@@ -128,8 +129,8 @@ class Rolling:
         self.imu_features = _Features(ImuFeatures)
         self.pose_features = _Features(PoseFeatures)
         self.twins = _Features(Twins)
-        self.recent_imus = Recent(IMU_CHANNELS)
-        self.recent_people = Recent(len(POSE_PICK))
+        self.recent_imus = Recent(IMU_CHANNELS, behind_s)
+        self.recent_people = Recent(len(POSE_PICK), behind_s)
 
     def reset_imu(self, slot: int) -> None:
         """Make ``slot`` an IMU that has sent nothing."""

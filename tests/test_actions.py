@@ -18,7 +18,7 @@ from mobind_live.models.actions import DAILY, OTHER, STILL, UNKNOWN, WINDOW, Act
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.features import PoseFeatures
-from mobind_live.models.rolling import RECENT, Recent
+from mobind_live.models.rolling import Recent
 from mobind_live.models.train_actions import ActionRecipe, threshold
 from mobind_live.schema import Binding, Candidate, Imu, Offset, Pose, Verdict
 
@@ -82,7 +82,18 @@ def test_a_window_holds_the_newest_steps_and_reaches_back() -> None:
     np.testing.assert_array_equal(values[:, 0], np.arange(250 - WINDOW, 250))
     values, counts = window(recent, 0, 200)
     assert counts.sum() == 100, "only 100 steps lie before the last 200"
-    assert window(recent, 0, RECENT)[1].sum() == 0
+    assert window(recent, 0, recent.steps)[1].sum() == 0
+
+
+def test_features_are_kept_for_streams_that_are_far_apart() -> None:
+    recent = Recent(1, behind_s=60.0)
+    recent.reset(0)
+    for start in range(0, 4000, BLOCK):
+        recent.add([0], np.arange(start, start + BLOCK, dtype=np.float32)[None, :, None])
+    newest = int(recent.values[0, -1, 0])
+    values, counts = window(recent, 0, 60 * 50)
+    assert counts.all()
+    assert values[-1, 0] == newest - 60 * 50
 
 
 def test_a_row_that_starts_anew_has_no_past() -> None:

@@ -336,6 +336,16 @@ def test_who_is_in_no_picture_is_no_candidate() -> None:
     assert [key[1] for key in player.engine.tracks] == [int(track)]
 
 
+def test_cameras_apart_show_one_person_each() -> None:
+    config = Plan(people=2, cameras=2, imus=1, absence_every_s=0.0).scene(3)
+    player = Player(Case("apart", "", config, 1.0, apart=True), checkpoint.load(), 1.0, torch.device("cpu"))
+    (moment,) = player.moments()
+    shown = {camera: set(people.values()) for camera, people in moment.truth.tracks.items()}
+    assert shown == {"cam0": {"person_1"}, "cam1": {"person_2"}}
+    assert {camera for camera, _ in player.engine.tracks} == {"cam0", "cam1"}
+    assert len(player.engine.tracks) == 2
+
+
 def test_a_case_gives_figures_and_its_cost_and_the_json_is_flat(tmp_path: Path) -> None:
     result = run.played(replace(SMALL, seconds=3.0), None)
     assert result.cost["cpu_of_real_time"] > 0

@@ -346,6 +346,15 @@ def test_a_camera_that_sees_nobody_has_no_say() -> None:
     np.testing.assert_allclose(fuse_parts([one, empty]).probabilities, fuse_parts([one]).probabilities)
 
 
+def test_a_camera_that_shows_somebody_else_has_no_say() -> None:
+    one = believing({(0, 5): 0.97, (0, 6): 0.02}, 0.01)
+    other = believing({(1, 6): 0.004}, 0.996)
+    both = fuse_parts([one, other])
+    assert (both.best, both.p_none) == (5, 0.01)
+    assert both.p == pytest.approx(fuse_parts([one]).p, abs=0.02)
+    assert both.probabilities.sum() + both.p_none == pytest.approx(1)
+
+
 def test_a_camera_that_is_sure_of_nothing_hardly_changes_the_part() -> None:
     one = believing({(0, 5): 0.97}, 0.03)
     flat = replace(one, log_place=np.full((2, P), -np.log(2 * P + 2.0)), log_none=-float(np.log(P + 1.0)))

@@ -460,9 +460,10 @@ def test_broken_and_late_samples_are_counted(small: Engine) -> None:
         *calm(0.0, 1.0),
         Arrival(1.1, imu("arm", 1.0, 3, acc_m_s2=np.full((3, 3), np.nan, np.float32))),
         Arrival(1.2, imu("leg", 0.2, 7)),
+        Arrival(1.3, imu("leg", 1.0, 2, gyro_rad_s=np.full((2, 3), 501.0, np.float32))),
     ]
     play(small, heard)
-    assert (small.broken, small.late) == (3, 7)
+    assert (small.broken, small.late) == (5, 7)
 
 
 def later(arrival: Arrival, imu_s: float) -> Arrival:
@@ -597,6 +598,12 @@ def test_with_nobody_in_view_there_are_answers_all_the_same(small: Engine) -> No
     assert last.offset("arm", "cam").p == 0
     assert last.binding("arm").p_none == 1
     assert last.binding("arm").candidates == ()
+
+
+def test_a_camera_whose_first_picture_is_empty_is_known_at_once(small: Engine) -> None:
+    assert small.views() == {}
+    small.take(pose(0.0, stream="other"), EPOCH_NS)
+    assert list(small.views()) == ["other"]
 
 
 def test_latencies_are_those_of_pairs_that_have_both(small: Engine) -> None:

@@ -317,7 +317,7 @@ def test_the_command_writes_the_table_and_the_same_numbers(
 
 def test_held_out_motion(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bvh, "REELS", 2)
-    monkeypatch.setattr(bvh, "GROUPS", 1)
+    monkeypatch.setattr(bvh, "LENGTHS", {"": bvh.Length(40, 1, 8, 2), "long_": bvh.Length(30, 2, 9, 3)})
     folder = write_takes(tmp_path / "bvh", ["d_walk_normal_001", "d_kick_normal_001", "d_walk_old_001"])
     packed = pack.pack(folder, tmp_path / "m.npz", 1, quiet()).path
 
@@ -327,6 +327,7 @@ def test_held_out_motion(tmp_path: Path, small: Path, monkeypatch: pytest.Monkey
 
     assert from_folder["count_sensors"] == from_folder["clear_count_sensors"] == bvh.PEOPLE * bvh.WORN
     assert from_folder["clear_sync_mae_s"] < from_folder["sync_mae_s"]
+    assert from_folder["long_clear_count_sensors"] == 2 * bvh.PEOPLE * bvh.WORN
     assert set(from_folder) == set(from_packed)
     assert [take.name for take in bvh._held_out(folder)] == ["d_kick_normal_001", "d_walk_old_001"]
 

@@ -19,7 +19,7 @@ from mobind_live.binding.example_windows import ENOUGH, felt
 from mobind_live.binding.timeline import STEP_S
 from mobind_live.models.actions import MODES, STILL, UNKNOWN, WINDOW, ActionNet, decide
 from mobind_live.models.examples import MODALITIES, Known, direction, with_known
-from mobind_live.models.rolling import RECENT, Recent
+from mobind_live.models.rolling import Recent
 from mobind_live.schema import Action, Binding, Offset, Verdict
 from mobind_live.vocabulary import PARTS
 
@@ -274,9 +274,9 @@ def _ahead_s(offsets_s: list[dict[str, float]]) -> dict[str, float]:
 def window(recent: Recent, slot: int, back: int) -> tuple[np.ndarray, np.ndarray]:
     """The WINDOW steps of a row that end ``back`` steps before its newest, (WINDOW, channels), and (WINDOW,)
     1 where there are any."""
-    stop = RECENT - max(0, back)
+    stop = recent.steps - max(0, back)
     start = stop - WINDOW
     if stop <= 0 or start < 0:
         return np.zeros((WINDOW, recent.values.shape[2]), np.float32), np.zeros(WINDOW, np.float32)
-    counts = np.arange(start, stop) >= RECENT - int(recent.seen[slot])
+    counts = np.arange(start, stop) >= recent.steps - int(recent.seen[slot])
     return recent.values[slot, start:stop], counts.astype(np.float32)

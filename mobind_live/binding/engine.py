@@ -18,11 +18,12 @@ from mobind_live.binding.slots import Slots
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.timeline import unbroken
 from mobind_live.binding.views import CameraSums, CameraView
+from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.features import STEPS_PER_TOKEN
 from mobind_live.models.placement import PlacementNet
-from mobind_live.models.rolling import Rolling
+from mobind_live.models.rolling import BEHIND_S, Rolling
 from mobind_live.schema import Imu, Message, Pose
 from mobind_live.vocabulary import PARTS
 
@@ -63,7 +64,8 @@ class Engine:
     ) -> None:
         self.specs = {spec.name: spec for spec in imus}
         self.names = tuple(self.specs)
-        self.rolling = Rolling(model, device)
+        # Of a recording nothing is asked that looks back so far.
+        self.rolling = Rolling(model, device, BEHIND_S if keep_tracks else max(BEHIND_S, max_offset_s))
         self.calibration = calibration(model)
         max_lag = round(max_offset_s * TOKEN_HZ)
         self.lags = 2 * max_lag + 1
@@ -112,13 +114,13 @@ class Engine:
             return
         self.simulated |= message.simulated
         before_ns, anew = row.timeline.newest_ns, False
-        acc, gyro = message.acc_m_s2.astype(np.float64), message.gyro_rad_s.astype(np.float64)
+        acc = _measured(message.acc_m_s2, MOST_M_S2)
+        gyro = _measured(message.gyro_rad_s, MOST_RAD_S)
         for n in unbroken(message.t_ns):
             if row.timeline.push(message.t_ns[n], acc[n], gyro[n]):
                 anew = True
                 row.restart(row.timeline.next // STEPS_PER_TOKEN)
                 self.rolling.reset_imu(row.slot)
-                self.placing.reset(row.slot)
                 self.evidence.imu.clear(row.slot, row.start)
         if row.timeline.newest_ns == before_ns:
             return  # nothing of it was of use: a sensor that sends nothing else is as good as silent
@@ -132,6 +134,8 @@ class Engine:
         before_ns = self._camera_ns.get(message.stream)
         if message.t_ns == before_ns:
             return  # a picture that was there before: a camera that sends nothing else is as good as silent
+        if before_ns is None:
+            self._views = None  # they are of the cameras there were
         self.camera_arrived_ns[message.stream], self._camera_ns[message.stream] = now_ns, message.t_ns
         if before_ns is not None and abs(message.t_ns - before_ns) > AWAY_NS and not self.keep_tracks:
             # Whoever is in view now may have anybody's number, and the stamps another delay.
@@ -317,6 +321,11 @@ class Engine:
     @property
     def _rows(self) -> list[ImuRow | Track]:
         return [*self.imus.values(), *self.tracks.values()]
+
+
+def _measured(values: np.ndarray, most: float) -> np.ndarray:
+    """``values`` (N, 3) in float64, not a number where beyond ``most``: a driver may let that through."""
+    return np.where(np.abs(values) <= most, values, np.nan).astype(np.float64)
 
 
 def _clock(spec: StreamSpec) -> str:

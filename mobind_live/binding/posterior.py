@@ -281,10 +281,12 @@ class PartAnswer:
 
 def fuse_parts(given: list[CameraPosterior]) -> PartAnswer:
     """One posterior over parts from all cameras that see people: the mean of their log-opinions, since two
-    views of one motion err together and must not count as two motions."""
+    views of one motion err together and must not count as two motions. Each counts as far as it finds the
+    wearer: one that shows others says nothing of the part, and it is on nobody only if no camera finds it."""
     seeing = [p for p in given if p.lags.size]
     if not seeing:
         return PartAnswer(np.zeros(len(PARTS)), 1.0)
-    logs = np.mean([np.log(np.append(p.part, p.p_none) + OUTLIER_P) for p in seeing], axis=0)
-    weights = softmax(logs)
-    return PartAnswer(weights[:-1], float(weights[-1]))
+    found = np.array([1 - p.p_none for p in seeing]) + TINY
+    logs = [np.log(p.part / share + OUTLIER_P) for p, share in zip(seeing, found, strict=True)]
+    p_none = min(p.p_none for p in seeing)
+    return PartAnswer((1 - p_none) * softmax(np.average(logs, axis=0, weights=found)), p_none)

@@ -47,7 +47,7 @@ def moved(message: np.ndarray, by: float) -> np.ndarray:
 
 def of_track_lag(given: CameraPosterior, own: Likelihood, index: int) -> np.ndarray:
     """What one track has taught of an IMU's lag (L,): its own evidence, as far as its person wears it."""
-    p = float(given.wearer[index])
+    p = min(1.0, float(given.wearer[index]))
     rows = np.exp(own.rows[index] - own.rows[index].max())
     return np.log(p * np.exp(over_flat(rows @ own.lags[index])) + (1 - p))
 
@@ -55,7 +55,7 @@ def of_track_lag(given: CameraPosterior, own: Likelihood, index: int) -> np.ndar
 def of_track_part(given: CameraPosterior, index: int, before: np.ndarray | None) -> np.ndarray:
     """What is believed of an IMU's part (11,) after a track: where it sat on that person, as far as they are
     the wearer, and else what was believed ``before`` (11,)."""
-    p = float(given.wearer[index])
+    p = min(1.0, float(given.wearer[index]))
     known = 1.0 if before is None else np.exp(over_flat(np.exp(before)))
     return np.log(p * np.exp(over_flat(given.place[index])) + (1 - p) * known)
 

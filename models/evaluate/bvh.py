@@ -17,9 +17,9 @@ from mobind_live.models.evaluate.bench5 import MOVING_RAD_S
 from mobind_live.models.evaluate.methods import Method
 from mobind_live.models.features import STEP_HZ
 
-REELS, REEL_S = 24, 40.0
-GROUPS, PEOPLE, WORN = 50, 4, 2
-IMU_S, REACH_S, NEAR_S = 8.0, 2.0, 0.25
+REELS = 24
+PEOPLE, WORN = 4, 2
+NEAR_S = 0.25
 TRAINED = Conditions(sticks=0.0)
 # Keypoint and sensor noise as a plain simulation has it, and nothing lost: what is left is the motion's own.
 CLEAR = Conditions(
@@ -29,6 +29,20 @@ CLEAR = Conditions(
 
 Metrics = dict[str, float]
 Tick = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """``groups`` out of reels so long, with so much of each IMU, somewhere in pose that is longer by
+    ``reach_s`` on both sides."""
+
+    reel_s: float
+    groups: int
+    imu_s: float
+    reach_s: float
+
+
+LENGTHS = {"": Length(40.0, 50, 8.0, 2.0), "long_": Length(50.0, 25, 20.0, 7.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +63,25 @@ class Group:
 def measure(methods: list[Method], root: Path, seed: int, tick: Tick) -> list[Metrics]:
     """All metrics of each method. ``root`` is a packed file, a folder or an archive. Raises DatasetError."""
     takes = _held_out(root)
-    rngs = np.random.default_rng((seed, 20)).spawn(REELS)
-    motion = [reels.make_reel(rng, takes, REEL_S, reels.PLAIN) for rng in rngs]
-    trained, clear = (_groups(motion, conditions, seed, tick) for conditions in (TRAINED, CLEAR))
-    return [
-        _one(method, trained, tick) | {f"clear_{k}": v for k, v in _one(method, clear, tick).items()}
-        for method in methods
-    ]
+    found: list[Metrics] = [{} for _ in methods]
+    for length_name, length in LENGTHS.items():
+        rngs = np.random.default_rng((seed, 20)).spawn(REELS)
+        motion = [reels.make_reel(rng, takes, length.reel_s, reels.PLAIN) for rng in rngs]
+        for conditions_name, conditions in (("", TRAINED), ("clear_", CLEAR)):
+            groups = _groups(motion, length, conditions, seed, tick)
+            for method, metrics in zip(methods, found, strict=True):
+                measured = _one(method, groups, length, tick)
+                metrics |= {f"{length_name}{conditions_name}{key}": v for key, v in measured.items()}
+    return found
 
 
-def _groups(motion: list[BodyMotion], conditions: Conditions, seed: int, tick: Tick) -> list[Group]:
+def _groups(
+    motion: list[BodyMotion], length: Length, conditions: Conditions, seed: int, tick: Tick
+) -> list[Group]:
     groups = []
-    for n in range(GROUPS):
-        groups.append(draw(np.random.default_rng((seed, 21, n)), motion, conditions))
-        tick("making recordings", n + 1, GROUPS)
+    for n in range(length.groups):
+        groups.append(draw(np.random.default_rng((seed, 21, n)), motion, length, conditions))
+        tick("making recordings", n + 1, length.groups)
     return groups
 
 
@@ -73,21 +92,21 @@ def _held_out(root: Path) -> list[bvh.Take]:
     return reels.left_out([bvh.parse(name, text) for name, text in named], root)
 
 
-def draw(rng: np.random.Generator, motion: list[BodyMotion], conditions: Conditions) -> Group:
+def draw(rng: np.random.Generator, motion: list[BodyMotion], length: Length, conditions: Conditions) -> Group:
     """One group; its people move at the same time but not together."""
-    window = virtual.windows(rng, motion, PEOPLE, IMU_S + 2 * REACH_S, conditions)
+    window = virtual.windows(rng, motion, PEOPLE, length.imu_s + 2 * length.reach_s, conditions)
     part = virtual.draw_parts(rng, PEOPLE, WORN)
     acc, gyro, valid = virtual.sensors(rng, window, part, conditions)
     points = virtual.keypoints(rng, window, conditions)
-    steps = round(IMU_S * STEP_HZ)
-    start = rng.integers(0, round(2 * REACH_S * STEP_HZ) + 1, PEOPLE)
+    steps = round(length.imu_s * STEP_HZ)
+    start = rng.integers(0, round(2 * length.reach_s * STEP_HZ) + 1, PEOPLE)
     acc, gyro, valid = (
         np.stack([x[p, :, s : s + steps] for p, s in enumerate(start)]) for x in (acc, gyro, valid)
     )
     return Group(points, acc, gyro, valid, part, start / STEP_HZ)
 
 
-def _one(method: Method, groups: list[Group], tick: Tick) -> Metrics:
+def _one(method: Method, groups: list[Group], length: Length, tick: Tick) -> Metrics:
     errors: list[float] = []
     moving: list[bool] = []
     parts: list[bool] = []
@@ -95,7 +114,7 @@ def _one(method: Method, groups: list[Group], tick: Tick) -> Metrics:
     bodies: list[bool] = []
     for done, group in enumerate(groups, start=1):
         pose = np.stack([method.pose(points) for points in group.keypoints])
-        high = round(2 * REACH_S * method.hz)
+        high = round(2 * length.reach_s * method.hz)
         agreed = np.zeros((len(pose), len(pose)))
         for person, worn in np.ndindex(*group.part.shape):
             part, shift_s = int(group.part[person, worn]), float(group.shift_s[person])

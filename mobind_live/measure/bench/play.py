@@ -69,7 +69,7 @@ class Player:
         self.engine = Engine(specs, model, max_offset_s, device, placement.load())
         self._watch = Watch(self.engine)
         self.answers = Answers(self.engine, Actions(self.engine, actions.load()))
-        self._unseen = {person_name(number) for number in case.unseen}
+        self._hidden = {camera.name: _hidden(case, n) for n, camera in enumerate(case.config.cameras)}
 
     def moments(self) -> Iterator[Moment]:
         """The scene's seconds, one after the other."""
@@ -139,11 +139,12 @@ class Player:
         )
 
     def _seen(self, pose: Pose) -> Pose:
-        """The picture without those who are in none."""
-        if not self._unseen:
+        """The picture without those whom this camera does not show."""
+        hidden = self._hidden[pose.stream]
+        if not hidden:
             return pose
         people = self._scene.truth((pose.t_ns - EPOCH_NS) * 1e-9).tracks[pose.stream]
-        kept = np.array([people.get(str(track)) not in self._unseen for track in pose.track_ids], bool)
+        kept = np.array([people.get(str(track)) not in hidden for track in pose.track_ids], bool)
         return replace(
             pose,
             track_ids=pose.track_ids[kept],
@@ -154,10 +155,16 @@ class Player:
     def _truth(self, t_s: float) -> Truth:
         truth = self._scene.truth(t_s)
         seen = {
-            camera: {track: who for track, who in people.items() if who not in self._unseen}
+            camera: {track: who for track, who in people.items() if who not in self._hidden[camera]}
             for camera, people in truth.tracks.items()
         }
         return replace(truth, tracks=seen)
+
+
+def _hidden(case: Case, camera: int) -> set[str]:
+    """Whom the camera with this number does not show."""
+    everybody = range(case.config.people)
+    return {person_name(n) for n in everybody if n in case.unseen or (case.apart and n != camera)}
 
 
 def _moves(got: list[Imu]) -> bool:

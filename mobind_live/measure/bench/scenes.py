@@ -32,8 +32,8 @@ _BENCH_SEED, _DRAWN_SEED = 1_000_000, 2_000_000
 class Case:
     """One scene. ``tells``: it shows who wears what. ``stamped``: the devices' stamps are taken for the
     host's, so that their drift is left to the engine. ``unseen`` (person numbers) are in the room, but in no
-    picture. ``told``: the rig says who wears what. ``motion``: the file that its people are taken from, who
-    otherwise are simulated."""
+    picture. ``apart``: each camera shows one person alone, the first the first. ``told``: the rig says who
+    wears what. ``motion``: the file that its people are taken from, who otherwise are simulated."""
 
     factor: str
     value: str
@@ -43,6 +43,7 @@ class Case:
     stamped: bool = False
     unseen: tuple[int, ...] = ()
     told: bool = False
+    apart: bool = False
     motion: Path | None = None
 
     @property
@@ -140,6 +141,7 @@ class _Level:
     stamped: bool = False
     unseen: tuple[int, ...] = ()
     told: bool = False
+    apart: bool = False
 
 
 _DRIFTING = Plan(cameras=1, imus=2, drift_ppm=(60.0, 100.0), absence_every_s=0.0)
@@ -171,6 +173,7 @@ _LEVELS = (
     _Level("swapped", "two people", Plan(swap=True, absence_every_s=0.0), more_s=45.0),
     _Level("stepped", "a camera, 0.2 s", Plan(step_s=0.2, absence_every_s=0.0), more_s=45.0),
     _Level("unseen", "one of two", Plan(absence_every_s=0.0), unseen=(0,), tells=False),
+    _Level("apart", "a camera for each", Plan(absence_every_s=0.0), apart=True),
     _Level("told", "3 people, 6 imus", Plan(people=3, imus=6), told=True),
     _Level("told", "one of two unseen", Plan(absence_every_s=0.0), unseen=(0,), tells=False, told=True),
 )
@@ -190,6 +193,7 @@ def cases(seed: int, seconds: float, repeats: int, only: str | None = None) -> l
             level.stamped,
             level.unseen,
             level.told,
+            level.apart,
         )
         for level in _LEVELS
         if only in (None, level.factor) and (seconds >= FULL_S or not level.least_s)

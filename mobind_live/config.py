@@ -33,7 +33,7 @@ OWN_RIG = Path("config.yaml")
 OWN_ACTIONS = "actions"  # a folder beside the YAML
 DEMO_RIG = Path(__file__).with_name("demo.yaml")
 
-_RESERVED = ("supervisor", "worker", "lsl")  # health topics of our own processes
+RESERVED = ("supervisor", "worker", "lsl")  # health topics of our own processes
 
 
 def _loopback(endpoint: str) -> str:
@@ -160,8 +160,8 @@ def _device(document: Document, name: Any, section: Any, context: dict[str, Path
         raise document.error(where, "a name must be text; put it in quotes")
     if not NAME.fullmatch(name):
         raise document.error(where, f"not a name; allowed: {NAME_RULE}")
-    if name in _RESERVED:
-        raise document.error(where, f"this name is taken; any other than {', '.join(_RESERVED)} will do")
+    if name in RESERVED:
+        raise document.error(where, f"this name is taken; any other than {', '.join(RESERVED)} will do")
     if not isinstance(section, dict):
         raise document.error(where, "must be a section that begins with driver: or driver_path:")
     config_class, values = _driver_of(document, where, section, context["folder"])

@@ -157,7 +157,7 @@ class Offset(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraOffset(Message):
     """How far one camera's stamps are ahead of another's: ``t_stream = t_camera + offset_s``, found from the
-    IMUs that both see move. The fields are those of ``offset``."""
+    IMUs that both see move. The fields mean what those of ``offset`` do."""
 
     type_name: ClassVar[str] = "camera_offset"
     pattern: ClassVar[str] = "v1/out/camera_offset/{0.stream}/{0.camera}/"
@@ -190,8 +190,8 @@ class Candidate:
 class Binding(Message):
     """Who wears one IMU, and where.
 
-    ``tracks`` names the wearer's track id in each camera that sees them. ``candidates`` are the best
-    explanations, most probable first; ``p_none`` is the probability that nobody in view wears it.
+    ``tracks`` names the wearer's track id in each camera that sees them. ``candidates`` are each camera's
+    best explanations, most probable first; ``p_none`` is the probability that nobody in view wears it.
     ``expected_part`` and ``expected_wearer`` are the YAML's ``wears`` and ``subject``; ``alarm`` is a
     sentence when the answer contradicts them, or when either is set and nobody in view wears the sensor.
     """
@@ -219,7 +219,8 @@ class Binding(Message):
 class Action(Message):
     """What one subject (a wearer, or an IMU when nobody is in view) is doing.
 
-    ``label`` is ``unknown`` when no class is probable; ``labels`` and ``probabilities`` are the best few,
+    ``label``, of probability ``p``, is ``unknown`` when no class is probable, and ``p`` is then the likeliest
+    one's; ``labels`` and ``probabilities`` are the best few,
     among them ``other``: what training has seen and has no name for, which ``label`` calls ``unknown``, too.
     """
 

@@ -18,7 +18,7 @@ def make_room(path: Path) -> None:
     try:
         with suppress(FileExistsError):  # a file of this name: what follows says it better
             path.parent.mkdir(parents=True, exist_ok=True)
-        trial = path.with_name(f"{path.name}.{os.getpid()}.part")  # another process may be writing
+        trial = _part(path)
         trial.touch()
         trial.unlink()
     except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
@@ -29,7 +29,7 @@ def write(path: Path, data: bytes) -> None:
     """Write ``data``; after an error what was there before is still there, and nothing beside it. Raises
     OutputError."""
     whole = path.resolve()  # and not a link to it
-    part = whole.with_name(f"{whole.name}.part")
+    part = _part(whole)
     try:
         if whole.exists() and not whole.is_file():  # a pipe, or a device
             whole.write_bytes(data)
@@ -45,6 +45,10 @@ def write(path: Path, data: bytes) -> None:
 def write_json(path: Path, document: Mapping[str, object]) -> None:
     """Write ``document`` as JSON. Raises OutputError, as ``write`` does."""
     write(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.getpid()}.part")  # another process may be writing
 
 
 def _cannot(path: Path, error: OSError | ValueError) -> OutputError:

@@ -204,7 +204,11 @@ def _device(name: str) -> str:
 
 
 def _progress(*, disable: bool) -> Progress:
-    columns: Iterator = iter(
-        (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+        disable=disable,
     )
-    return Progress(*columns, TextColumn("{task.fields[figures]}"), disable=disable)

@@ -10,7 +10,9 @@ import torch
 from rig import EPOCH_NS
 from test_wire import health
 
+from mobind_live.binding import bindings as bindings_module
 from mobind_live.binding import offsets as offsets_module
+from mobind_live.binding import posterior
 from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
@@ -270,6 +272,16 @@ def test_candidates_are_the_likeliest_places(answers: Answers) -> None:
     assert ps == sorted(ps, reverse=True)
     assert {(c.camera, c.track) for c in binding.candidates} == {("cam", 4)}
     assert binding.expected_part == "left_forearm"
+
+
+def test_candidates_are_those_of_every_camera(answers: Answers) -> None:
+    hear(answers)
+    front = answers.engine.view("cam").posteriors[0]
+    side = posterior.tilted(front, np.where(np.arange(11) < 3, 3.0, 0.0)[None])
+    given = bindings_module._candidates({"front": front, "side": side})
+    assert [c.camera for c in given].count("front") == [c.camera for c in given].count("side") == 5
+    assert {c.part for c in given[:3]} == {"head", "chest", "pelvis"}
+    assert [c.p for c in given] == sorted((c.p for c in given), reverse=True)
 
 
 # --- whose drift an offset's is ---

@@ -52,7 +52,7 @@ def test_the_yaml_alone_can_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert err == "ble_imu: no adapter\n"
     path = tmp_path / "rig.yaml"
     path.write_text(out)
-    assert list(load(path).devices) == ["camera0", "camera0_2"]
+    assert list(load(path).devices) == ["camera0", "camera0-2"]
     assert "  # HD [Webcam] : MJPG\n" in out
 
 
@@ -83,7 +83,13 @@ def devices_named(monkeypatch: pytest.MonkeyPatch, found: dict[str, list[Found]]
 def test_names_are_made_fit_and_different(monkeypatch: pytest.MonkeyPatch):
     twins = [Found("Łeft wrist!", "", {}), Found("Łeft wrist?", "", {}), Found("", "", {})]
     (search,) = devices_named(monkeypatch, {"ble_imu": twins})
-    assert [found.name for found in search.found] == ["_eft_wrist_", "_eft_wrist__2", "device"]
+    assert [found.name for found in search.found] == ["_eft_wrist_", "_eft_wrist_-2", "device"]
+
+
+def test_names_that_a_rig_has_for_itself_are_not_given(monkeypatch: pytest.MonkeyPatch):
+    ours = [Found(name, "", {}) for name in ("worker", "wearer_1", "lsl")]
+    (search,) = devices_named(monkeypatch, {"ble_imu": ours})
+    assert [found.name for found in search.found] == ["worker-2", "wearer_1-2", "lsl-2"]
 
 
 def test_what_a_driver_cannot_search_is_its_own_line(monkeypatch: pytest.MonkeyPatch):

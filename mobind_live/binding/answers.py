@@ -25,7 +25,10 @@ class Answers:
         doubted, which say nothing of what anybody does."""
         for stream in message.streams:
             self.offsets.note_health(stream)
-            (self._doubted.add if stream.doubt else self._doubted.discard)(stream.stream)
+            if stream.doubt:
+                self._doubted.add(stream.stream)
+            else:
+                self._doubted.discard(stream.stream)
 
     def save(self) -> bytes:
         """What is known now, for the answers of the worker that comes after this one."""

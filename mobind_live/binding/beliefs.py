@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mobind_live.binding import posterior, priors, subjects
+from mobind_live.binding import bodies, posterior, priors, subjects
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.learned import Learned
 from mobind_live.binding.placing import Placing
@@ -61,7 +61,9 @@ class Beliefs:
             for camera, each in own.items()
         }
         self.ties.update(said, {c: e.motion_s.max(axis=1, initial=0.0) for c, e in cameras.items()})
-        return {c: self._view(c, e, own, said) for c, e in cameras.items()}
+        alone = {c: self._alone(c, e.tracks, own, said) for c, e in cameras.items()}
+        others = bodies.of_others(alone)
+        return {c: self._view(e, own[c], alone[c], others[c]) for c, e in cameras.items()}
 
     def _message(self, imu: int, camera: str, given: Likelihood, motion_s: float) -> np.ndarray:
         """What IMU and camera together know of their lag, whoever is in view. After a few seconds of motion
@@ -70,25 +72,31 @@ class Beliefs:
         kept = self.learned.lag.get((imu, camera))
         return live if kept is None else live + kept
 
-    def _view(
+    def _alone(
         self,
         camera: str,
-        sums: CameraSums,
+        tracks: tuple[int, ...],
         own: dict[str, list[Likelihood]],
         said: dict[str, list[np.ndarray]],
-    ) -> CameraView:
-        alone = [self._settled(imu, camera, sums.tracks, own, said) for imu in range(len(own[camera]))]
-        alone = [
-            posterior.tilted(given, priors.of_placement(given, likelier))
-            for given, likelier in zip(alone, self.placing.for_parts(), strict=True)
+    ) -> list[CameraPosterior]:
+        """Every IMU's posterior in ``camera``, whatever is believed of where any of them sits."""
+        given = [self._settled(imu, camera, tracks, own, said) for imu in range(len(own[camera]))]
+        return [
+            posterior.tilted(one, priors.of_placement(one, likelier))
+            for one, likelier in zip(given, self.placing.for_parts(), strict=True)
         ]
-        told = subjects.priors(alone, self.subjects)
+
+    def _view(
+        self, sums: CameraSums, own: list[Likelihood], alone: list[CameraPosterior], others: np.ndarray
+    ) -> CameraView:
+        """``alone`` together, with what other cameras say of each IMU's wearer, ``others`` (I, P)."""
+        told = others + np.array(subjects.priors(alone, self.subjects)).reshape(others.shape)
         placed = [self._placed(imu, alone, told[imu], sums.motion_s[imu]) for imu in range(len(alone))]
         together = [
             replace(given, motion_s=posterior.tested_s(given, motion_s))
             for given, motion_s in zip(one_to_one(placed, self.limbs), sums.motion_s, strict=True)
         ]
-        return CameraView(together, sums.sums, sums.motion_s, own[camera])
+        return CameraView(together, sums.sums, sums.motion_s, own)
 
     def _settled(
         self,
@@ -132,7 +140,7 @@ class Beliefs:
         self, imu: int, alone: list[CameraPosterior], told: np.ndarray, motion_s: np.ndarray
     ) -> CameraPosterior:
         """The posterior, given where the IMU sat on earlier tracks, where the others of its body are, and, as
-        ``told`` (P,), what the rig says of its wearer."""
+        ``told`` (P,), what the rig and other cameras say of its wearer."""
         given = alone[imu]
         if not given.tracks:
             return given

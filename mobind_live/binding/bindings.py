@@ -12,7 +12,7 @@ from mobind_live.binding.wearers import Seat, Wearers
 from mobind_live.schema import Binding, Candidate, Verdict
 from mobind_live.vocabulary import PARTS
 
-MOST_CANDIDATES = 5
+MOST_CANDIDATES = 5  # of each camera
 
 
 def message(engine: Engine, index: int, views: dict[str, CameraView], now_ns: int) -> Binding:
@@ -65,11 +65,17 @@ def _tested(given: CameraPosterior) -> bool:
 
 
 def _candidates(given: dict[str, CameraPosterior]) -> tuple[Candidate, ...]:
-    """The most probable (camera, track, part), over all cameras."""
-    every = [
-        Candidate(camera=camera, track=track, part=PARTS[part], p=float(p))
-        for camera, one in given.items()
-        for track, row in zip(one.tracks, one.place, strict=True)
-        for part, p in enumerate(row)
-    ]
-    return tuple(sorted(every, key=lambda c: -c.p)[:MOST_CANDIDATES])
+    """The most probable (track, part) of each camera, over all cameras."""
+    best: list[Candidate] = []
+    for camera, one in given.items():
+        every = [
+            Candidate(camera=camera, track=track, part=PARTS[part], p=float(p))
+            for track, row in zip(one.tracks, one.place, strict=True)
+            for part, p in enumerate(row)
+        ]
+        best += sorted(every, key=_unlikely)[:MOST_CANDIDATES]
+    return tuple(sorted(best, key=_unlikely))
+
+
+def _unlikely(candidate: Candidate) -> float:
+    return -candidate.p

@@ -135,19 +135,6 @@ def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibrat
     return Likelihood(rows, lags, somebody - odds, odds)
 
 
-def posterior(
-    evidence: np.ndarray,
-    prior: np.ndarray,
-    tracks: tuple[int, ...],
-    motion_s: np.ndarray,
-    calibration: Calibration,
-) -> CameraPosterior:
-    """The posterior from evidence sums (P, 11, L), the seconds of motion (P,) behind them, and a log-prior
-    over lags (L,), flat being zero."""
-    given = settled(likelihood(evidence, motion_s, calibration), prior, tracks, calibration)
-    return replace(given, motion_s=tested_s(given, motion_s))
-
-
 def settled(
     given: Likelihood,
     prior: np.ndarray,

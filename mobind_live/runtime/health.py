@@ -138,11 +138,17 @@ class Heartbeat:
         self._sender.send(message)
 
 
+def peak_mb() -> float:
+    """The most memory that this process ever had, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
 def process_counters() -> dict[str, float]:
     """This process's CPU seconds and memory in MB, now (the peak, where the kernel does not tell)."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     try:
         resident_mb = int(_STATM.read_text().split()[1]) * resource.getpagesize() / 1e6
     except OSError:
-        resident_mb = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        resident_mb = peak_mb()
     return {"cpu_s": used.ru_utime + used.ru_stime, "rss_mb": resident_mb}

@@ -17,8 +17,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from mobind_live import registry
+from mobind_live.config import RESERVED
 from mobind_live.driver import DeviceError, Found
 from mobind_live.runtime.aside import NoAnswer, Question
+from mobind_live.section import WEARER
 from mobind_live.terminal import words
 
 LIMIT_S = 40.0
@@ -80,9 +82,9 @@ def _renamed(found: Found, taken: set[str]) -> Found:
     """``found`` with a name that the YAML takes and nobody else has: devices are called anything."""
     name = plain = re.sub(r"[^A-Za-z0-9_-]", "_", found.name) or "device"
     count = 1
-    while name in taken:
+    while name in taken or name in RESERVED or WEARER.fullmatch(name):
         count += 1
-        name = f"{plain}_{count}"
+        name = f"{plain}-{count}"
     taken.add(name)
     return replace(found, name=name, about=words.clean(found.about))
 

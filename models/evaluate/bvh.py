@@ -3,7 +3,6 @@ ones, on contents and styles that training never saw (left and right forms of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from mobind_live.models.datasets import bvh, reels, virtual
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.bench5 import MOVING_RAD_S
-from mobind_live.models.evaluate.methods import Method
+from mobind_live.models.evaluate.methods import Method, Metrics, Tick
 from mobind_live.models.features import STEP_HZ
 
 REELS = 24
@@ -26,9 +25,6 @@ CLEAR = Conditions(
     sticks=0.0, camera_hz=(50.0, 60.0), jitter=(0.006, 0.006), tail=0.0, wander=(0.001, 0.001), drop=0.0,
     swap=0.0, occlusion=0.0, missing=0.0, acc_noise_g=(0.02, 0.02), gyro_noise_rad_s=(0.03, 0.03),
 )  # fmt: skip
-
-Metrics = dict[str, float]
-Tick = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mobind_live.models.errors import DatasetError, answered
 from mobind_live.models.evaluate.table import markdown
+from mobind_live.models.output import write
 
 BEGIN, END = "<!-- tables: made by mobind_live.models.evaluate.card -->", "<!-- end of tables -->"
 
@@ -46,7 +47,7 @@ def main(words: list[str]) -> int:
         return 2
     card = Path(words[0])
     return answered(
-        lambda: card.write_text(filled(card.read_text(), tables([Path(word) for word in words[1:]])))
+        lambda: write(card, filled(card.read_text(), tables([Path(word) for word in words[1:]])).encode())
     )
 
 

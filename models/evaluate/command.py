@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mobind_live.models import actions, output, train_actions
 from mobind_live.models.errors import DatasetError, RequestError
 from mobind_live.models.evaluate import bench5, bvh, utd_mhad
-from mobind_live.models.evaluate.methods import Method, Network
+from mobind_live.models.evaluate.methods import Method, Metrics, Network, Tick
 from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.correlation import Correlation
 from mobind_live.models.evaluate.table import render
 
 DATASETS = ("utd-mhad", "bench5", "bvh")
-Metrics = dict[str, float]
-Tick = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def _measure(request: Request, methods: list[Method], tick: Tick) -> list[Metric
     if request.dataset == "utd-mhad":
         subjects = _numbers(request.subjects)
         own, *others = utd_mhad.measure(methods, request.root, subjects, request.seed, tick)
-        if actions.DEFAULT.is_file():
+        if request.checkpoint is None and actions.DEFAULT.is_file():  # other weights have no part in it
             own |= train_actions.measure(actions.load(), request.root, subjects)
         return [own, *others]
     module = bench5 if request.dataset == "bench5" else bvh

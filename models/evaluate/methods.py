@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,9 @@ from mobind_live.models.encoders import TOKEN_HZ
 from mobind_live.models.evaluate import readout
 from mobind_live.models.features import STEP_HZ, ImuFeatures, PoseFeatures
 from mobind_live.models.placement import WINDOW, Placements
+
+Metrics = dict[str, float]
+Tick = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much
 
 _PRIOR_S = 5.0
 

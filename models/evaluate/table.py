@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-Metrics = dict[str, float]
+from mobind_live.models.evaluate.methods import Metrics
 
 
 def render(title: str, own: Metrics, peers: dict[str, Metrics]) -> Table:

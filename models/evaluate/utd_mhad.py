@@ -7,7 +7,6 @@ the next begins, and a method may find those instead of motion: the control show
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mobind_live.models.datasets import utd_mhad
 from mobind_live.models.datasets.utd_mhad import Clip
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import readout
-from mobind_live.models.evaluate.methods import Method
+from mobind_live.models.evaluate.methods import Method, Metrics, Tick
 from mobind_live.models.features import STEP_HZ
 from mobind_live.vocabulary import PARTS
 
@@ -30,9 +29,6 @@ FOUR = tuple(PARTS.index(name) for name in ("left_forearm", "right_forearm", "le
 RIVALS = 3
 
 _log = logging.getLogger(__name__)
-
-Metrics = dict[str, float]
-Tick = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,13 +77,3 @@ def _stage(frame: FrameType | None) -> str:
         )
         frame = frame.f_back
     return "rest" if engine else ""
-
-
-def peak_mb() -> float:
-    """The most memory that this process ever had, in MB; 0 where the system does not tell."""
-    if sys.platform == "win32":
-        return 0.0
-    import resource  # not on every system
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

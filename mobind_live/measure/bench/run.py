@@ -19,6 +19,7 @@ from mobind_live.models import checkpoint
 from mobind_live.models.errors import RequestError
 from mobind_live.models.output import write_json
 from mobind_live.recordings.files.outputs import must_be_writable
+from mobind_live.runtime.health import peak_mb
 
 _FULL_REPEATS = 4
 _MAX_OFFSET_S = 10.0
@@ -76,7 +77,7 @@ def played(case: Case, weights: Path | None, device: str = "cpu") -> Result:
     """Play and score one case, in a process of its own: memory is measured, too."""
     torch.set_num_threads(1)
     model = checkpoint.load(weights)
-    before_mb = cost.peak_mb()
+    before_mb = peak_mb()
     player, scorer = Player(case, model, _MAX_OFFSET_S, torch.device(device)), Scorer(case)
     ages: list[float] = []
     with cost.stages() as seen:
@@ -88,7 +89,7 @@ def played(case: Case, weights: Path | None, device: str = "cpu") -> Result:
         "age_p50_s": float(p50),
         "age_p95_s": float(p95),
         "cpu_of_real_time": player.cpu_s / case.seconds,
-        "memory_mb": cost.peak_mb() - before_mb,
+        "memory_mb": peak_mb() - before_mb,
         **{f"cpu_{stage}": share for stage, share in cost.shares(seen).items()},
     }
     if device == "cuda":

@@ -114,7 +114,10 @@ class Scorer:
             if is_right:
                 imu.first_s[kind] = min(imu.first_s[kind], imu.moving_s)
         wrong = one.wearer.wrong or one.part.wrong or (self._steps and any(o.wrong for o in one.offsets))
-        (imu.wrong_at_s if wrong else imu.right_at_s if right["all"] else []).append(t_s)
+        if wrong:
+            imu.wrong_at_s.append(t_s)
+        elif right["all"]:
+            imu.right_at_s.append(t_s)
         if not self._tells[one.imu]:
             self._silence(one)
         if any(first <= t_s < last + NOTICE_S for first, last in imu.changes_s):

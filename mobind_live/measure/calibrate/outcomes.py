@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -73,16 +73,15 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
 
 
 def _posteriors(view: View, likelier: np.ndarray, calibration: Calibration) -> list[CameraPosterior]:
-    alone = [
-        posterior.posterior(own.astype(np.float64), np.zeros(()), view.tracks, motion_s, calibration)
-        for own, motion_s in zip(view.evidence, view.motion_s, strict=True)
+    alone = []
+    for own, motion_s, said in zip(view.evidence, view.motion_s, likelier, strict=True):
+        evidence = posterior.likelihood(own.astype(np.float64), motion_s, calibration)
+        given = posterior.settled(evidence, np.zeros(()), view.tracks, calibration)
+        alone.append(posterior.tilted(given, priors.of_placement(given, said)))
+    return [
+        replace(given, motion_s=posterior.tested_s(given, motion_s))
+        for given, motion_s in zip(one_to_one(alone), view.motion_s, strict=True)
     ]
-    return one_to_one(
-        [
-            posterior.tilted(given, priors.of_placement(given, said))
-            for given, said in zip(alone, likelier, strict=True)
-        ]
-    )
 
 
 def _wearer(found: Outcomes, given: CameraPosterior, own: int) -> None:

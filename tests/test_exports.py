@@ -10,6 +10,7 @@ import pytest
 from takes import imu_text, take
 
 from mobind_live.devices.camera.pose import PoseOptions
+from mobind_live.recordings.files import clock_text
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
 from mobind_live.recordings.files.imu import read_imu
@@ -125,6 +126,54 @@ def test_dates_and_clock_times_are_read_past_midnight_too(tmp_path: Path, form: 
     times = [(began + timedelta(seconds=t)).strftime(form) for t in T_S]
     found = read_imu(write(tmp_path, f"Timestamp,{AXES}", with_times(times)))
     np.testing.assert_allclose((found.t_ns - found.start_ns) * 1e-9, T_S, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("title", "digits", "unit"),
+    [("Time", 3, "s"), ("time_s", 3, "s"), ("Timestamp", 3, "ms"), ("t_ms", 3, "ms"), ("Time", 6, "us")],
+)
+@pytest.mark.parametrize("began", [(10, 23, 54), (10, 59, 55), (23, 59, 55), (0, 0, 53)])
+def test_clock_times_run_together_to_one_number_have_no_gaps(
+    tmp_path: Path, title: str, digits: int, unit: str, began: tuple[int, int, int]
+) -> None:
+    """102359.98 and then 102400.00; as seconds each minute would be 100 long."""
+    times = run_together(T_S, began, digits, "." if unit == "s" else "")
+    found = read_imu(write(tmp_path, f"{title},{AXES}", with_times(times)))
+    np.testing.assert_allclose((found.t_ns - found.start_ns) * 1e-9, T_S, atol=1.1e-3)
+    assert found.found.startswith(f"time {title} as HHMMSS (us)")
+    assert found.bad_rows == 0
+
+
+def run_together(times_s: np.ndarray, began: tuple[int, int, int], digits: int, point: str) -> list[object]:
+    """Clock times such as 102359.980, or 102359980 without the ``point``."""
+    at = [datetime(2026, 11, 22, *began) + timedelta(seconds=t) for t in times_s]
+    return [f"{one:%H%M%S}{point}{f'{one:%f}'[:digits]}" for one in at]
+
+
+@pytest.mark.parametrize("began_s", [102359.0, 102354.0, 30.0, 0.0])
+@pytest.mark.parametrize("gap_s", [0, 20, 35, 45, 100])
+def test_seconds_are_no_clock_times_whatever_their_digits(began_s: float, gap_s: float) -> None:
+    """Nor those with a gap, unless it is just the one that clock times would have."""
+    for length_s in (5.5, 50, 500):
+        times = began_s + np.arange(0, length_s, 0.02)
+        times[times > began_s + 5] += gap_s
+        for per_s in (1, 1e3, 1e6):
+            for own in (1, 1e3, 1e6):
+                assert clock_text.run_together(times * own, per_s) is None
+
+
+def test_clock_times_run_together_are_known_among_what_is_none() -> None:
+    """Cells that are empty or infinite, a corrupted stamp, packets with one stamp each, rounded seconds."""
+    at_s = np.arange(0, 70, 0.02)
+    numbers = 102352 + at_s + 40 * (at_s >= 7.99) + 40 * (at_s >= 67.99)
+    packets = numbers[np.arange(len(numbers)) // 40 * 40]
+    rounded = np.where(np.isclose(numbers % 100, 0), numbers - 40, numbers)
+    numbers[[5, 6, 7]] = np.nan, np.inf, 4_294_967_295
+    for own in (numbers, packets, rounded):
+        told = clock_text.run_together(own, 1)
+        assert told is not None
+        assert np.isnan(told[~np.isfinite(own)]).all()
+        assert (told[-1] - told[0]) * 1e-6 == pytest.approx(70, abs=0.9)
 
 
 def test_a_time_of_words_gives_way_to_one_of_numbers(tmp_path: Path) -> None:
@@ -260,6 +309,20 @@ def test_rows_that_share_stamps_are_several_people_or_rounded(tmp_path: Path) ->
     head, *rows = path.read_text().splitlines()
     path.write_text("\n".join([head, *rows, *rows]))
     assert "several rows for one stamp (time_s)" in no_people(path)
+
+
+def test_clock_times_run_together_are_read_with_keypoints_too(tmp_path: Path) -> None:
+    path = people(tmp_path)
+    head, *rows = path.read_text().splitlines()
+    cells = [row.split(",") for row in rows]
+    own_s = np.array([float(row[0]) for row in cells])
+    times = run_together(own_s, (10, 23, 57), 3, ".")
+    path.write_text(
+        "\n".join([head, *(",".join([str(t), *row[1:]]) for t, row in zip(times, cells, strict=True))])
+    )
+    found = read_keypoints(path)
+    np.testing.assert_allclose((found.t_ns - found.start_ns) * 1e-9, own_s, atol=1e-6)
+    assert found.found.startswith("time time_s as HHMMSS (us)")
 
 
 def test_keypoints_at_minus_one_are_not_there(tmp_path: Path) -> None:

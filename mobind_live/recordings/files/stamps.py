@@ -36,7 +36,7 @@ class Stamps:
 
 def readable(table: Table, times: list[Column], advice: str) -> list[Column]:
     """Those of ``times`` that hold numbers, or dates and clock times, which become
-    microseconds. Raises FileError, with ``advice``, if none does."""
+    microseconds, clock times written as one number, too. Raises FileError, with ``advice``, if none does."""
     found = [one for time in times if (one := _numbers(table, time)) is not None]
     if not found:
         title, some = times[0].titles[0], next(filter(None, table.texts(times[0].places[0])), "")
@@ -50,6 +50,10 @@ def _numbers(table: Table, time: Column) -> Column | None:
         written = clock_text.microseconds(table.texts(time.places[0]))
         if np.isfinite(written).mean() > 0.5:
             return replace(time, values=written, titles=(f"{time.titles[0]} as a clock",), unit="us")
+    for unit in (time.unit,) if time.unit else TIME_NS:
+        written = clock_text.run_together(time.values, 1e9 / TIME_NS[unit])
+        if written is not None:
+            return replace(time, values=written, titles=(f"{time.titles[0]} as HHMMSS",), unit="us")
     return time if np.isfinite(time.values).any() else None
 
 

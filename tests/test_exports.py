@@ -128,6 +128,46 @@ def test_dates_and_clock_times_are_read_past_midnight_too(tmp_path: Path, form: 
     np.testing.assert_allclose((found.t_ns - found.start_ns) * 1e-9, T_S, atol=2e-6)
 
 
+@pytest.mark.parametrize("day", ["", "2026-11-22 ", "2026-11-22T"])
+def test_minutes_and_seconds_of_one_digit_are_read(tmp_path: Path, day: str) -> None:
+    began = datetime(2026, 11, 22, 10, 8, 54)
+    at = [began + timedelta(seconds=t) for t in T_S]
+    times = [f"{day}{one.hour}:{one.minute}:{one.second}.{f'{one:%f}'[:3]}" for one in at]
+    found = read_imu(write(tmp_path, f"Time,{AXES}", with_times(times)))
+    np.testing.assert_allclose((found.t_ns - found.start_ns) * 1e-9, T_S, atol=1.1e-3)
+    assert found.bad_rows == 0
+
+
+@pytest.mark.parametrize("hz", [15, 20, 30, 60, 100, 250])
+def test_milliseconds_without_their_zeros_are_refused(tmp_path: Path, hz: int) -> None:
+    """10:23:45.20 would be 20 ms, and most of a second's samples seem to come before it."""
+    at = [datetime(2026, 11, 22, 10, 23, 45) + timedelta(seconds=n / hz) for n in range(len(ROWS))]
+    times = [f"{one:%H:%M:%S}.{one.microsecond // 1000}" for one in at]
+    says = refused(write(tmp_path, f"Time,{AXES}", with_times(times)))
+    assert "rows have stamps before an earlier row's, the first at row" in says
+    assert "write 10:15:30.020 for 20 ms" in says
+
+
+@pytest.mark.parametrize(("share", "read"), [(0.07, True), (0.15, False)])
+def test_a_few_rows_in_the_wrong_place_are_passed_over_and_many_are_not(
+    tmp_path: Path, share: float, read: bool
+) -> None:
+    rows = ROWS.copy()
+    swapped = np.arange(0, len(rows) - 1, round(1 / share))
+    rows[swapped], rows[swapped + 1] = ROWS[swapped + 1], ROWS[swapped]
+    path = write(tmp_path, f"t_ms,{AXES}", rows)
+    if read:
+        assert read_imu(path).bad_rows == len(swapped)
+    else:
+        assert f"{len(swapped)} of {len(rows)} rows have stamps before an earlier row's" in refused(path)
+
+
+def test_packets_that_were_written_twice_are_read(tmp_path: Path) -> None:
+    packets = [ROWS[n : n + 6] for n in range(0, len(ROWS), 6)]
+    twice = np.concatenate([packet for packet in packets for _ in range(2)])
+    assert len(np.unique(read_imu(write(tmp_path, f"t_ms,{AXES}", twice)).t_ns)) >= len(ROWS)
+
+
 @pytest.mark.parametrize(
     ("title", "digits", "unit"),
     [("Time", 3, "s"), ("time_s", 3, "s"), ("Timestamp", 3, "ms"), ("t_ms", 3, "ms"), ("Time", 6, "us")],

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d):(\d\d(?:[.,]\d+)?)")
+_LONE_DIGIT = re.compile(r"(?<=[: T])\d(?!\d)")  # 10:8:5.5 is 10:08:05.5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86400.0
 _ALL = 0.99  # of the rows; a corrupted stamp is none of either kind
@@ -22,6 +23,7 @@ def microseconds(texts: Iterable[str]) -> np.ndarray:
 
 
 def _microseconds(text: str) -> float:
+    text = _LONE_DIGIT.sub(r"0\g<0>", text)
     if match := _CLOCK.fullmatch(text):
         hours, minutes, seconds = match[1], match[2], match[3].replace(",", ".")
         return (int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1e6

@@ -15,6 +15,7 @@ from mobind_live.recordings.files.errors import FileError
 
 _BACK_S = 1.0  # stamps that fall by more are a clock that began anew, not packets out of order
 _BACKWARDS = 0.1  # a larger share of rows that fall is no restart
+_LATE = 0.1  # a larger share of rows before earlier ones is no packet here and there out of order
 _SPIKE_STEPS = 10
 _UNSET_STEPS, _EARLIEST_S = 1000, 60.0  # a first stamp so far before the next is of a clock not set yet
 _WRAP_STEPS = 100  # so near its end a counter was when it went on from its begin
@@ -84,6 +85,7 @@ def of_rows(table: Table, time: Column, usable: np.ndarray, advice: str, *, stri
             f"{table.path}: the stamps run backwards at row {row} of numbers ({title}); "
             "split the file where the device was restarted"
         )
+    _refuse_late(table, title, usable & (ticks < before) & ~np.isin(ticks, ticks[keep]))
     start = float(ticks[stamped][0])
     if (float(ticks[keep][0]) - start) * scale * 1e-9 > _EARLIEST_S:
         start = float(ticks[keep][0])  # a logger whose clock was not set yet
@@ -106,6 +108,17 @@ def rate_hz(t_ns: np.ndarray) -> float:
     if len(t_ns) < 2 or t_ns[-1] <= t_ns[0]:
         return 0.0
     return (len(t_ns) - 1) / (float(t_ns[-1] - t_ns[0]) * 1e-9)
+
+
+def _refuse_late(table: Table, title: str, late: np.ndarray) -> None:
+    """Raises FileError where many rows, and more than one, are ``late`` (rows,) bool: before an earlier row,
+    and none that was written twice."""
+    if late.sum() > 1 + _LATE * len(late):
+        raise FileError(
+            f"{table.path}: {late.sum()} of {len(late)} rows have stamps before an earlier row's, the first "
+            f"at row {np.flatnonzero(late)[0] + 1} of numbers ({title}); sort the rows by time, or, if "
+            "milliseconds lack their zeros, write 10:15:30.020 for 20 ms, not 10:15:30.20"
+        )
 
 
 def _unwrapped(ticks: np.ndarray, usable: np.ndarray) -> np.ndarray:

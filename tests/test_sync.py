@@ -14,6 +14,8 @@ from takes import IMU_HEADER, Take, imu_text, take
 from typer.testing import CliRunner, Result
 
 from mobind_live.cli import app
+from mobind_live.recordings.sync import report
+from mobind_live.recordings.sync.solve import Found, nothing
 from mobind_live.schema import Verdict
 from mobind_live.vocabulary import PARTS
 
@@ -310,7 +312,8 @@ def test_a_sensor_that_was_left_on_is_not_nobodys(folder: Path, tmp_path: Path) 
     for path in (folder / "imu_arm.csv", tmp_path / "arm.csv"):
         out = tmp_path / "out.json"
         imu = f"arm={path}"
-        sync("--keypoints", folder / "keypoints.csv", "--imu", imu, "--max-offset", "5", "--json", out)
+        said = sync("--keypoints", folder / "keypoints.csv", "--imu", imu, "--max-offset", "5", "--json", out)
+        assert "--max-offset" not in said.stdout, "what is ok is found"
         answers.append(json.loads(out.read_text())["imus"]["arm"])
     short, long = answers
     assert long["verdict"] == short["verdict"] == Verdict.OK
@@ -338,6 +341,41 @@ def test_a_sensor_that_was_on_for_long_before_the_camera_is_found_all_the_same(
     assert long["verdict"] == short["verdict"] == Verdict.OK
     assert long["p_part"] == pytest.approx(short["p_part"], abs=1e-3)
     assert long["offset_s"] == pytest.approx(short["offset_s"] + lead * 1e-3, abs=0.02)
+
+    said = sync("--keypoints", folder / "keypoints.csv", "--imu", imu, "--max-offset", "5").stdout
+    (line,) = [line for line in said.splitlines() if "--max-offset" in line]
+    assert line == (
+        "only offsets up to 5 s were searched, and arm's is 80 s longer than the camera's recording: "
+        "try --max-offset 100"
+    )
+
+
+def answer(verdict: Verdict) -> Found:
+    return Found(offset_s=1.0, sigma_s=1.0, verdict=verdict, lags_s=np.zeros(1), weights=np.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("lengths_s", "max_offset_s", "says"),
+    [
+        ({"arm": 250}, 10, "arm's is 190 s longer than the camera's recording: try --max-offset 200"),
+        ({"arm": 20, "leg": 75}, 10, "arm's is 40 s shorter, leg's is 15 s longer than the camera's"),
+        ({"arm": 655}, 100, "try --max-offset 600"),
+        ({"arm": 4000}, 600, "arm's is 3940 s longer than the camera's recording: cut what is longer to fit"),
+        ({"arm": 69, "leg": 51}, 10, ""),
+    ],
+)
+def test_where_recordings_differ_by_more_than_was_searched_it_is_said(
+    lengths_s: dict[str, float], max_offset_s: float, says: str
+) -> None:
+    for verdict in (Verdict.UNBOUND, Verdict.AMBIGUOUS, Verdict.NO_MOTION):
+        found = {name: answer(verdict) for name in lengths_s}
+        line = report.unsearched(found, lengths_s, 60, max_offset_s)
+        assert says in line
+        assert bool(says) == bool(line)
+        assert not report.unsearched(
+            {name: answer(Verdict.OK) for name in lengths_s}, lengths_s, 60, max_offset_s
+        )
+    assert not report.unsearched({name: nothing("too short") for name in lengths_s}, lengths_s, 60, 10)
 
 
 def test_a_recording_is_never_written_over(folder: Path, tmp_path: Path) -> None:

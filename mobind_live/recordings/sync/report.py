@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +15,8 @@ from mobind_live.schema import Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.style import VERDICT_STYLE, unframed
 
+_MOST_OFFSET_S = 600.0  # that --max-offset takes
+_ROOM_S = 10.0  # beyond the lengths' difference: neither recording need lie within the other
 _NAME = 16  # the longest part of a name that fits beside the rest in 80 columns
 
 
@@ -72,10 +76,38 @@ def _as_json(one: Found) -> dict[str, Any]:
     }
 
 
-def show(console: Console, found: dict[str, Found]) -> None:
+def show(console: Console, found: dict[str, Found], remark: str = "") -> None:
+    """The table, and below it how to read it and the ``remark``."""
     console.print(table(found))
     console.print(
         "offset = t_imu - t_camera, each time counted from the recording's first sample; use what is ok",
         style="dim",
         highlight=False,
     )
+    if remark:
+        console.print(Text(remark, style="yellow"), soft_wrap=True)
+
+
+def unsearched(
+    found: Mapping[str, Found], lengths_s: Mapping[str, float], camera_s: float, max_offset_s: float
+) -> str:
+    """One line on the IMUs that are not ``ok`` and whose recordings, ``lengths_s`` long, differ from the
+    camera's by more than was searched; "" if there are none."""
+    apart_s = {name: lengths_s[name] - camera_s for name, one in found.items() if _is_open(one)}
+    apart_s = {name: by_s for name, by_s in apart_s.items() if abs(by_s) > max_offset_s}
+    if not apart_s:
+        return ""
+    which = ", ".join(
+        f"{words.clean(name)}'s is {abs(by_s):.0f} s {'longer' if by_s > 0 else 'shorter'}"
+        for name, by_s in apart_s.items()
+    )
+    most_s = max(map(abs, apart_s.values()))
+    try_s = min(_MOST_OFFSET_S, 10 * math.ceil((most_s + _ROOM_S) / 10))
+    advice = f"try --max-offset {try_s:.0f}" if most_s < _MOST_OFFSET_S else "cut what is longer to fit"
+    searched = f"only offsets up to {max_offset_s:g} s were searched"
+    return f"{searched}, and {which} than the camera's recording: {advice}"
+
+
+def _is_open(one: Found) -> bool:
+    """Whether an IMU that was asked might yet be found elsewhere."""
+    return one.verdict is not Verdict.OK and one.offset_s is not None

@@ -41,7 +41,9 @@ def run(files: Files, console: Console, *, json: Path | None = None, plot: Path 
     found = find(files, people, imus, console, worn_by)
     from mobind_live.recordings.sync import report
 
-    report.show(console, found)
+    lengths_s = {name: length_s(file) for name, file in imus.items()}
+    remark = report.unsearched(found, lengths_s, people.length_s, files.max_offset_s)
+    report.show(console, found, remark)
     if json is not None:
         write_json(json, report.as_json(found))
     if plot is not None:

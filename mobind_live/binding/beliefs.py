@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mobind_live.binding import bodies, posterior, priors, subjects
+from mobind_live.binding import bodies, posterior, priors, sides, subjects
 from mobind_live.binding.assignment import one_to_one
 from mobind_live.binding.learned import Learned
 from mobind_live.binding.placing import Placing
@@ -92,9 +92,10 @@ class Beliefs:
         """``alone`` together, with what other cameras say of each IMU's wearer, ``others`` (I, P)."""
         told = others + np.array(subjects.priors(alone, self.subjects)).reshape(others.shape)
         placed = [self._placed(imu, alone, told[imu], sums.motion_s[imu]) for imu in range(len(alone))]
+        assigned = sides.doubted(one_to_one(placed, self.limbs), own)
         together = [
             replace(given, motion_s=posterior.tested_s(given, motion_s))
-            for given, motion_s in zip(one_to_one(placed, self.limbs), sums.motion_s, strict=True)
+            for given, motion_s in zip(assigned, sums.motion_s, strict=True)
         ]
         return CameraView(together, sums.sums, sums.motion_s, own)
 

@@ -224,9 +224,9 @@ def _shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
     the better the second-best person agrees; the total of those is kept."""
     out = log_place.copy()
     for members, share in ((_TRUNK[None], calibration.trunk), (_LIMBS, calibration.limb)):
-        out[:, members] += _less_apart(log_place[:, members], share, 2)
+        out[:, members] += less_apart(log_place[:, members], share, 2)
     limbs = np.stack([log_sum(out[:, list(group)], 1) for group in (_TRUNK, *_LIMBS)], axis=1)
-    apart = _less_apart(limbs, calibration.body, 1)
+    apart = less_apart(limbs, calibration.body, 1)
     for n, group in enumerate((_TRUNK, *_LIMBS)):
         out[:, list(group)] += apart[:, n, None]
     everybody = log_sum(out, 1)
@@ -234,12 +234,12 @@ def _shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
         return out
     second = max(0.0, float(np.partition(everybody, -2)[-2]))
     share = calibration.person / (1 + second / calibration.shared)
-    return out + _less_apart(everybody, share, 0)[:, None]
+    return out + less_apart(everybody, share, 0)[:, None]
 
 
-def _less_apart(logs: np.ndarray, share: float, axis: int) -> np.ndarray:
-    """What to add to logarithms so that their differences along ``axis`` are multiplied by ``share`` and the
-    logarithm of their sum stays."""
+def less_apart(logs: np.ndarray, share: float | np.ndarray, axis: int) -> np.ndarray:
+    """What to add to logarithms so that their differences along ``axis`` are multiplied by ``share``, to be
+    broadcast to them, and the logarithm of their sum stays."""
     total = log_sum(logs, axis) - log_sum(share * logs, axis)
     return (share - 1) * logs + np.expand_dims(total, axis)
 

@@ -1,0 +1,35 @@
+"""Left or right, of a sensor whose twin on the other side is not there.
+
+Two sensors on a limb and its twin tell each other apart: what both agree on is the camera's doing, and the
+assignment leaves it out. One alone is at the mercy of how well each of the limbs is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mobind_live.binding.posterior import CameraPosterior, Likelihood, less_apart
+from mobind_live.kinematics.body import SWAP_PARTS
+
+_LIMBS = np.array([(part, twin) for part, twin in enumerate(SWAP_PARTS) if part < twin])
+_SHARED_NATS = 20.0  # how well both limbs agree that halves what tells between them
+
+
+def doubted(together: Sequence[CameraPosterior], own: Sequence[Likelihood]) -> list[CameraPosterior]:
+    """The posteriors of all IMUs of one camera, the log-odds between a limb and its twin being the smaller,
+    the better both agree with the sensor (``own`` is its evidence), as long as no other one is on either."""
+    if not together or not together[0].lags.size:
+        return list(together)
+    on = np.array([given.place[:, _LIMBS].sum(axis=2) for given in together])  # (I, P, limbs)
+    others = on.sum(axis=0) - on
+    found = []
+    for given, alone, crowd in zip(together, own, others, strict=True):
+        second = np.maximum(alone.rows[:, _LIMBS].min(axis=2), 0.0)
+        share = np.where(crowd < 0.5, 1 / (1 + second / _SHARED_NATS), 1.0)
+        logs = given.log_place.copy()
+        logs[:, _LIMBS] += less_apart(logs[:, _LIMBS], share[:, :, None], 2)
+        found.append(replace(given, log_place=logs))
+    return found

@@ -61,8 +61,9 @@ class StreamSpec:
     ``clock`` says what ``ImuReading.device_ns`` means: ``device`` (the device's own clock, mapped to the
     host's by the loop), ``arrival`` (no stamp: arrivals are de-jittered from ``nominal_hz``), or ``host``
     (already the host's time, taken as it is). IMUs of one ``clock_group`` (one receiver) are known to have
-    one offset to each camera, those of one ``subject`` to be on one body. Raises ValueError for a name that
-    no subject may have.
+    one offset to each camera, those of one ``subject`` to be on one body. ``played``: its times are media
+    time, those of a recording or a scene, which the host's clock need not agree with. Raises ValueError for a
+    name that no subject may have.
     """
 
     name: str
@@ -72,6 +73,7 @@ class StreamSpec:
     wears: Part | None = None
     clock_group: str | None = None
     subject: str | None = None
+    played: bool = False
 
     def __post_init__(self) -> None:
         if self.subject is not None:

@@ -51,6 +51,24 @@ def test_wrong_units_and_dead_sensors_are_told(acc_by: float, gyro_by: float, wo
     assert words in doubt(acc_by * acc, gyro_by * gyro, t_ns)
 
 
+@pytest.mark.parametrize(("every", "words"), [(10, "10% of its samples are no numbers (NaN)"), (100, "")])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_share_of_samples_that_are_no_numbers_is_told(every: int, words: str, which: int) -> None:
+    *motion, t_ns = worn("squats", "left_thigh")
+    motion[which] = motion[which].copy()
+    motion[which][::every, 1] = np.nan
+    assert doubt(*motion, t_ns) == words
+    last = t_ns > 15_000_000_000
+    broken = [np.where(last[:, None], clean, clean * np.nan) for clean in worn("squats", "left_thigh")[:2]]
+    assert "75% of its samples are no numbers" in doubt(*broken, t_ns)
+
+
+def test_what_were_no_numbers_is_forgotten() -> None:
+    acc, gyro, t_ns = worn("squats", "left_thigh", 40.0)
+    acc[t_ns < 15_000_000_000] = np.nan
+    assert doubt(acc, gyro, t_ns) == ""
+
+
 def test_a_sensor_on_a_table_is_not_doubted() -> None:
     """Its gyroscope may well read zero throughout, its stamps may hardly differ."""
     acc = np.random.default_rng(0).normal((0.0, 0.0, GRAVITY_M_S2), 0.02, (500, 3))

@@ -20,6 +20,7 @@ _SLOWER, _FASTER = 0.03, 8.0
 # By how much what an accelerometer reads in its quietest moments may differ from gravity, as a factor: at
 # rest, and of somebody who swings their arms without a pause. Between the units lies a factor of ten.
 _STILL, _AT_REST, _IN_MOTION = 0.03, 1.4, 5.0
+_NO_NUMBERS = 0.02  # a line garbled now and then is no matter; this share of all samples is
 _MOVED_M_S2 = 2.0  # an accelerometer that has changed by this much was moved, and turned a little, too
 _LEAST_S, _TURNS_S = 1.5, 15.0  # less shows too little of anything, and of how fast it turns
 _STAMPED_S, _STEP_NS = 5.0, 500_000_000  # so much of its stamps, in such steps, tells how fast they run
@@ -105,7 +106,11 @@ def doubt(acc_m_s2: np.ndarray, gyro_rad_s: np.ndarray, t_ns: np.ndarray) -> str
     numbers = np.isfinite(acc_m_s2).all(axis=1) & np.isfinite(gyro_rad_s).all(axis=1)
     if not numbers.any():
         return "what it sends are no numbers (NaN)"
-    order = np.flatnonzero(numbers & (t_ns > t_ns[-1] - _WINDOW_NS) & (t_ns <= t_ns[-1]))
+    recent = (t_ns > t_ns[-1] - _WINDOW_NS) & (t_ns <= t_ns[-1])
+    missing = float((~numbers & recent).sum() / recent.sum())
+    if missing >= _NO_NUMBERS and np.ptp(t_ns[recent]) >= _LEAST_S * 1e9:
+        return f"{missing:.0%} of its samples are no numbers (NaN)"
+    order = np.flatnonzero(numbers & recent)
     order = order[np.argsort(t_ns[order], kind="stable")]
     if not len(order):
         return ""

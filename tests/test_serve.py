@@ -25,7 +25,7 @@ from mobind_live.driver import (
 )
 from mobind_live.runtime.health import StreamStats
 from mobind_live.runtime.serve import Lane, Service, serve
-from mobind_live.schema import Health, Imu, Message, Pose
+from mobind_live.schema import Health, Imu, Message, Pose, SchemaError
 
 
 class Config(DriverConfig):
@@ -303,6 +303,11 @@ def test_a_driver_that_reads_another_clock_fails_by_name(off_s: int, kind: str) 
         told[0],
     )
     assert not any(isinstance(message, (Imu, Pose)) for message in messages)
+
+
+def test_a_driver_that_sends_a_wrong_type_fails_by_name() -> None:
+    with pytest.raises(SchemaError, match="pose message of 'cam': t_ns: must be an integer, got float"):
+        play([lambda: [replace(pose(), t_ns=1.5)]])  # type: ignore[arg-type]
 
 
 def test_what_is_played_is_on_media_time() -> None:

@@ -65,7 +65,8 @@ class Config(DriverConfig):
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         """The pose stream and the chosen IMUs. Raises ValueError, naming the folder or file at fault."""
         keypoints = read_keypoints(self.folder / KEYPOINTS_FILE, limit=HEAD_ROWS)
-        specs = [StreamSpec(name=self.camera, kind="cam", nominal_hz=round(rate_hz(keypoints.t_ns), 2))]
+        hz = round(rate_hz(keypoints.t_ns), 2)
+        specs = [StreamSpec(name=self.camera, kind="cam", nominal_hz=hz, played=True)]
         for imu, path in self.imu_files().items():
             spec = StreamSpec(
                 name=imu,
@@ -74,6 +75,7 @@ class Config(DriverConfig):
                 wears=self.wears.get(imu),
                 clock_group=self.clock_group,
                 subject=self.subject,
+                played=True,
             )
             specs.append(spec)
         return tuple(specs)

@@ -78,6 +78,7 @@ def _spec(stream: str, kind: str, told: _Told) -> StreamSpec:
         clock=told.clock.get(stream, "host"),
         wears=_part(worn.expected_part) if worn else None,
         subject=worn.expected_wearer or None if worn else None,
+        played=True,
     )
 
 

@@ -150,7 +150,9 @@ class Config(DriverConfig):
         return self
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
-        cameras = (StreamSpec(name=c, kind="cam", nominal_hz=s.fps) for c, s in self.cameras.items())
+        cameras = (
+            StreamSpec(name=c, kind="cam", nominal_hz=s.fps, played=True) for c, s in self.cameras.items()
+        )
         imus = (
             StreamSpec(
                 name=i,
@@ -160,6 +162,7 @@ class Config(DriverConfig):
                 wears=s.wears,
                 clock_group=s.clock_group,
                 subject=s.subject,
+                played=True,
             )
             for i, s in self.imus.items()
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -196,6 +197,27 @@ def _driver_of(
         raise document.error((*where, key), f"{error}{hint}") from error
 
 
+def _streams(name: str, config: DriverConfig) -> tuple[StreamSpec, ...]:
+    """Raises ValueError for what is no stream, and whatever a bug in the driver raises."""
+    specs = tuple(config.streams(name))
+    for spec in specs:
+        if not isinstance(spec, StreamSpec):
+            raise ValueError(
+                f"its Config.streams() returns {spec!r:.40}, which is no stream; return a tuple of "
+                "StreamSpec(name=..., kind='imu', nominal_hz=..., clock='arrival')"
+            )
+    return specs
+
+
+def _bug(error: Exception) -> str:
+    """What a driver's code raised, and where, in one line."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    place = f"{Path(last.filename).name}:{last.lineno}"
+    wanted = "streams(self, name) must return a tuple of StreamSpec, and held(self) one of text"
+    return f"{text} ({place}); its Config's {wanted}"
+
+
 def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> None:
     """Refuses devices that cannot say what they serve, or want the same port, and streams and subjects
     without a name of their own."""
@@ -205,9 +227,11 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
     for name, config in devices.items():
         where = ("devices", name)
         try:
-            specs = config.streams(name)
-        except (ValueError, OSError, DeviceError) as error:
-            raise document.error(where, str(error)) from error
+            specs, held = _streams(name, config), tuple(config.held())
+        except (ValueError, OSError, DeviceError, NotImplementedError) as error:
+            raise document.error(where, str(error) or _bug(error)) from error
+        except Exception as error:  # a process border of sorts: a driver may be the user's own code
+            raise document.error(where, _bug(error)) from error
         for spec in specs:
             if not NAME.fullmatch(spec.name):
                 raise document.error(where, f"stream name {spec.name!r}; allowed: {NAME_RULE}")
@@ -215,7 +239,7 @@ def _check_streams(document: Document, devices: Mapping[str, DriverConfig]) -> N
                 raise document.error(where, f"stream name {spec.name!r}: so wearers are called; rename it")
             if spec.subject is not None:
                 subjects.setdefault(spec.subject, name)
-        for thing in config.held():
+        for thing in held:
             if thing in holders:
                 raise document.error(
                     where, f"{thing} is devices.{holders[thing]}'s already; give each its own"

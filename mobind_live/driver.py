@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, get_args
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -61,8 +61,9 @@ class StreamSpec:
     ``clock`` says what ``ImuReading.device_ns`` means: ``device`` (the device's own clock, mapped to the
     host's by the loop), ``arrival`` (no stamp: arrivals are de-jittered from ``nominal_hz``), or ``host``
     (already the host's time, taken as it is). IMUs of one ``clock_group`` (one receiver) are known to have
-    one offset to each camera, those of one ``subject`` to be on one body. Raises ValueError for a name that
-    no subject may have.
+    one offset to each camera, those of one ``subject`` to be on one body. ``played``: its times are media
+    time, those of a recording or a scene, which the host's clock need not agree with. Raises ValueError for a
+    ``clock`` that is none, and for a name that no subject may have.
     """
 
     name: str
@@ -72,10 +73,21 @@ class StreamSpec:
     wears: Part | None = None
     clock_group: str | None = None
     subject: str | None = None
+    played: bool = False
 
     def __post_init__(self) -> None:
+        if self.clock not in get_args(Clock):
+            raise ValueError(f"clock must be a text, 'device', 'arrival' or 'host', got {_shown(self.clock)}")
         if self.subject is not None:
             subject_name(self.subject)
+
+
+def _shown(value: object) -> str:
+    return "a method: put @property before it" if callable(value) else f"{value!r:.40}"
+
+
+def _class(section: Section) -> str:
+    return f"class {type(section).__name__}"
 
 
 class DriverConfig(Section):
@@ -85,7 +97,7 @@ class DriverConfig(Section):
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         """The streams of the device called ``name`` in the YAML, known without opening it."""
-        raise NotImplementedError
+        raise NotImplementedError(f"its {_class(self)} does not say its streams; add def streams(self, name)")
 
     def held(self) -> tuple[str, ...]:
         """What the device has for itself while it is open, without aliases: a port, an address. Two devices
@@ -113,7 +125,10 @@ class ImuSection(Section):
     @property
     def clock(self) -> Clock:
         """What the device's stamps are; see ``StreamSpec``."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"its {_class(self)} does not say its clock; add a property `clock` that returns 'device', "
+            "'arrival' or 'host'"
+        )
 
     def stream(self, name: str) -> StreamSpec:
         """The IMU as the stream ``name``."""

@@ -17,7 +17,8 @@ from mobind_live.schema import SCHEMA, TOPICS, Array, Message, Received, SchemaE
 def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[bytes]:
     """The frames of one message: topic, msgpack map, then one raw frame for each array.
 
-    Arrays are brought to their dtype. Raises SchemaError if one does not have its shape.
+    Arrays are brought to their dtype. Raises SchemaError if one does not have its shape, or a plain field
+    not its type.
     """
     header: dict[str, Any] = {
         "schema": SCHEMA,
@@ -42,7 +43,9 @@ def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[by
             header[name] = _plain(value)
     try:
         _check_shapes(expected, {name: shape for name, _, shape in specs})
-    except ValueError as error:
+        for name, restore, _ in _plain_fields(type(message)):
+            _named(name, restore, header[name])
+    except (ValueError, TypeError) as error:
         raise SchemaError(f"{message.type_name} message of {message.stream!r}: {error}") from error
     header["arrays"] = specs
     packed = msgpack.packb(header)
@@ -73,9 +76,9 @@ def decode(frames: Sequence[bytes]) -> Received:
             raise ValueError(f"stream {message.stream!r:.40} does not belong there")
         return Received(
             topic=belongs,
-            seq=_integer(header["seq"]),
-            boot_ns=_integer(header["boot_ns"]),
-            sent_ns=_integer(header["sent_ns"]),
+            seq=_named("seq", _integer, header["seq"]),
+            boot_ns=_named("boot_ns", _integer, header["boot_ns"]),
+            sent_ns=_named("sent_ns", _integer, header["sent_ns"]),
             message=message,
             size=sum(map(len, frames)),
         )
@@ -182,7 +185,7 @@ def _plain_fields(cls: type) -> tuple[tuple[str, Restore, bool], ...]:
 
 def _restorer(hint: Any) -> Restore:
     """How to restore a value of type ``hint``: the few types that messages are made of."""
-    simple: dict[Any, Restore] = {int: _integer, float: _number, str: _text, bool: _truth, Verdict: Verdict}
+    simple: dict[Any, Restore] = {int: _integer, float: _number, str: _text, bool: _truth, Verdict: _verdict}
     if hint in simple:
         return simple[hint]
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
@@ -197,27 +200,39 @@ def _restorer(hint: Any) -> Restore:
     raise TypeError(f"messages cannot carry {hint}")
 
 
+def _wrong(value: Any, wanted: str) -> TypeError:
+    """Without the value itself: refusals are counted by their text."""
+    got = f"{type(value).__name__} of {len(value)}" if isinstance(value, list) else type(value).__name__
+    return TypeError(f"must be {wanted}, got {got}")
+
+
+def _verdict(value: Any) -> Verdict:
+    if value not in tuple(Verdict):
+        raise _wrong(value, f"one of {', '.join(Verdict)}")
+    return Verdict(value)
+
+
 def _integer(value: Any) -> int:
     if type(value) is not int:
-        raise TypeError(f"{value!r:.40} is not an integer")
+        raise _wrong(value, "an integer")
     return value
 
 
 def _number(value: Any) -> float:
     if type(value) not in (int, float):
-        raise TypeError(f"{value!r:.40} is not a number")
+        raise _wrong(value, "a number")
     return float(value)
 
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise TypeError(f"{value!r:.40} is not text")
+        raise _wrong(value, "text")
     return value
 
 
 def _truth(value: Any) -> bool:
     if type(value) is not bool:
-        raise TypeError(f"{value!r:.40} is neither true nor false")
+        raise _wrong(value, "true or false")
     return value
 
 
@@ -230,7 +245,7 @@ def _named(name: str, restore: Restore, value: Any) -> Any:
 
 def _nested(cls: type, value: Any) -> Any:
     if not isinstance(value, dict):
-        raise TypeError(f"{value!r:.40} is not a map")
+        raise _wrong(value, "a map")
     fields = _plain_fields(cls)
     missing = [name for name, _, needed in fields if needed and name not in value]
     if missing:
@@ -240,11 +255,11 @@ def _nested(cls: type, value: Any) -> Any:
 
 def _map(key: Restore, item: Restore, value: Any) -> dict[Any, Any]:
     if not isinstance(value, dict):
-        raise TypeError(f"{value!r:.40} is not a map")
+        raise _wrong(value, "a map")
     return {key(k): item(v) for k, v in value.items()}
 
 
 def _sequence(item: Restore, length: int | None, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list) or length not in (None, len(value)):
-        raise TypeError(f"{value!r:.40} is not a list" + (f" of {length}" if length else ""))
+        raise _wrong(value, f"a list of {length}" if length else "a list")
     return tuple(item(one) for one in value)

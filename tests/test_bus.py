@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from socket import AF_UNIX, socket
 
+import msgpack
 import numpy as np
 import pytest
 import zmq
 from memory_bus import MemoryBus
-from test_wire import health
+from test_wire import health, pose
 
 from mobind_live.bus import BusError, Intake, Proxy, Publisher, Subscriber, TopicCount, is_loopback, queue_for
 from mobind_live.schema import Preview, Received, Truth
@@ -135,6 +136,18 @@ def test_loopback_addresses() -> None:
 def test_an_endpoint_that_is_none_is_named() -> None:
     with pytest.raises(BusError, match="cannot connect to five"):
         Subscriber(["v1/"], "five")
+
+
+def test_a_flood_of_one_fault_is_one_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """However its values differ: by a message each, they filled the log."""
+    topic, packed, *raw = encode(pose(), seq=0, boot_ns=0, sent_ns=0)
+    intake = Intake()
+    for index in range(20):
+        again = msgpack.packb(msgpack.unpackb(packed) | {"t_ns": index + 0.5})
+        assert intake.take([topic, again, *raw]) is None  # type: ignore[list-item]
+    [(reason, count)] = intake.malformed.items()
+    assert (reason[-40:], count) == ("e/': t_ns: must be an integer, got float", 20)
+    assert len(caplog.records) == 2
 
 
 def test_holes_in_seq_are_missed_messages() -> None:

@@ -427,6 +427,69 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert message_of(tmp_path / "rig.yaml") == ": cannot be read: Permission denied"
 
 
+IMU_DRIVER = """
+from mobind_live.driver import DriverConfig, ImuConfig, StreamSpec
+
+class Config({base}):
+    def nothing(self): pass
+
+{body}
+
+class Driver: pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "body", "expected"),
+    [
+        (
+            "ImuConfig",
+            "",
+            "its class Config does not say its clock; "
+            "add a property `clock` that returns 'device', 'arrival' or 'host'",
+        ),
+        ("DriverConfig", "", "its class Config does not say its streams; add def streams(self, name)"),
+        (
+            "ImuConfig",
+            "    def clock(self): return 'host'",
+            "clock must be a text, 'device', 'arrival' or 'host', got a method: put @property before it",
+        ),
+        ("ImuConfig", "    clock = property(lambda self: 'hsot')", "'arrival' or 'host', got 'hsot'"),
+        (
+            "DriverConfig",
+            "    def streams(self, name): return {}[name]",
+            "KeyError: 'a' (bad.py:7); its Config's streams(self, name) must return a tuple of StreamSpec",
+        ),
+        (
+            "DriverConfig",
+            "    def streams(self, name): return (name, 'b')",
+            "its Config.streams() returns 'a', which is no stream; return a tuple of "
+            "StreamSpec(name=..., kind='imu', nominal_hz=..., clock='arrival')",
+        ),
+        ("DriverConfig", "    def streams(self): return ()", "takes 1 positional argument but 2 were given"),
+        ("DriverConfig", "    def streams(self, name): pass", "TypeError: 'NoneType' object is not iterable"),
+        (
+            "DriverConfig",
+            "    def streams(self, name): raise NotImplementedError",
+            "NotImplementedError (bad.py:7)",
+        ),
+        (
+            "DriverConfig",
+            "    def streams(self, name): return ()\n    def held(self): return self.port",
+            "AttributeError: 'Config' object has no attribute 'port'",
+        ),
+    ],
+)
+def test_a_driver_that_cannot_say_its_streams(
+    tmp_path: Path, write_rig: WriteRig, base: str, body: str, expected: str
+) -> None:
+    (tmp_path / "bad.py").write_text(IMU_DRIVER.format(base=base, body=body))
+    message = message_of(write_rig("devices:\n  a:\n    driver_path: bad.py\n"))
+
+    assert message.startswith(":2: devices.a: ")
+    assert expected in message
+
+
 def test_the_schema_covers_every_driver() -> None:
     schema = config.json_schema()
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from test_wire import imu
 
+from mobind_live.driver import Clock
 from mobind_live.kinematics.exercises import EXERCISES
 from mobind_live.kinematics.imu import GRAVITY_M_S2, virtual_imu
 from mobind_live.kinematics.motion import Person
-from mobind_live.runtime.doubts import Doubts, doubt
+from mobind_live.runtime.doubts import Doubts, doubt, stamps_doubt
 from mobind_live.schema import Imu
 from mobind_live.vocabulary import PARTS
 
@@ -50,6 +51,24 @@ def test_wrong_units_and_dead_sensors_are_told(acc_by: float, gyro_by: float, wo
     assert words in doubt(acc_by * acc, gyro_by * gyro, t_ns)
 
 
+@pytest.mark.parametrize(("every", "words"), [(10, "10% of its samples are no numbers (NaN)"), (100, "")])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_share_of_samples_that_are_no_numbers_is_told(every: int, words: str, which: int) -> None:
+    *motion, t_ns = worn("squats", "left_thigh")
+    motion[which] = motion[which].copy()
+    motion[which][::every, 1] = np.nan
+    assert doubt(*motion, t_ns) == words
+    last = t_ns > 15_000_000_000
+    broken = [np.where(last[:, None], clean, clean * np.nan) for clean in worn("squats", "left_thigh")[:2]]
+    assert "75% of its samples are no numbers" in doubt(*broken, t_ns)
+
+
+def test_what_were_no_numbers_is_forgotten() -> None:
+    acc, gyro, t_ns = worn("squats", "left_thigh", 40.0)
+    acc[t_ns < 15_000_000_000] = np.nan
+    assert doubt(acc, gyro, t_ns) == ""
+
+
 def test_a_sensor_on_a_table_is_not_doubted() -> None:
     """Its gyroscope may well read zero throughout, its stamps may hardly differ."""
     acc = np.random.default_rng(0).normal((0.0, 0.0, GRAVITY_M_S2), 0.02, (500, 3))
@@ -86,6 +105,60 @@ def test_stamps_that_go_to_and_fro_hide_nothing() -> None:
         doubts.add(replace(message(9.81 * acc[one], gyro[one], rough[one]), received_ns=t_ns[one]))
     assert "m/s^2" in doubts.text
     assert len(doubts._recent) == len(acc)
+
+
+RECEIVED = 500_000_000_000 + np.arange(6 * HZ) * (1_000_000_000 // HZ)
+
+
+@pytest.mark.parametrize(
+    ("speed", "words"),
+    [
+        (1e-3, "its stamps run 1000 times too slow: look at the unit of time"),
+        (1e3, "its stamps run 1000 times too fast: look at the unit of time"),
+        (1e-6, "its stamps run 1000000 times too slow"),
+        (1e-9, "stand still, go back or are no nanoseconds"),
+        (0.0, "stand still, go back or are no nanoseconds"),
+        (-1.0, "stand still, go back or are no nanoseconds"),
+        (2.5, "its stamps run 2.5 times too fast"),
+        (1.7, ""),
+        (0.6, ""),
+    ],
+)
+@pytest.mark.parametrize("clock", ["host", "device"])
+def test_a_wrong_unit_of_time_is_told(clock: Clock, speed: float, words: str) -> None:
+    stamps = np.round(RECEIVED[0] + speed * (RECEIVED - RECEIVED[0])).astype(np.int64)
+    said = stamps_doubt(clock, stamps, RECEIVED)
+    assert said.startswith(words) if words.startswith("its") else words in said
+    assert bool(said) == bool(words)
+    assert stamps_doubt("arrival", stamps, RECEIVED) == ""
+    little = stamps_doubt(clock, stamps[: 4 * HZ], RECEIVED[: 4 * HZ])
+    assert "unit of time" not in little
+
+
+def test_stamps_of_the_host_are_near_their_arrival() -> None:
+    unix = RECEIVED + 1_700_000_000_000_000_000
+    assert stamps_doubt("device", unix, RECEIVED) == ""
+    said = stamps_doubt("host", unix, RECEIVED)
+    assert said.startswith("its stamps are +1700000000 s away from their arrival: clock 'host' means")
+    assert stamps_doubt("host", RECEIVED - 30_000_000_000, RECEIVED) == ""
+
+
+def test_a_reset_a_stall_and_bursts_are_no_wrong_unit() -> None:
+    reset = np.where(np.arange(len(RECEIVED)) < 140, RECEIVED, RECEIVED - RECEIVED[140])
+    assert stamps_doubt("device", reset, RECEIVED) == ""
+    stalled = np.where((RECEIVED - RECEIVED[0]) // 2_000_000_000 == 1, RECEIVED[200], RECEIVED)
+    assert stamps_doubt("device", RECEIVED, stalled) == ""
+    bursts = RECEIVED - RECEIVED % 700_000_000 + 700_000_000
+    assert stamps_doubt("device", RECEIVED, bursts) == ""
+
+
+def test_the_clock_is_told_before_what_it_spoils() -> None:
+    acc, gyro, t_ns = worn("squats", "left_thigh", 12.0)
+    doubts = Doubts("device")
+    for start in range(0, len(acc), 10):
+        one = slice(start, start + 10)
+        doubts.add(replace(message(9.81 * acc[one], gyro[one], t_ns[one]), device_ns=t_ns[one] // 1000))
+    assert doubts.text == "its stamps run 1000 times too slow: look at the unit of time"
 
 
 def test_what_came_long_ago_is_forgotten() -> None:

@@ -94,9 +94,10 @@ def test_small_arrays_are_written_out() -> None:
 class Interrupted:
     """A subscriber whose user presses Ctrl-C after some batches."""
 
-    def __init__(self, messages: list[Any]) -> None:
+    def __init__(self, messages: list[Any], wanted: list[str] | None = None) -> None:
         bus = MemoryBus()
-        self._inner, self._messages, self._publisher = bus.subscriber(), messages, bus.publisher()
+        self._inner = bus.subscriber(wanted or ["v1/"])
+        self._messages, self._publisher = messages, bus.publisher()
         self.intake = self._inner.intake
 
     def __enter__(self) -> Interrupted:
@@ -112,8 +113,14 @@ class Interrupted:
         return self._inner.poll(timeout_ms)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, topic: str, messages: list[Any], raw: bool = False) -> str:
-    monkeypatch.setattr(monitor, "Subscriber", lambda topics, endpoint: Interrupted(messages))
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    topic: str,
+    messages: list[Any],
+    raw: bool = False,
+    wanted: list[str] | None = None,
+) -> str:
+    monkeypatch.setattr(monitor, "Subscriber", lambda topics, endpoint: Interrupted(messages, wanted))
     monkeypatch.setattr(monitor, "_SHOW_EVERY_NS", -1)
     console = Console(file=io.StringIO(), width=60)
     monitor.run(topic, "tcp://127.0.0.1:1", console=console, raw=raw)
@@ -146,6 +153,70 @@ def test_silence_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         next(batches)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert text.count("nothing on tcp://127.0.0.1:5572 yet; is mobind-live running") == 1
+
+
+class Beating:
+    """A rig of which only the heartbeats are heard."""
+
+    def __init__(self, messages: list[Any]) -> None:
+        bus = MemoryBus()
+        self._inner = bus.subscriber(["v1/health/"])
+        self.intake = self._inner.intake
+        publisher = bus.publisher()
+        for message in messages:
+            publisher.send(message)
+
+    def __enter__(self) -> Beating:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def poll(self, timeout_ms: int) -> list[Any]:
+        return self._inner.poll(timeout_ms)
+
+
+LEFT = health().streams[0]
+BEATS = [health(), replace(health(), streams=(replace(LEFT, stream="front", kind="cam"), LEFT))]
+
+
+@pytest.mark.parametrize(
+    ("topic", "messages", "text"),
+    [
+        (
+            "v1/imu/lefft/",
+            BEATS,
+            "nothing under v1/imu/lefft/ on tcp://h:1 yet; a rig runs there: its streams are "
+            "v1/cam/front/pose/, v1/imu/left/; monitor alone shows all topics",
+        ),
+        (
+            "v2/",
+            [replace(health(), streams=())],
+            "nothing under v2/ on tcp://h:1 yet; a rig runs there: monitor alone shows all topics",
+        ),
+        ("v1/imu/lefft/", [], "nothing on tcp://h:1 yet; is mobind-live running there?"),
+        ("", [], "nothing on tcp://h:1 yet; is mobind-live running there?"),
+    ],
+)
+def test_a_topic_that_is_none_is_told_from_a_rig_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, topic: str, messages: list[Any], text: str
+) -> None:
+    asked = []
+    monkeypatch.setattr(monitor, "_ASK_NS", 10_000_000)
+    monkeypatch.setattr(
+        monitor, "Subscriber", lambda topics, endpoint: asked.append((topics, endpoint)) or Beating(messages)
+    )
+    assert monitor.silence(topic, "tcp://h:1") == text
+    assert asked == [(("v1/health/",), "tcp://h:1")]
+
+
+@pytest.mark.parametrize("topic", ["v1/imu/lefft/", "v1/imu/lefft"])
+def test_what_silence_means_is_shown(monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
+    """Of one stream and of a family."""
+    monkeypatch.setattr(monitor, "_HELLO_NS", -1)
+    monkeypatch.setattr(monitor, "silence", lambda topic, endpoint: f"asked about [{topic}]")
+    wrong = replace(health(), stream="other")
+    assert f"asked about [{topic}]" in run(monkeypatch, topic, [wrong], wanted=[topic])
 
 
 def test_an_address_that_is_none_is_an_error_for_the_user() -> None:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from mobind_live.config import load
-from mobind_live.driver import ImuReading
+from mobind_live.driver import ImuReading, StreamSpec
 from mobind_live.terminal import probe
 
 RIG = "devices:\n  mine: {driver_path: my_driver.py}\n"
@@ -123,6 +123,68 @@ def test_the_rate_is_that_of_the_stamps() -> None:
     assert probe.Seen("silent").rate_hz == 0
     seen.add([90_000_000_000, 90_020_000_000], "after a long pause")
     assert seen.rate_hz == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize(
+    ("per_ns", "played", "words"),
+    [(1, False, ""), (0.001, False, "its stamps run 1000 times too slow"), (0.001, True, "")],
+)
+def test_stamps_in_another_unit_are_no_answer(per_ns: float, played: bool, words: str) -> None:
+    received = np.arange(100) * 20_000_000
+    stamps = (received * per_ns).astype(np.int64)
+    zero = np.zeros((100, 3))
+    item = ImuReading(stream="a", received_ns=received, device_ns=stamps, acc_m_s2=zero, gyro_rad_s=zero)
+    said = probe._clock_doubt(
+        StreamSpec(name="a", kind="imu", nominal_hz=50, clock="device", played=played), [item]
+    )
+    assert said.startswith(words)
+    assert bool(said) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("nominal_hz", "words"),
+    [
+        (50, ""),
+        (90, ""),
+        (110, "50.0 Hz, and 110 Hz expected: look at nominal_hz"),
+        (20, "20 Hz expected"),
+        (0, ""),
+    ],
+)
+def test_a_rate_far_from_the_expected_one_is_no_answer(nominal_hz: float, words: str) -> None:
+    received = np.arange(100) * 20_000_000
+    zero = np.zeros((100, 3))
+    item = ImuReading(stream="a", received_ns=received, device_ns=None, acc_m_s2=zero, gyro_rad_s=zero)
+    seen = probe.Seen("a", nominal_hz)
+    seen.add(received.tolist(), "")
+    said = probe._rate_doubt(seen, [item])
+    assert words in said
+    assert bool(said) == bool(words)
+    few = ImuReading(stream="a", received_ns=received[:50], device_ns=None, acc_m_s2=zero, gyro_rad_s=zero)
+    assert probe._rate_doubt(seen, [few]) == ""
+
+
+def test_a_driver_with_another_clock_or_rate_is_not_ok(
+    own_driver: Path, write_rig: Callable[[str], Path]
+) -> None:
+    change(own_driver, "        self._left = 5\n", "        self._left = 500\n")
+    change(own_driver, "        self._left -= 1\n", "        self._left -= 1\n        time.sleep(0.05)\n")
+    change(own_driver, "from typing import Literal\n", "import time\nfrom typing import Literal\n")
+    config = load(write_rig("devices:\n  mine: {driver_path: my_driver.py}\n")).devices["mine"]
+    report = probe.observe("mine", config, 1.7)
+    assert "never changes" in report.error, "all ones: a doubt is told first"
+
+    change(own_driver, "one = np.ones((1, 3), np.float32)", "one = np.random.normal(5.66, 0.1, (1, 3))")
+    for now, words in (
+        ("host_now_ns()", "Hz, and 50 Hz expected"),
+        ("time.time_ns()", "away from the host's clock"),
+    ):
+        change(own_driver, "now = np.array([host_now_ns()])", f"now = np.array([{now}])")
+        path = own_driver.with_name(f"other_{now[:4]}.py")  # a module is loaded once
+        path.write_text(own_driver.read_text())
+        change(own_driver, f"now = np.array([{now}])", "now = np.array([host_now_ns()])")
+        config = load(write_rig(f"devices:\n  mine: {{driver_path: {path.name}}}\n")).devices["mine"]
+        assert words in probe.observe("mine", config, 1.7).error
 
 
 @pytest.mark.parametrize(

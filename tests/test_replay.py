@@ -60,6 +60,7 @@ def test_the_streams_are_known_from_the_folder(folder: Path):
     ]
     assert [s.nominal_hz for s in specs] == pytest.approx([50, 100, 100])
     assert {s.clock for s in specs} == {"host"}
+    assert all(s.played for s in specs)
 
 
 def test_sensors_can_be_chosen_and_left_out(folder: Path):

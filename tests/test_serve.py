@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -24,19 +25,22 @@ from mobind_live.driver import (
 )
 from mobind_live.runtime.health import StreamStats
 from mobind_live.runtime.serve import Lane, Service, serve
-from mobind_live.schema import Health, Imu, Message, Pose
+from mobind_live.schema import Health, Imu, Message, Pose, SchemaError
 
 
 class Config(DriverConfig):
     driver: str = "script"
     clock: str = "host"
+    played: bool = False
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         return (
-            StreamSpec(name=name, kind="imu", nominal_hz=100, clock=self.clock),  # type: ignore[arg-type]
+            StreamSpec(name=name, kind="imu", nominal_hz=100, clock=self.clock, played=self.played),  # type: ignore[arg-type]
             StreamSpec(name="cam", kind="cam", nominal_hz=30),
         )
 
+
+SECOND = 1_000_000_000
 
 Step = Callable[[], Iterable[Message | ImuReading]]
 
@@ -170,7 +174,7 @@ def as_played(item: ImuReading) -> Imu:
 
 @pytest.mark.parametrize("played", [False, True])
 def test_numbers_that_cannot_be_are_told_with_the_stream(played: bool) -> None:
-    halves = [np.arange(100) * 60_000_000 + start for start in (0, 6_000_000_000)]
+    halves = [host_now_ns() + np.arange(100) * 60_000_000 + start for start in (0, 6_000_000_000)]
     items = [replace(reading(100, device_ns=stamps), received_ns=stamps) for stamps in halves]
     steps: list[Step] = [lambda item=item: [as_played(item) if played else item] for item in items]
     _, messages = play([*steps, raises(DeviceError("gone"))])
@@ -282,11 +286,63 @@ def test_what_contradicts_the_contract_is_named(item: ImuReading, reason: str) -
         service._play()
 
 
+@pytest.mark.parametrize("off_s", [-100, 61, 1_700_000_000])
+@pytest.mark.parametrize("kind", ["reading", "imu", "pose"])
+def test_a_driver_that_reads_another_clock_fails_by_name(off_s: int, kind: str) -> None:
+    off_ns = host_now_ns() + off_s * SECOND
+    item: Message | ImuReading = replace(pose(), received_ns=off_ns)
+    if kind != "pose":
+        item = replace(reading(), received_ns=np.full(2, off_ns))
+    if kind == "imu":
+        item = as_played(item)  # type: ignore[arg-type]
+    _, messages = play([lambda: [item]])
+    told = [detail for state, detail in beats(messages) if state == "waiting"]
+    assert re.fullmatch(
+        r"stream '(left|cam)': its `received_ns` is [+-]\d+ s away from the host's clock; take "
+        r"host_now_ns\(\) of mobind_live.clock when it arrives",
+        told[0],
+    )
+    assert not any(isinstance(message, (Imu, Pose)) for message in messages)
+
+
+def test_a_driver_that_sends_a_wrong_type_fails_by_name() -> None:
+    with pytest.raises(SchemaError, match="pose message of 'cam': t_ns: must be an integer, got float"):
+        play([lambda: [replace(pose(), t_ns=1.5)]])  # type: ignore[arg-type]
+
+
+def test_what_is_played_is_on_media_time() -> None:
+    late = replace(reading(), received_ns=np.full(2, host_now_ns() + 1000 * SECOND))
+    _, messages = play([lambda: [late]], Config(played=True))
+    assert sum(isinstance(message, Imu) for message in messages) == 1
+
+
+def test_a_file_played_faster_is_not_doubted() -> None:
+    """``replay`` at rate 4: stamps are media time, and arrivals the host's."""
+    received = host_now_ns() + np.arange(600) * 10_000_000
+    for played in (False, True):
+        item = replace(reading(600, device_ns=4 * received), received_ns=received)
+        parts = [cut(item, slice(at, at + 10)) for at in range(0, 600, 10)]
+        _, messages = play([lambda: parts, raises(DeviceError("gone"))], Config(played=played))  # noqa: B023
+        [left] = [m.streams[0] for m in messages if isinstance(m, Health) and m.state == "waiting"][:1]
+        assert ("its stamps run 4.0 times too fast" in left.doubt) == (not played)
+
+
+def cut(item: ImuReading, part: slice) -> ImuReading:
+    assert item.device_ns is not None
+    return replace(
+        item,
+        received_ns=item.received_ns[part],
+        device_ns=item.device_ns[part],
+        acc_m_s2=item.acc_m_s2[part],
+        gyro_rad_s=item.gyro_rad_s[part],
+    )
+
+
 def pose() -> Pose:
     return Pose(
         stream="cam",
         t_ns=1,
-        received_ns=1,
+        received_ns=host_now_ns(),
         image_size=(4, 4),
         track_ids=np.zeros(0),
         boxes=np.zeros((0, 4)),
@@ -336,9 +392,6 @@ def test_what_was_counted_before_a_device_was_lost_still_counts() -> None:
     assert last.streams[1].shed == 15, "what the read that failed had dropped, too"
     measured = {"pose_ms": 7.5, "clock_correction_ms/left": 2.0}
     assert last.counters.items() >= {"bad_lines": 6, "reopened": 1, **measured}.items()
-
-
-SECOND = 1_000_000_000
 
 
 def test_a_rate_is_samples_over_the_time_they_span() -> None:

@@ -60,6 +60,7 @@ def test_the_streams_are_as_they_were(path: Path) -> None:
     assert (front.name, front.kind, front.nominal_hz) == ("front", "cam", 30.0)
     assert (left.name, left.kind, left.nominal_hz, left.clock) == ("left", "imu", 50.0, "device")
     assert (left.wears, left.subject) == ("left_forearm", "anna")
+    assert (front.played, left.played) == (True, True)
 
 
 def test_all_stamps_are_moved_by_the_same_time(path: Path) -> None:

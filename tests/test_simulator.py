@@ -57,6 +57,7 @@ def test_with_nothing_said_there_are_two_people_two_cameras_and_five_imus() -> N
     streams = config().streams("sim")
     assert [s.kind for s in streams] == ["cam"] * 2 + ["imu"] * 5
     assert {s.clock for s in streams if s.kind == "imu"} == {"device"}
+    assert all(s.played for s in streams)
     scene = config().scene()
     assert {i.person for i in scene.imus} == {0, 1}
     assert all(abs(i.delay_s) <= 5 for i in scene.imus)

@@ -196,6 +196,31 @@ def test_a_sender_is_told_of_a_wrong_shape() -> None:
         encode(replace(pose(2), boxes=np.ones((3, 4))), seq=0, boot_ns=0, sent_ns=0)
 
 
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (replace(pose(), t_ns=5.0), "pose message of 'front': t_ns: must be an integer, got float"),
+        (replace(pose(), received_ns=np.float64(5)), "received_ns: must be an integer, got float"),
+        (replace(pose(), image_size=(1920, 1080, 3)), "image_size: must be a list of 2, got list of 3"),
+        (replace(pose(), simulated=1), "simulated: must be true or false, got int"),
+        (replace(offset(), verdict="good"), "verdict: must be one of ok, ambiguous"),
+        (replace(health(), detail=None), "health message of 'left': detail: must be text, got NoneType"),
+    ],
+)  # fmt: skip
+def test_a_sender_is_told_of_a_wrong_type(message: Message, reason: str) -> None:
+    with pytest.raises(SchemaError, match=reason):
+        encode(message, seq=0, boot_ns=0, sent_ns=0)
+
+
+def test_a_sender_may_give_numpy_s_numbers() -> None:
+    given = replace(
+        pose(), t_ns=np.int64(5), image_size=tuple(np.array([1920, 1080])), simulated=np.bool_(False)
+    )
+    received = decode(encode(given, seq=0, boot_ns=0, sent_ns=0)).message
+    assert isinstance(received, Pose)
+    assert (received.t_ns, received.image_size, received.simulated) == (5, (1920, 1080), False)
+
+
 def test_unknown_keys_and_minor_versions_are_read() -> None:
     assert decode(frames_of(health(), schema="1.7", novelty=[1, 2])).message == health()
 
@@ -206,14 +231,14 @@ def test_unknown_keys_and_minor_versions_are_read() -> None:
         ({"schema": "2.0"}, "schema 2.0 .* this reader knows 1"),
         ({"type": "telepathy"}, "unknown message type 'telepathy'"),
         ({"type": ["pose"]}, "unknown message type"),
-        ({"seq": "4"}, "'4' is not an integer"),
+        ({"seq": "4"}, "seq: must be an integer, got str"),
         ({"seq": None}, "no 'seq'"),
-        ({"t_ns": 1.5}, "t_ns: 1.5 is not an integer"),
+        ({"t_ns": 1.5}, "t_ns: must be an integer, got float"),
         ({"t_ns": None}, "no 't_ns'"),
-        ({"state": 3}, "state: 3 is not text"),
+        ({"state": 3}, "state: must be text, got int"),
         ({"streams": [{"stream": "left"}]}, "streams: no 'kind'"),
-        ({"streams": [3]}, "3 is not a map"),
-        ({"counters": {"a": "b"}}, "counters: 'b' is not a number"),
+        ({"streams": [3]}, "streams: must be a map, got int"),
+        ({"counters": {"a": "b"}}, "counters: must be a number, got str"),
         ({"stream": "other"}, "does not belong there"),
         ({"arrays": [["x", "<f4", [1]]]}, "1 arrays announced, 0 frames came"),
         ({"arrays": 3}, "malformed health"),

@@ -29,6 +29,7 @@ from mobind_live.schema import Imu, Message, Pose, StreamHealth
 RETRY_FIRST_S = 0.5
 RETRY_LAST_S = 1.5  # what was plugged in again is back within 2 s
 _BEAT_S = 0.25
+_FAR_S = 60.0
 
 # Makes a driver; what a driver module's ``Driver`` is.
 Factory = Callable[[DriverConfig, Context], Driver]
@@ -50,7 +51,7 @@ class Lane:
         self.stats = StreamStats(spec.name, spec.kind, spec.nominal_hz)
         self._device_clock = clock.DeviceClock(spec.nominal_hz) if spec.clock == "device" else None
         self._dejitter = clock.Dejitter(spec.nominal_hz) if spec.clock == "arrival" else None
-        self.doubts = Doubts()
+        self.doubts = Doubts("arrival" if spec.played else spec.clock)
 
     def opened(self) -> None:
         """The device was opened, perhaps not for the first time."""
@@ -89,6 +90,20 @@ class Lane:
         """The stream's line of a heartbeat, with the state of its clock mapping where it has one."""
         mapping = self._device_clock or self._dejitter
         return self.stats.snapshot(now_ns, None if mapping is None else mapping.status(), self.doubts.text)
+
+
+def check_arrival(spec: StreamSpec, item: Pose | Imu | ImuReading, now_ns: int) -> None:
+    """Raises DeviceError if what comes at ``now_ns`` says that it arrived at quite another time: its driver
+    reads another clock than the host's. What is played may, at any rate but 1 and after a pause."""
+    newest_ns = np.ravel(item.received_ns)[-1:].tolist()
+    if spec.played or not newest_ns:
+        return
+    off_s = (newest_ns[0] - now_ns) * 1e-9
+    if not abs(off_s) <= _FAR_S:
+        raise DeviceError(
+            f"stream {item.stream!r}: its `received_ns` is {off_s:+.0f} s away from the host's clock; take "
+            "host_now_ns() of mobind_live.clock when it arrives"
+        )
 
 
 def _check_shapes(reading: ImuReading) -> None:
@@ -187,6 +202,8 @@ class Service:
 
     def _publish(self, item: Message | ImuReading) -> None:
         if not isinstance(item, ImuReading):
+            if isinstance(item, (Pose, Imu)):
+                check_arrival(self._lane(item.stream).spec, item, host_now_ns())
             self._sender.send(item)
             if isinstance(item, Pose):
                 self._count(item.stream, 1, lost=0)
@@ -196,6 +213,7 @@ class Service:
             return
         lane = self._lane(item.stream)
         message = lane.imu(item)
+        check_arrival(lane.spec, item, host_now_ns())
         self._count(item.stream, len(message.t_ns), item.lost)
         if len(message.t_ns):
             lane.doubts.add(message)

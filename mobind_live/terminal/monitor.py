@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
+from functools import partial
 
 import numpy as np
 from rich.console import Console
@@ -15,12 +16,13 @@ from rich.text import Text
 
 from mobind_live.bus import Intake, Receiver, Subscriber
 from mobind_live.clock import host_now_ns
-from mobind_live.schema import Message, Received
+from mobind_live.schema import Health, Imu, Message, Pose, Received
 from mobind_live.terminal.words import clean
 
 _WINDOW_NS = 5_000_000_000
 _SHOW_EVERY_NS = 1_000_000_000
 _HELLO_NS = 3_000_000_000
+_ASK_NS = 1_500_000_000  # every process of a rig says how it is twice a second
 
 
 @dataclass(slots=True)
@@ -98,9 +100,9 @@ def run(topic: str, endpoint: str, *, console: Console, raw: bool = False) -> No
     place on a terminal and one below the other elsewhere. Raises BusError."""
     with contextlib.suppress(KeyboardInterrupt), Subscriber((topic,), endpoint) as subscriber:
         if raw or is_whole(topic):
-            _print_messages(subscriber, endpoint, console)
+            _print_messages(subscriber, topic, endpoint, console)
         else:
-            _show_rates(subscriber, endpoint, console)
+            _show_rates(subscriber, topic, endpoint, console)
 
 
 def is_whole(topic: str) -> bool:
@@ -110,32 +112,57 @@ def is_whole(topic: str) -> bool:
     return topic.endswith("/") and len(parts) >= depth
 
 
-def batches(subscriber: Receiver, endpoint: str, console: Console) -> Iterator[list[Received]]:
-    """Batches for ever; warns once if nothing has arrived at first."""
+def batches(
+    subscriber: Receiver, endpoint: str, console: Console, why: Callable[[], str] | None = None
+) -> Iterator[list[Received]]:
+    """Batches for ever; warns once if nothing has arrived at first, and says what ``why`` finds."""
     started_ns, told = host_now_ns(), False
     while True:
         batch = subscriber.poll(250)
         told = told or bool(batch)
         if not told and host_now_ns() - started_ns > _HELLO_NS:
             told = True
-            console.print(f"nothing on {endpoint} yet; is mobind-live running there?", style="yellow")
+            text = why() if why else f"nothing on {endpoint} yet; is mobind-live running there?"
+            console.print(Text(clean(text), style="yellow"), soft_wrap=True)
         yield batch
 
 
-def _print_messages(subscriber: Receiver, endpoint: str, console: Console) -> None:
-    for batch in batches(subscriber, endpoint, console):
+def silence(topic: str, endpoint: str) -> str:
+    """Why nothing comes under ``topic``, as far as the health of what runs there tells. Raises BusError."""
+    with Subscriber(("v1/health/",), endpoint) as subscriber:
+        topics = running(subscriber)
+    if topics is None or not topic:
+        return f"nothing on {endpoint} yet; is mobind-live running there?"
+    known = f"its streams are {', '.join(topics)}; " if topics else ""
+    return f"nothing under {topic} on {endpoint} yet; a rig runs there: {known}monitor alone shows all topics"
+
+
+def running(subscriber: Receiver) -> list[str] | None:
+    """The topics of the streams that the rig serves, by its processes' health, listening for 1.5 s; None if
+    nobody is heard."""
+    until_ns, heard = host_now_ns() + _ASK_NS, list[Health]()
+    while host_now_ns() < until_ns:
+        messages = (received.message for received in subscriber.poll(250))
+        heard += [message for message in messages if isinstance(message, Health)]
+    patterns = {"cam": Pose.pattern, "imu": Imu.pattern}
+    streams = [stream for health in heard for stream in health.streams if stream.kind in patterns]
+    return sorted({patterns[stream.kind].format(stream) for stream in streams}) if heard else None
+
+
+def _print_messages(subscriber: Receiver, topic: str, endpoint: str, console: Console) -> None:
+    for batch in batches(subscriber, endpoint, console, partial(silence, topic, endpoint)):
         for received in batch:
             text = f"{received.topic} #{received.seq}  {summary(received.message)}"
             console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
 
 
-def _show_rates(subscriber: Receiver, endpoint: str, console: Console) -> None:
+def _show_rates(subscriber: Receiver, topic: str, endpoint: str, console: Console) -> None:
     watch = Watch(since_ns=host_now_ns())
     next_ns = watch.since_ns + _SHOW_EVERY_NS
     with (
         Live(console=console, auto_refresh=False) if console.is_terminal else contextlib.nullcontext() as live
     ):
-        for batch in batches(subscriber, endpoint, console):
+        for batch in batches(subscriber, endpoint, console, partial(silence, topic, endpoint)):
             now_ns = host_now_ns()
             watch.feed(batch, now_ns)
             if now_ns < next_ns:

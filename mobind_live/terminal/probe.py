@@ -13,9 +13,10 @@ from rich.text import Text
 from mobind_live import registry
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
-from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading
+from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading, StreamSpec
 from mobind_live.runtime.aside import NoAnswer, Question
-from mobind_live.runtime.doubts import doubt_of
+from mobind_live.runtime.doubts import doubt_of, stamps_doubt
+from mobind_live.runtime.serve import check_arrival
 from mobind_live.schema import Imu, Message, Pose
 from mobind_live.terminal.output import Notes
 
@@ -26,7 +27,9 @@ SILENT_S = 15.0
 WATCH_S = 2.0
 PATIENCE_S = 10.0
 GAP_NS = 1_000_000_000
-USUAL = 0.1  # a rate that is off by more than this share is pointed out
+USUAL = 0.1  # a rate that is off by more than this share is pointed out,
+FASTEST = 2.0  # and an IMU's that is off by more than this factor is no answer
+LEAST_S = 1.5  # less tells too little of rates and clocks
 
 
 @dataclass(slots=True)
@@ -93,7 +96,8 @@ def probe(name: str, config: DriverConfig, *, limit_s: float, watch_s: float) ->
 
 def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
     """Reads one device until ``watch_s`` after its first item; one that hangs is the parent's to end."""
-    seen = {spec.name: Seen(spec.name, spec.nominal_hz) for spec in config.streams(name)}
+    specs = {spec.name: spec for spec in config.streams(name)}
+    seen = {spec.name: Seen(spec.name, spec.nominal_hz) for spec in specs.values()}
     felt: dict[str, list[Imu | ImuReading]] = {stream: [] for stream in seen}
     ended, counts, warned = "", dict[str, float](), [""]
     log, notes = logging.getLogger(), Notes(logging.WARNING, lambda _, text: warned.append(text))
@@ -103,7 +107,7 @@ def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
             since_ns, began = host_now_ns(), False
             counts = driver.counters.values
             while host_now_ns() - since_ns < _needed_s(seen, watch_s) * 1e9:
-                _take(driver.read(), seen, felt)
+                _take(driver.read(), specs, seen, felt)
                 if not began and any(item.latest for item in seen.values()):
                     since_ns, began = host_now_ns(), True
     except DeviceError as error:
@@ -117,7 +121,11 @@ def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
         but = "".join(f", {name}: {count:g}" for name, count in counts.items() if count)
         last = f"; {warned[-1].removeprefix(f'{name}: ')}" if warned[-1] else ""
         return Report(name, f"nothing came from {', '.join(silent)}{ended}{but}{last}", tuple(seen.values()))
-    doubts = ((stream, _doubt(items)) for stream, items in felt.items() if items)
+    doubts = (
+        (stream, _clock_doubt(specs[stream], items) or _doubt(items) or _rate_doubt(seen[stream], items))
+        for stream, items in felt.items()
+        if items
+    )
     told = [text if stream == name else f"{stream}: {text}" for stream, text in doubts if text]
     return Report(name, "; ".join(told), tuple(seen.values()))
 
@@ -130,10 +138,14 @@ def _needed_s(seen: dict[str, Seen], watch_s: float) -> float:
 
 
 def _take(
-    items: Iterable[Message | ImuReading], seen: dict[str, Seen], felt: dict[str, list[Imu | ImuReading]]
+    items: Iterable[Message | ImuReading],
+    specs: dict[str, StreamSpec],
+    seen: dict[str, Seen],
+    felt: dict[str, list[Imu | ImuReading]],
 ) -> None:
     for item in items:
         if item.stream in seen and isinstance(item, (Pose, Imu, ImuReading)):
+            check_arrival(specs[item.stream], item, host_now_ns())
             stamps_ns = _stamps_ns(item)
             if stamps_ns:
                 seen[item.stream].add(stamps_ns, _describe(item))
@@ -151,6 +163,30 @@ def _stamps_ns(item: Pose | Imu | ImuReading) -> list[int]:
 
 def _doubt(items: list[Imu | ImuReading]) -> str:
     return doubt_of(items, np.array([t_ns for item in items for t_ns in _stamps_ns(item)], np.int64))
+
+
+def _clock_doubt(spec: StreamSpec, items: list[Imu | ImuReading]) -> str:
+    if spec.played or any(item.device_ns is None for item in items):
+        return ""
+    stamps_ns = np.array([t_ns for item in items for t_ns in _stamps_ns(item)], np.int64)
+    return stamps_doubt(spec.clock, stamps_ns, _received_ns(items), LEAST_S)
+
+
+def _rate_doubt(item: Seen, items: list[Imu | ImuReading]) -> str:
+    """Why the rate at which ``items`` came cannot be the nominal one; "" if it can."""
+    received_ns = _received_ns(items)
+    if np.ptp(received_ns) < LEAST_S * 1e9 or not (item.nominal_hz and item.rate_hz):
+        return ""
+    if 1 / FASTEST <= item.rate_hz / item.nominal_hz <= FASTEST:
+        return ""
+    return (
+        f"{item.rate_hz:.1f} Hz, and {item.nominal_hz:g} Hz expected: look at nominal_hz, and at the unit of "
+        "time if it sends stamps"
+    )
+
+
+def _received_ns(items: list[Imu | ImuReading]) -> np.ndarray:
+    return np.concatenate([item.received_ns for item in items])
 
 
 def _describe(item: Pose | Imu | ImuReading) -> str:

@@ -7,7 +7,6 @@ import pytest
 
 from mobind_live.binding.agreement import Agreement
 from mobind_live.binding.stepped import Step, Stepping, gain
-from mobind_live.vocabulary import PARTS
 
 LAGS, MOTION_S = 101, 0.7
 LAG = {0: 40, 1: 55, 2: 70}
@@ -15,23 +14,33 @@ PEAK = np.exp(-0.5 * (np.arange(-5, 6) / 2.0) ** 2)
 
 
 def second(
-    sensor: int, rng: np.random.Generator, *peaks: tuple[int, float], lag: int | None = None, track: int = 1
+    sensor: int,
+    rng: np.random.Generator,
+    *peaks: tuple[int, float],
+    lag: int | None = None,
+    track: int = 1,
+    part: int = 0,
 ) -> Agreement:
     """A second in which a sensor agrees at the lags that are so far from the one where it is believed."""
     by_lag = rng.normal(0.0, 0.05, LAGS)
     at = LAG[sensor] if lag is None else lag
     for shift, height in peaks:
         by_lag[at + shift - 5 : at + shift + 6] += height * PEAK
-    return Agreement(track, PARTS.index("chest"), at, MOTION_S, {}, by_lag)
+    return Agreement(track, part, at, MOTION_S, {}, by_lag)
 
 
 def found(
-    peaks: dict[int, tuple[tuple[int, float], ...]], tracks: tuple[int, ...] = (1, 2, 3)
+    peaks: dict[int, tuple[tuple[int, float], ...]],
+    tracks: tuple[int, ...] = (1, 2, 3),
+    parts: tuple[int, ...] = (0, 1, 2),
 ) -> tuple[int, Step] | None:
     """After how many seconds, up to 12, which step is found in what the sensors on such tracks say."""
     rng, stepping = np.random.default_rng(0), Stepping()
     for number in range(1, 13):
-        new = {sensor: gain(second(sensor, rng, *of, track=tracks[sensor])) for sensor, of in peaks.items()}
+        new = {
+            sensor: gain(second(sensor, rng, *of, track=tracks[sensor], part=parts[sensor]))
+            for sensor, of in peaks.items()
+        }
         if (step := stepping.add(new)) is not None:
             return number, step
     return None
@@ -50,6 +59,10 @@ def test_it_is_told_that_all_who_say_so_are_on_one_person() -> None:
     said = found(dict.fromkeys((0, 1), ((9, 0.7),)), tracks=(4, 4))
     assert said is not None
     assert said[1].people == 1
+
+
+def test_two_sensors_on_one_limb_are_one_witness() -> None:
+    assert found(dict.fromkeys((0, 1), ((9, 0.7),)), tracks=(4, 4), parts=(5, 5)) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mobind_live.binding.posterior import CameraPosterior, Likelihood, less_apart
+from mobind_live.binding.posterior import TINY, CameraPosterior, Likelihood, less_apart
 from mobind_live.kinematics.body import SWAP_PARTS
 
 _LIMBS = np.array([(part, twin) for part, twin in enumerate(SWAP_PARTS) if part < twin])
@@ -27,9 +27,16 @@ def doubted(together: Sequence[CameraPosterior], own: Sequence[Likelihood]) -> l
     others = on.sum(axis=0) - on
     found = []
     for given, alone, crowd in zip(together, own, others, strict=True):
-        second = np.maximum(alone.rows[:, _LIMBS].min(axis=2), 0.0)
-        share = np.where(crowd < 0.5, 1 / (1 + second / _SHARED_NATS), 1.0)
+        share = np.where(crowd < 0.5, 1 / (1 + _worse(alone) / _SHARED_NATS), 1.0)
         logs = given.log_place.copy()
         logs[:, _LIMBS] += less_apart(logs[:, _LIMBS], share[:, :, None], 2)
         found.append(replace(given, log_place=logs))
     return found
+
+
+def _worse(own: Likelihood) -> np.ndarray:
+    """How well (P, limbs), in nats, the worse of each limb and its twin agrees at the better one's lag."""
+    rows, lags = own.rows[:, _LIMBS], own.lags[:, _LIMBS]
+    at = np.take_along_axis(lags, rows.argmax(axis=2)[:, :, None, None], 2).argmax(axis=3)[..., None]
+    there = rows + np.log(np.take_along_axis(lags, at, 3)[..., 0] + TINY)
+    return np.maximum(there.min(axis=2), 0.0)

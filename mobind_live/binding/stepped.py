@@ -8,6 +8,7 @@ one and the same shift makes several fit, none of which fits any more as it was,
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -29,11 +30,17 @@ _BEYOND = -1.0  # what a shift beyond the lag range counts for each second
 
 
 class Gain(NamedTuple):
-    """By how much a sensor that is believed at ``place`` (track, lag) would have agreed better for each shift
-    of its lag, of -L // 2 to L // 2 tokens: ``by_shift`` (L,)."""
+    """By how much a sensor that is believed at ``place`` (track, lag), on ``part``, would have agreed better
+    for each shift of its lag, of -L // 2 to L // 2 tokens: ``by_shift`` (L,)."""
 
     place: tuple[int, int]
+    part: int
     by_shift: np.ndarray
+
+    @property
+    def limb(self) -> tuple[int, int]:
+        """The track's part: two sensors on it are one witness, since they feel the same."""
+        return self.place[0], self.part
 
 
 def gain(new: Agreement) -> Gain:
@@ -43,7 +50,7 @@ def gain(new: Agreement) -> Gain:
     inside = (shifted >= 0) & (shifted < lags)
     better = new.by_lag[shifted.clip(0, lags - 1)] - new.by_lag[new.lag]
     by_shift = np.where(inside, better, _BEYOND * new.motion_s) - _SLACK * new.motion_s
-    return Gain((new.track, new.lag), by_shift)
+    return Gain((new.track, new.lag), new.part, by_shift)
 
 
 class Step(NamedTuple):
@@ -67,26 +74,30 @@ class Stepping:
     def add(self, new: Mapping[int, Gain]) -> Step | None:
         """Take in what has come of the sensors. The step, if the clock has made one."""
         self.by_sensor |= {sensor: self._with(sensor, came) for sensor, came in new.items()}
-        if len(self.by_sensor) < 2:
+        of_limbs: defaultdict[tuple[int, int], list[np.ndarray]] = defaultdict(list)
+        for one in self.by_sensor.values():
+            of_limbs[one.limb].append(one.by_shift)
+        if len(of_limbs) < 2:
             return None
-        together = np.sum([one.by_shift for one in self.by_sensor.values()], axis=0)
+        together = np.sum([np.max(shifts, axis=0) for shifts in of_limbs.values()], axis=0)
         speaks = together > 0
         middle = len(together) // 2
         speaks[middle - _LEAST_TOKENS + 1 : middle + _LEAST_TOKENS] = False
         self.by_sensor = {
-            sensor: Gain(one.place, one.by_shift * speaks) for sensor, one in self.by_sensor.items()
+            sensor: one._replace(by_shift=one.by_shift * speaks) for sensor, one in self.by_sensor.items()
         }
         together *= speaks
         shift = int(together.argmax())
         elsewhere = np.delete(together, near(shift))
-        by = {n: one.place[0] for n, one in self.by_sensor.items() if one.by_shift[shift] > _EACH}
-        if together[shift] < max(_TOGETHER, elsewhere.max(initial=0.0) + _AHEAD) or len(by) < 2:
+        by = {n: one.limb for n, one in self.by_sensor.items() if one.by_shift[shift] > _EACH}
+        behind = elsewhere.max(initial=0.0) + _AHEAD
+        if together[shift] < max(_TOGETHER, behind) or len({*by.values()}) < 2:
             return None
-        return Step(peak_near(together, shift)[0], frozenset(by), len({*by.values()}))
+        return Step(peak_near(together, shift)[0], frozenset(by), len({track for track, _ in by.values()}))
 
     def _with(self, sensor: int, came: Gain) -> Gain:
         """What came of a sensor with what was there before of the same place."""
         before = self.by_sensor.get(sensor)
         if before is None or before.place != came.place:
             return came
-        return Gain(came.place, before.by_shift + came.by_shift)
+        return came._replace(by_shift=before.by_shift + came.by_shift)

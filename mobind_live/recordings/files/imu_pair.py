@@ -57,12 +57,24 @@ def read_pair(paths: tuple[Path, Path], gap_ns: int, hints: Hints) -> ImuFile:
         bad_rows=acc.bad_rows + gyro.bad_rows,
         start_ns=start_ns,
         units=f"{acc_unit}, {gyro_unit}",
-        found=f"{_found(acc, acc_unit)}; {_found(gyro, gyro_unit)}; counted from {start_ns * 1e-9:.3f} s",
+        found=f"{_found(acc, acc_unit)}; {_found(gyro, gyro_unit)}; counted from {start_ns * 1e-9:.3f} s"
+        f"{_apart(acc, gyro)}",
     )
 
 
 def _found(half: Half, unit: str) -> str:
     return f"{half.path.name}: {half.stamps.found}, {half.kind} {' '.join(half.column.titles)} ({unit})"
+
+
+def _apart(acc: Half, gyro: Half) -> str:
+    """What to say of stamps that both begin at 0: if the sensors did not, nobody knows by how much."""
+    times = [half.stamps for half in (acc, gyro)]
+    if any(one.start_ns or "elapsed" not in normal(one.time.titles[0]) for one in times):
+        return ""
+    return (
+        "; note that each file counts from its own first row: if these were not at the same moment, "
+        f"{_SAY_TIME}"
+    )
 
 
 def _refuse_unknown(where: Path, halves: list[Half], hints: Hints) -> None:

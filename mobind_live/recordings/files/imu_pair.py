@@ -21,8 +21,8 @@ from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.imu_half import Half, read_half
+from mobind_live.recordings.files.stamps import SINCE_S
 
-_SINCE_S = 3e8  # a time beyond ten years counts from some date, not from when a logger was switched on
 _UNLIKE = 100.0  # as a factor; lengths that differ by more are in other units than was guessed
 _SENSORS = ("accelerometer", "gyroscope")
 _SAY_TIME = 'name columns of one clock with --imu-columns "time=..."'
@@ -140,7 +140,7 @@ def _refuse_clocks(where: Path, acc: Half, gyro: Half) -> None:
         f"{half.stamps.found} from {first:.3f} to {last:.3f} s ({half.path.name})"
         for half, (first, last) in zip((acc, gyro), spans, strict=True)
     )
-    if len({first > _SINCE_S for first, _ in spans}) > 1:
+    if len({first > SINCE_S for first, _ in spans}) > 1:
         raise FileError(
             f"{where}: the stamps are of different kinds, one since a date, one since a start: {found}; "
             f"{_SAY_TIME}"

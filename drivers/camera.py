@@ -130,6 +130,7 @@ class Driver:
             imgsz=config.imgsz,
             conf=config.conf,
             tracker=config.tracker,
+            hz=tuple(map(config.expected_hz, config.cameras(self._context.name).values())),
         )
 
     def _tend(self) -> None:

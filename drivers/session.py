@@ -121,8 +121,12 @@ def _told(config: Config, kinds: dict[str, str]) -> _Told:
 def _clock(imu: Imu) -> Clock:
     """Whether the sensor has a clock of its own that was mapped to the host's: what is left drifts less than
     other clocks. The samples are played as they were mapped, and not mapped again."""
-    own = len(imu.device_ns) > 0 and not np.array_equal(imu.device_ns, imu.t_ns)
-    return "device" if own else "host"
+    return "device" if len(imu.device_ns) > 0 and not _by_host(imu) else "host"
+
+
+def _by_host(imu: Imu) -> bool:
+    """Whether what the sensor stamped was host time already."""
+    return np.array_equal(imu.device_ns, imu.t_ns)
 
 
 class Driver:
@@ -172,7 +176,7 @@ class Driver:
 
     def _message(self, item: Packed) -> Message | None:
         """The message in this rig's time; None for what is not played. A device's own stamps are on no clock
-        of ours and stay."""
+        of ours and stay; those that are host time are moved as it is."""
         try:
             message = item.unpacked().message
         except SchemaError:
@@ -181,6 +185,8 @@ class Driver:
         by_ns = self._context.epoch_ns - self._first_ns
         if message.stream in self._config.skip or not isinstance(message, (Imu, Pose)):
             return None
+        if isinstance(message, Imu) and _by_host(message):
+            message = replace(message, device_ns=message.device_ns + by_ns)
         return replace(message, t_ns=message.t_ns + by_ns, received_ns=message.received_ns + by_ns)
 
     def _due_in_s(self, item: Packed) -> float:

@@ -291,6 +291,14 @@ def test_several_files_are_each_a_stream_and_end_together(clip: Path):
         np.testing.assert_allclose(np.diff(stamps), STEP_NS, atol=4)
 
 
+def test_the_trackers_are_told_each_cameras_rate(clip: Path, monkeypatch: pytest.MonkeyPatch):
+    given: list[pose.PoseOptions] = []
+    monkeypatch.setattr(pose, "finder", lambda options, cameras: given.append(options) or StandIn())
+    both = {"one": str(clip), "two": {"source": str(clip), "fps": 60}}
+    play(config(None, sources=both, rate="max", preview_hz=0), at())
+    assert given[0].hz == (30, 60)
+
+
 def test_what_is_asked_of_all_cameras_goes_for_those_that_do_not_say_otherwise():
     both = config(None, sources={"a": 0, "b": {"source": 1, "fps": 60}}, fps=25, size=[1280, 720])
     assert [spec.nominal_hz for spec in both.streams("rig")] == [25, 60]

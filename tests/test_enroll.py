@@ -11,12 +11,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from takes import Take, take
+from takes import Take, imu_text, take
 from typer.testing import CliRunner, Result
 
 from mobind_live.binding.actions import Actions
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.example_windows import Samples, look, of_imus, of_person, starts
+from mobind_live.binding.example_windows import Channels, Samples, look, of_imus, of_person, starts
 from mobind_live.cli import app
 from mobind_live.config import load as load_rig
 from mobind_live.driver import StreamSpec
@@ -25,6 +25,7 @@ from mobind_live.models.actions import DAILY, WINDOW, ActionNet, ActionSizes
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.example_file import ExampleError, load_folder
 from mobind_live.models.examples import MODALITIES, Example, Known, direction, thinned, with_known
+from mobind_live.recordings import enroll as recordings_enroll
 from mobind_live.runtime.worker import _actions
 from mobind_live.schema import Action, Binding, Imu, Verdict
 
@@ -383,6 +384,31 @@ def test_sensors_alone_teach_and_the_same_label_adds_up(tmp_path: Path, folder: 
     both = example_file.load(out / "jack.safetensors", net.fingerprint())
     assert both.mine.sum() == 2 * first.mine.sum()
     assert len(both.recordings) == 1
+
+
+@pytest.mark.parametrize(("since_ms", "late_s"), [(1.7e12, 4.0), (0.0, 0.0)])
+def test_sensors_of_one_clock_alone_are_joined_by_it(
+    since_ms: float, late_s: float, tmp_path: Path, takes: dict[str, Take], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The right shank's file begins 4 s later: known by its dates; without any it is said that it is not."""
+    given: dict[str, Samples] = {}
+
+    def spy(sensors: list[Samples]) -> list[Channels]:
+        given.update({one.part: one for one in sensors})
+        return of_imus(sensors)
+
+    monkeypatch.setattr(recordings_enroll, "of_imus", spy)
+    words: list[object] = []
+    for name, rows in takes["walk"].imus.items():
+        own = rows[rows[:, 0] >= rows[0, 0] + 4000] if name == "right_shank" else rows
+        path = tmp_path / f"{name}.csv"
+        path.write_text(imu_text(np.column_stack([own[:, 0] + since_ms, own[:, 1:]])))
+        words += ["--imu", f"{name}={path}"]
+    result = enroll("jack", *words, "--from", "2", "--to", "8", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert ("each IMU's time counts from its own first row" in result.output) == (late_s == 0)
+    arm, shank = (given[name].t_ns * 1e-9 for name in ("left_forearm", "right_shank"))
+    assert (arm[0], shank[0]) == pytest.approx((-late_s, 0.0), abs=0.02)
 
 
 def test_a_pose_alone_teaches(tmp_path: Path, folder: Path, net: ActionNet) -> None:

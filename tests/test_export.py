@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from test_wire import binding, imu, offset, pose
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import read_imu
 from mobind_live.recordings.session import export
+from mobind_live.recordings.session.file import Entry
+from mobind_live.recordings.session.lookup import Lookup
 from mobind_live.schema import Imu, Message, Pose, Verdict
 
 
@@ -186,6 +189,25 @@ def test_orientation_that_comes_later_has_its_columns_from_the_start(tmp_path: P
     rows = table(tmp_path / "t" / "imu_left.csv")
     assert [row["quat_w"] != "" for row in rows] == [False] * 150 + [True] * 150
     assert len(read_imu(tmp_path / "t" / "imu_left.csv").t_ns) == 300
+
+
+def test_what_is_recorded_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera that is switched on, and orientation, between the export's two readings."""
+    first = [at(s + 1, m) for s in range(3) for m in (felt(s), seen(s))]
+    since = [at(s + 1, m) for s in range(3, 6) for m in (felt(s, True), replace(seen(s), stream="side"))]
+    path, longer = timed(tmp_path / "s.mcap", first), timed(tmp_path / "longer.mcap", [*first, *since])
+    both = export._answers
+
+    def go_on(every: Iterator[Entry], tables: export._Tables) -> tuple[Lookup, int]:
+        found = both(every, tables)
+        longer.replace(path)
+        return found
+
+    monkeypatch.setattr(export, "_answers", go_on)
+    folder, _ = tables(path)
+    with (folder / "imu_left.csv").open() as file:
+        assert [len(row) for row in csv.reader(file)] == [8] * (1 + 3 * 50)
+    assert sorted(one.name for one in folder.glob("cam_*")) == ["cam_front.csv"]
 
 
 def test_people_have_a_name_while_a_sensor_is_surely_on_them(exported: Path) -> None:

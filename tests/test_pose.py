@@ -116,6 +116,33 @@ def test_after_an_outage_nobody_is_who_stood_there_before(yolo: PoseOptions, tra
     assert reopened[1] == after[1]
 
 
+@pytest.mark.parametrize("tracker", ["bytetrack", "botsort"])
+@pytest.mark.parametrize("hz", [5.0, 30.0, 120.0])
+def test_whoever_is_hidden_is_waited_for_as_long_at_any_rate(yolo: PoseOptions, tracker: str, hz: float):
+    find = pose.YoloPose(replace(yolo, tracker=tracker, hz=(30.0, hz)), ("other", "cam"))
+
+    def seen_after(hidden_s: float) -> int:
+        for _ in range(round(hidden_s * hz)):
+            find({"cam": np.zeros((100, 300, 3), np.uint8)})
+        return [int(n) for _ in range(5) for n in find({"cam": picture(10)})["cam"].track_ids][-1]
+
+    before = seen_after(0)
+    assert seen_after(0.6) == before
+    assert seen_after(2) > before
+
+
+def test_a_tracker_of_ones_own_is_as_its_file_says(yolo: PoseOptions, tmp_path: Path):
+    from ultralytics.utils import ROOT
+
+    path = tmp_path / "mine.yaml"
+    path.write_text((ROOT / "cfg" / "trackers" / "bytetrack.yaml").read_text())
+    find = pose.YoloPose(replace(yolo, tracker=str(path), hz=(120.0,)), ("cam",))
+    before = [find({"cam": picture(10)})["cam"] for _ in range(5)][-1].track_ids[0]
+    for _ in range(40):
+        find({"cam": np.zeros((100, 300, 3), np.uint8)})
+    assert [find({"cam": picture(10)})["cam"] for _ in range(5)][-1].track_ids[0] > before
+
+
 @pytest.mark.parametrize("keypoints", [None, torch.zeros(0, 21, 3), torch.zeros(0, 17, 2)])
 def test_a_network_that_finds_something_else_is_refused(
     monkeypatch: pytest.MonkeyPatch, yolo: PoseOptions, keypoints: torch.Tensor | None

@@ -170,6 +170,12 @@ def test_a_sensor_with_a_clock_of_its_own_is_solved_as_one_and_not_mapped_again(
     played = play(given, context)
     assert all(isinstance(m, Imu) and (m.t_ns - stamps == context.epoch_ns - START).all() for m in played)
     assert len(played) == 3
+    # Recorded once more, each is what it was.
+    stamps_of = {m.stream: (m.t_ns, m.device_ns) for m in played if isinstance(m, Imu)}
+    assert (stamps_of["own"][1] == stamps - 777).all()
+    assert (stamps_of["host"][1] == stamps_of["host"][0]).all()
+    again = config(session(tmp_path / "again.mcap", played, context.epoch_ns)).streams("again")
+    assert {spec.name: spec.clock for spec in again} == {"own": "device", "host": "host", "none": "host"}
 
 
 def test_to_leave_out_every_stream_is_refused_and_one_twice_is_once(path: Path) -> None:

@@ -109,6 +109,22 @@ def test_a_stall_that_is_made_up_for_leaves_a_streams_stamps_alone():
     assert np.ptp((got - captured)[541:]) < 5 * MS
 
 
+@pytest.mark.parametrize("at_s", [30, 120])
+def test_frames_that_a_stall_holds_up_are_dated_by_their_stamps(at_s: int):
+    captured, received = stream(30 * (at_s + 20))
+    received[30 * at_s : 30 * at_s + 30] = received[30 * at_s + 30]  # 1 s of frames, all at once
+    got = stamped(Stamps(30), captured - BEGIN, received)
+    assert np.ptp((got - captured)[300:]) < 10 * MS
+
+
+@pytest.mark.parametrize("rate", [25 / 30, 0.99, 1.01])
+def test_stamps_at_a_rate_that_is_made_up_are_refused_for_good(rate: float):
+    captured, received = stream(3600)
+    got = stamped(Stamps(30), ((captured - BEGIN) / rate).astype(np.int64), received)
+    assert np.abs(got - received).max() < 200 * MS
+    assert (np.abs(got - received)[-900:] < 10).all()
+
+
 def test_what_lay_in_a_buffer_is_thrown_away():
     fresh = Fresh(30)
     backlog = [fresh(i * 33 * MS, BEGIN + i * 2 * MS) for i in range(30)]

@@ -163,9 +163,11 @@ class TwoPeople:
     """In the place of the network: two people who stand still, the second from the tenth picture on."""
 
     made = 0
+    hz: tuple[float, ...] = ()
 
     def __init__(self, options: PoseOptions, cameras: tuple[str, ...]) -> None:
         TwoPeople.made += 1
+        TwoPeople.hz = options.hz
         self.calls = 0
         (self.camera,) = cameras
 
@@ -200,6 +202,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> type[TwoPeople]:
 def test_a_video_is_looked_at_once(film: Path, network: type[TwoPeople]) -> None:
     first, kept = video.read(film, OPTIONS, Progress(disable=True))
     assert (kept, network.made) == (False, 1)
+    assert network.hz == (FPS,)
     assert first.t_ns[0] == 0
     np.testing.assert_allclose(np.diff(first.t_ns) * 1e-9, 1 / FPS, atol=1e-3)
     assert [(first.track_ids == track).sum() for track in (1, 2)] == [60, 50]

@@ -156,6 +156,11 @@ def test_one_corrupted_number_costs_its_row(tmp_path: Path, rows: np.ndarray) ->
             "epoch (ms),x-axis (deg/s),y-axis (deg/s),z-axis (deg/s)",
             1.0, 1.0, 1.0,
         ),
+        (
+            "epoc (ms),x-axis (g),y-axis (g),z-axis (g)",
+            "epoc (ms),x-axis (deg/s),y-axis (deg/s),z-axis (deg/s)",
+            1.0, 1.0, 1.0,
+        ),
         ("Millis,x,y,z", GYRO, 1.0, 1.0, 1.0),  # only one of them says what it is
         (ACC, "Millis,x,y,z", 1.0, 1.0, 1.0),
     ],
@@ -169,6 +174,29 @@ def test_makers_titles_and_gravity_say_which_is_which(
     for found in (pair(acc, gyro), pair(gyro, acc)):
         np.testing.assert_allclose(found.acc_m_s2, rows[:, 1:4] * G, rtol=1e-3, atol=2e-3)
         np.testing.assert_allclose(found.gyro_rad_s, np.radians(rows[:, 4:]), rtol=1e-3, atol=2e-3)
+
+
+def test_a_date_is_taken_before_what_counts_from_each_files_own_begin(
+    tmp_path: Path, rows: np.ndarray
+) -> None:
+    """As MbientLab writes it, the gyroscope 40 rows later."""
+    paths = []
+    for name, unit, own in (("a", "g", acc_of(rows)), ("g", "deg/s", gyro_of(rows)[40:])):
+        both = np.column_stack([own[:, 0] + 1.7e12, (own[:, 0] - own[0, 0]) * 1e-3, own[:, 1:]])
+        head = f"epoc (ms),elapsed (s),x-axis ({unit}),y-axis ({unit}),z-axis ({unit})"
+        paths.append(write(tmp_path / f"{name}.csv", head, both))
+    found = pair(*paths)
+    np.testing.assert_allclose(found.acc_m_s2, rows[40:, 1:4] * G, rtol=1e-3, atol=2e-3)
+    assert "first row" not in found.found
+    found = pair(*paths, hints=parse_columns("time='elapsed (s)'"))
+    assert found.found.count("each file counts from its own first row") == 1
+
+
+def test_what_was_elapsed_since_one_begin_needs_no_note(tmp_path: Path, rows: np.ndarray) -> None:
+    since = later(rows, 80 - rows[0, 0])
+    acc = write(tmp_path / "a.csv", "seconds_elapsed,x,y,z", acc_of(since, 1e-3, G))
+    gyro = write(tmp_path / "g.csv", "seconds_elapsed,x,y,z", gyro_of(since, 1e-3, np.pi / 180))
+    assert "first row" not in pair(acc, gyro).found
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet
 from mobind_live.models.examples import Example, Known
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.imu import ImuFile
+from mobind_live.recordings.files.stamps import SINCE_S
 from mobind_live.recordings.sync.recording import Recording
 from mobind_live.recordings.sync.request import Files, Sources, read_imus
 from mobind_live.recordings.sync.run import find, read_people, say
@@ -42,8 +43,9 @@ _LIKE_REST, _UNLIKE_ITSELF = 0.2, 0.6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """``files`` names the recording as for ``sync``; both the camera and the IMUs may be missing, not both.
-    The example lies between ``from_s`` and ``to_s`` of the camera's time (without one, of the IMUs'), by
-    default all of it. ``track`` says who it is of, where nobody's sensors do."""
+    The example lies between ``from_s`` and ``to_s`` of the camera's time (without one, of the IMUs': from
+    the latest first row, or from each one's own where their clocks are not the same), by default all of it.
+    ``track`` says who it is of, where nobody's sensors do."""
 
     label: str
     files: Files
@@ -130,7 +132,7 @@ def _scene(request: Request, named: Sources, console: Console) -> _Scene:
     """Read everything, and find where the sensors sit and how far their time is off."""
     imus = read_imus(named)
     if not request.files.has_camera:
-        return _sensors_alone(imus)
+        return _sensors_alone(imus, console)
     people = read_people(request.files, console)
     found = find(request.files, people, imus, console)
     kept = _placed(found, console)
@@ -140,20 +142,40 @@ def _scene(request: Request, named: Sources, console: Console) -> _Scene:
         length_s=people.length_s,
         person=people.keypoints_of(track),
         frames_ns=people.t_ns,
-        sensors=[_sensor(imus[name], one.part, one.offset_s or 0.0) for name, one in kept.items()],
+        sensors=[
+            _sensor(imus[name], one.part, imus[name].start_ns + round((one.offset_s or 0.0) * 1e9))
+            for name, one in kept.items()
+        ],
     )
 
 
-def _sensors_alone(imus: dict[str, ImuFile]) -> _Scene:
+def _sensors_alone(imus: dict[str, ImuFile], console: Console) -> _Scene:
+    """Sensors of one clock, or each in its own time, which is said."""
+    files = list(imus.values())
+    begin_ns = max(file.start_ns for file in files)
+    own = not _of_one_clock(files, begin_ns)
+    if own and len({file.path for file in files}) > 1:
+        text = (
+            "each IMU's time counts from its own first row, since their stamps have no date in common: "
+            "let all begin at the same moment"
+        )
+        _line(console, text, "yellow")
+    begins_ns = {name: file.start_ns if own else begin_ns for name, file in imus.items()}
     return _Scene(
-        length_s=max(float(file.t_ns[-1] - file.start_ns) for file in imus.values()) * 1e-9,
-        sensors=[_sensor(file, name, 0.0) for name, file in imus.items()],
+        length_s=max(float(file.t_ns[-1] - begins_ns[name]) for name, file in imus.items()) * 1e-9,
+        sensors=[_sensor(file, name, begins_ns[name]) for name, file in imus.items()],
     )
 
 
-def _sensor(file: ImuFile, part: str, offset_s: float) -> Samples:
-    t_ns = file.t_ns - file.start_ns - round(offset_s * 1e9)
-    return Samples(part, t_ns, file.acc_m_s2, file.gyro_rad_s)
+def _of_one_clock(files: list[ImuFile], begin_ns: int) -> bool:
+    """Whether the stamps of all count from a date, and all still measure when the last begins."""
+    dated = all(file.start_ns > SINCE_S * 1e9 for file in files)
+    return dated and all(file.t_ns[-1] > begin_ns for file in files)
+
+
+def _sensor(file: ImuFile, part: str, begin_ns: int) -> Samples:
+    """``begin_ns``: where 0 is, on the file's clock."""
+    return Samples(part, file.t_ns - begin_ns, file.acc_m_s2, file.gyro_rad_s)
 
 
 def _placed(found: dict[str, Found], console: Console) -> dict[str, Found]:

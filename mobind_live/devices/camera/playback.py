@@ -128,8 +128,13 @@ class Player:
         return media_time.end_ns, count
 
 
-def _step_ns(capture: Capture) -> int:
+def frame_hz(capture: Capture) -> float:
+    """The frame rate that the file says; 30 where that is none."""
     import cv2
 
     fps = capture.get(cv2.CAP_PROP_FPS)
-    return round(1e9 / fps) if 1 <= fps <= 1000 else 33_333_333
+    return fps if 1 <= fps <= 1000 else 30.0
+
+
+def _step_ns(capture: Capture) -> int:
+    return round(1e9 / frame_hz(capture))

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MODEL_NAME = re.compile(r"yolo[\w.]*-pose\.pt")  # what ultralytics can fetch
 TRACKERS = ("bytetrack", "botsort")  # or a file in their form
+TRACKERS_HZ = 30.0  # the frame rate that their settings are for
+LEAST_BUFFER = 5  # pictures, at however few per second
 CACHE = Path("~/.cache/mobind-live")
 JPEG_QUALITY = 70
 SEEN = 0.3  # keypoints with a lower score are not drawn
@@ -68,13 +70,15 @@ class Finder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseOptions:
-    """``tracker``: ``bytetrack``, ``botsort``, or a file in the form of ultralytics' own."""
+    """``tracker``: ``bytetrack``, ``botsort``, or a file in the form of ultralytics' own; ``hz``: the frame
+    rate of each camera, in their order, 30 where it is not said."""
 
     model: str
     device: str = "auto"
     imgsz: int = 480
     conf: float = 0.1
     tracker: str = "bytetrack"
+    hz: tuple[float, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -117,7 +121,10 @@ class YoloPose:
         except _FAILURES as error:
             raise PoseError(f"pose model {path} cannot be loaded: {_reason(error)}") from error
         # All at once: in older versions of ultralytics, making one sets the ids of all back to 1.
-        self._trackers = {camera: _tracker(options.tracker) for camera in cameras}
+        rates = dict(zip(cameras, options.hz, strict=False))
+        self._trackers = {
+            camera: _tracker(options.tracker, rates.get(camera, TRACKERS_HZ)) for camera in cameras
+        }
 
     def __call__(self, images: Mapping[str, np.ndarray], /) -> dict[str, People]:
         results = self._model.predict(list(images.values()), **self._options)
@@ -158,8 +165,8 @@ def _reason(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _tracker(name: str) -> Any:
-    """One of ultralytics' trackers, as its YAML says. Raises PoseError."""
+def _tracker(name: str, hz: float) -> Any:
+    """One of ultralytics' trackers, as its YAML says, for ``hz`` pictures per second. Raises PoseError."""
     from ruamel.yaml import YAML
     from ultralytics.trackers.track import TRACKER_MAP
     from ultralytics.utils import ROOT, IterableSimpleNamespace
@@ -170,6 +177,9 @@ def _tracker(name: str) -> Any:
         if getattr(settings, "with_reid", False):
             # It would fetch a network of its own.
             raise PoseError(f"tracker {name}: with_reid is not supported; set it to False")
+        if name in TRACKERS:
+            # It counts pictures: so that whoever is hidden is waited for as long at any rate.
+            settings.track_buffer = max(LEAST_BUFFER, round(settings.track_buffer * hz / TRACKERS_HZ))
         return TRACKER_MAP[settings.tracker_type](args=settings)
     except _FAILURES as error:
         raise PoseError(f"tracker {name} cannot be made: {_reason(error)}") from error

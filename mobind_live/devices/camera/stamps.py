@@ -18,7 +18,8 @@ class Stamps:
     A V4L2 camera's are the kernel's, which are host time. A stream's count from anywhere and come late by
     the network's jitter, so they go through a ``DeviceClock``; where the stream has none, FFmpeg makes them
     up, at a rate of its own. So they are used only once they have kept time, since they began or stepped, and
-    meanwhile the arrival is.
+    meanwhile the arrival is. Frames that a stall held up come late at once and no later after that: they do
+    not speak against the stamps, unless none is on time again.
     """
 
     def __init__(
@@ -35,6 +36,9 @@ class Stamps:
     def _restart(self, stamp_ns: int, received_ns: int) -> None:
         self._clock = DeviceClock(self._nominal_hz)
         self._first = (stamp_ns, received_ns)
+        self._last_ahead_ns, self._on_time = 0, True  # of the last frame
+        self._on_time_ns = received_ns  # when the last one came that was on time
+        self._held_ns = 0  # how late the first was that a stall has held up since then; 0: there was no stall
 
     def __call__(self, stamp_ns: int, received_ns: int) -> int:
         """The capture time of the frame that says ``stamp_ns`` and came at ``received_ns``; rising."""
@@ -53,10 +57,24 @@ class Stamps:
         slow_first = ahead_ns > stray_ns and span_ns < TRUST_NS
         if stamp_ns <= self._last_stamp_ns or slow_first or self._clock.status().resets:
             self._restart(stamp_ns, received_ns)
-            span_ns = 0
+            span_ns = ahead_ns = 0
         self._last_stamp_ns = stamp_ns
         mapped = self._clock.update(np.array([stamp_ns]), np.array([received_ns]))
-        return int(mapped[0]) if span_ns > TRUST_NS and abs(ahead_ns) < stray_ns else received_ns
+        keeps_time = self._keeps_time(ahead_ns, stray_ns, received_ns)
+        return int(mapped[0]) if span_ns > TRUST_NS and keeps_time else received_ns
+
+    def _keeps_time(self, ahead_ns: int, stray_ns: float, received_ns: int) -> bool:
+        """Whether the frame that came ``ahead_ns`` sooner than the first is on time, or a stall held it up: a
+        stall makes one frame late by a lot, stamps that count too fast make each a little later."""
+        rise_ns, self._last_ahead_ns = self._last_ahead_ns - ahead_ns, ahead_ns
+        if abs(ahead_ns) < stray_ns:
+            self._on_time_ns, self._held_ns, self._on_time = received_ns, 0, True
+            return True
+        if self._on_time and rise_ns > STRAY_NS:
+            self._held_ns = -ahead_ns
+        self._on_time = False
+        held = self._held_ns > 0 and 0 < -ahead_ns < self._held_ns + STRAY_NS
+        return held and received_ns - self._on_time_ns < TRUST_NS
 
 
 class Fresh:

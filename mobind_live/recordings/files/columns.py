@@ -18,8 +18,8 @@ from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints
 
 _TIME = re.compile(
-    r"""(?: (?:elapsed\ )?time | (?:sensor\ )?time\ ?stamp(?:\ unix)? | sample\ ?time\ ?fine | epoch | elapsed
-          | unix(?:\ time(?:\ ?stamp)?)? | t
+    r"""(?: (?:elapsed\ )?time | (?:sensor\ )?time\ ?stamp(?:\ unix)? | sample\ ?time\ ?fine | epoch?
+          | elapsed | unix(?:\ time(?:\ ?stamp)?)? | t
           | (?P<told> millis|micros|milliseconds|microseconds|nanoseconds|msecs|seconds(?=\ elapsed)) )
         (?:\ elapsed)?
         (?:\ (?P<unit> s|secs?|seconds | ms|msecs?|millis|milliseconds

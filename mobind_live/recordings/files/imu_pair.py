@@ -21,8 +21,8 @@ from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.imu_half import Half, read_half
+from mobind_live.recordings.files.stamps import SINCE_S
 
-_SINCE_S = 3e8  # a time beyond ten years counts from some date, not from when a logger was switched on
 _UNLIKE = 100.0  # as a factor; lengths that differ by more are in other units than was guessed
 _SENSORS = ("accelerometer", "gyroscope")
 _SAY_TIME = 'name columns of one clock with --imu-columns "time=..."'
@@ -57,12 +57,24 @@ def read_pair(paths: tuple[Path, Path], gap_ns: int, hints: Hints) -> ImuFile:
         bad_rows=acc.bad_rows + gyro.bad_rows,
         start_ns=start_ns,
         units=f"{acc_unit}, {gyro_unit}",
-        found=f"{_found(acc, acc_unit)}; {_found(gyro, gyro_unit)}; counted from {start_ns * 1e-9:.3f} s",
+        found=f"{_found(acc, acc_unit)}; {_found(gyro, gyro_unit)}; counted from {start_ns * 1e-9:.3f} s"
+        f"{_apart(acc, gyro)}",
     )
 
 
 def _found(half: Half, unit: str) -> str:
     return f"{half.path.name}: {half.stamps.found}, {half.kind} {' '.join(half.column.titles)} ({unit})"
+
+
+def _apart(acc: Half, gyro: Half) -> str:
+    """What to say of stamps that both begin at 0: if the sensors did not, nobody knows by how much."""
+    times = [half.stamps for half in (acc, gyro)]
+    if any(one.start_ns or "elapsed" not in normal(one.time.titles[0]) for one in times):
+        return ""
+    return (
+        "; note that each file counts from its own first row: if these were not at the same moment, "
+        f"{_SAY_TIME}"
+    )
 
 
 def _refuse_unknown(where: Path, halves: list[Half], hints: Hints) -> None:
@@ -128,7 +140,7 @@ def _refuse_clocks(where: Path, acc: Half, gyro: Half) -> None:
         f"{half.stamps.found} from {first:.3f} to {last:.3f} s ({half.path.name})"
         for half, (first, last) in zip((acc, gyro), spans, strict=True)
     )
-    if len({first > _SINCE_S for first, _ in spans}) > 1:
+    if len({first > SINCE_S for first, _ in spans}) > 1:
         raise FileError(
             f"{where}: the stamps are of different kinds, one since a date, one since a start: {found}; "
             f"{_SAY_TIME}"

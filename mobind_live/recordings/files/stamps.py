@@ -13,6 +13,7 @@ from mobind_live.recordings.files.columns import Column
 from mobind_live.recordings.files.csv_table import Table
 from mobind_live.recordings.files.errors import FileError
 
+SINCE_S = 3e8  # a time beyond ten years counts from some date, not from when a logger was switched on
 _BACK_S = 1.0  # stamps that fall by more are a clock that began anew, not packets out of order
 _BACKWARDS = 0.1  # a larger share of rows that fall is no restart
 _LATE = 0.1  # a larger share of rows before earlier ones is no packet here and there out of order

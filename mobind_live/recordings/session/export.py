@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,9 @@ def run(path: Path, folder: Path, console: Console) -> None:
             raise FileError(f"{folder}: is not empty; name a new folder")
         with console.status(f"reading {escape(str(path))}"), ExitStack() as stack:
             tables = _Tables(folder, stack, first.at_ns)
-            lookup = _answers(entries(path), tables)
-            rows, aligned = _streams(entries(path, quiet=True), lookup, tables)
+            lookup, read = _answers(entries(path), tables)
+            # No more than that: of a session that goes on, what came since may need columns of its own.
+            rows, aligned = _streams(islice(entries(path, quiet=True), read), lookup, tables)
         noted = about(path)
         (folder / "session.json").write_text(json.dumps(_noted(noted, first.at_ns), indent=2) + "\n")
     except OSError as error:
@@ -90,10 +92,11 @@ class _Tables:
         return f"{(t_ns - self._first_ns) * 1e-9:.6f}"
 
 
-def _answers(every: Iterator[Entry], tables: _Tables) -> Lookup:
-    """What the answers say; they have tables of their own."""
-    found = Lookup()
+def _answers(every: Iterator[Entry], tables: _Tables) -> tuple[Lookup, int]:
+    """What the answers say, which have tables of their own; and how many entries there were."""
+    found, read = Lookup(), 0
     for at_ns, received in every:
+        read += 1
         m = received.message
         if isinstance(m, tuple(_ANSWERS)):
             name, of, fields = _ANSWERS[type(m)]
@@ -109,7 +112,7 @@ def _answers(every: Iterator[Entry], tables: _Tables) -> Lookup:
             found.bound(at_ns, m)
         elif isinstance(m, Imu):
             found.felt(m, received.boot_ns)
-    return found
+    return found, read
 
 
 def _streams(

@@ -8,13 +8,14 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from rich.progress import Progress
 
 from mobind_live.devices.camera import pose, video
-from mobind_live.devices.camera.playback import Playback, Player
+from mobind_live.devices.camera.playback import Playback, Player, frame_hz
 from mobind_live.devices.camera.pose import Finder, PoseOptions, YoloPose
 from mobind_live.models.errors import BROKEN_NPZ
 from mobind_live.recordings.files.errors import FileError
@@ -22,7 +23,7 @@ from mobind_live.recordings.sync.recording import CAMERA, Recording
 from mobind_live.vocabulary import KEYPOINTS
 
 _log = logging.getLogger(__name__)
-_FORM = 2  # of the cache file; another one is not read
+_FORM = 3  # of the cache file, and of what is done for it; another one is not read
 _ARRAYS = ("t_ns", "frame", "track_ids", "keypoints")
 
 
@@ -43,8 +44,8 @@ def read(
     kept = load(cache_path(path), key)
     if kept is not None:
         return kept, True
-    frames = _count(path)  # a file that is no video is refused before the network loads
-    network = YoloPose(options, (CAMERA,))
+    frames, hz = _extent(path)  # a file that is no video is refused before the network loads
+    network = YoloPose(replace(options, hz=(hz,)), (CAMERA,))
     key = cache_key(path, options)  # its weights may only now have been fetched
     found, whole = _watch(path, network, progress, frames, seconds)
     if whole:
@@ -100,13 +101,14 @@ def save(path: Path, key: str, found: Recording) -> None:
         _log.warning("%s: the poses cannot be kept: %s", path, error.strerror)
 
 
-def _count(path: Path) -> int | None:
-    """How many frames the container says it has; None if it does not say."""
+def _extent(path: Path) -> tuple[int | None, float]:
+    """How many frames the container says it has, None if it does not say; and how many per second."""
     import cv2
 
     capture = video.open_file(str(path))
     try:
-        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+        frames = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+        return frames, frame_hz(capture)
     finally:
         capture.release()
 

@@ -14,13 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.progress import Progress
 
+from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.views import CameraView
 from mobind_live.devices.camera import pose
 from mobind_live.devices.camera.pose import People, PoseOptions
 from mobind_live.devices.camera.video import VideoError
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import ImuFile
-from mobind_live.recordings.sync import drift, traces, video
+from mobind_live.recordings.sync import drift, plot, traces, video, whose
 from mobind_live.recordings.sync.recording import Recording
+from mobind_live.recordings.sync.solve import Found
+from mobind_live.schema import Verdict
+from mobind_live.vocabulary import PARTS
 
 FPS = 30
 OPTIONS = PoseOptions(model="none-pose.pt")
@@ -63,6 +68,44 @@ def test_a_person_who_comes_back_was_there_unseen() -> None:
     assert (away.keypoints[1] == 8).all()
     assert poses[5 * FPS].track_ids.tolist() == [7]
     assert (poses[5 * FPS].keypoints == 7).all()
+
+
+def view(tracks: tuple[int, ...], wearers: list[list[float]], motion_s: float = 20.0) -> CameraView:
+    """Of which each IMU's wearer is one of ``tracks`` by the probabilities in ``wearers``."""
+    lags, shape = np.empty((0, 0, 0)), (len(wearers), len(tracks))
+    posteriors = []
+    for p in wearers:
+        place = np.zeros((len(tracks), len(PARTS)))
+        place[:, 0] = p
+        log_none = float(np.log(max(1 - sum(p), 1e-9)))
+        posteriors.append(CameraPosterior(tracks, np.log(place + 1e-12), log_none, lags))
+    return CameraView(posteriors, np.empty((*shape, 0, 0)), np.full(shape, motion_s), [])
+
+
+def test_who_comes_back_under_another_number_is_the_wearer_all_the_same() -> None:
+    people = recording(60, {1: (0, 15), 2: (0, 60), 3: (20, 60), 4: (16, 19)})
+    seen = view((1, 2, 3, 4), [[0.6, 0.03, 0.34, 0.001], [0.5, 0.0, 0.46, 0.02], [0.0, 0.97, 0.0, 0.0]])
+    assert [whose.tracks(seen, imu, people) for imu in range(3)] == [(3, 1), (3, 1, 4), (2,)]
+
+
+def test_whom_nothing_tells_apart_are_not_taken_for_one() -> None:
+    people = recording(60, {1: (0, 40), 2: (0, 60), 3: (41, 60)})
+    assert whose.tracks(view((1, 2), [[0.5, 0.5]]), 0, people) == ()
+    assert whose.tracks(view((1, 3), [[0.5, 0.3]]), 0, people) == ()
+    assert whose.tracks(view((1, 3), [[0.5, 0.5]], motion_s=0.5), 0, people) == ()
+
+
+def test_a_subject_keeps_the_name_under_several_numbers() -> None:
+    worn = {"arm": (3, 1), "leg": (3,), "back": (2,), "head": ()}
+    told = {"arm": "anna", "leg": "anna", "back": "ben", "head": "ben"}
+    assert whose.names(worn, told) == {"arm": "anna", "leg": "anna", "back": "ben"}
+
+
+def test_of_two_numbers_in_one_frame_the_first_counts() -> None:
+    people = recording(9, {1: (0, 4), 2: (3, 6)})
+    assert people.spans == {1: (0, 4 * FPS - 1), 2: (3 * FPS, 6 * FPS - 1)}
+    both = people.keypoints_of(1, 2)[::FPS, 0, 0]
+    assert both.tolist() == [1, 1, 1, 1, 2, 2, 0, 0, 0]
 
 
 def hills(peaks_tokens: np.ndarray, lags: int = 251) -> np.ndarray:
@@ -133,7 +176,7 @@ def turning(delay_s: float, seconds: float = 40.0) -> tuple[ImuFile, Recording]:
 
 def test_traces_are_alike_where_they_are_aligned() -> None:
     file, people = turning(1.5)
-    sensor, limb = traces.sensor_turning(file), traces.limb_turning(people, 1, "left_forearm")
+    sensor, limb = traces.sensor_turning(file), traces.limb_turning(people, (1,), "left_forearm")
     assert traces.likeness(sensor, limb, 1.5) > 0.95
     assert traces.likeness(sensor, limb, 0.0) < 0.6
     first_s, last_s = traces.busiest_s(sensor, limb, 1.5)
@@ -144,7 +187,7 @@ def test_traces_are_alike_where_they_are_aligned() -> None:
 def test_a_limb_that_is_not_seen_has_no_trace() -> None:
     file, people = turning(0.0)
     people.keypoints[:, 9, 2] = 0.0
-    limb = traces.limb_turning(people, 1, "left_forearm")
+    limb = traces.limb_turning(people, (1,), "left_forearm")
     assert np.isnan(limb.values).all()
     assert np.isnan(traces.likeness(traces.sensor_turning(file), limb, 0.0))
 
@@ -153,7 +196,27 @@ def test_a_limb_seen_for_a_moment_has_no_trace() -> None:
     _, people = turning(0.0)
     people.keypoints[3:, 9, 2] = 0.0
     people.t_ns[:] = people.t_ns[0] + np.arange(len(people.t_ns)) * 8_333_333  # 120 fps
-    assert np.isnan(traces.limb_turning(people, 1, "left_forearm").values).all()
+    assert np.isnan(traces.limb_turning(people, (1,), "left_forearm").values).all()
+
+
+@pytest.mark.parametrize(("tracks", "says"), [((1,), "of track 1:"), ((), "of nobody for sure:")])
+def test_the_picture_shows_nobodys_limb_where_nobody_is_sure(tracks: tuple[int, ...], says: str) -> None:
+    file, people = turning(0.5)
+    one = Found(
+        offset_s=0.5,
+        sigma_s=0.01,
+        verdict=Verdict.OK,
+        tracks=tracks,
+        part="left_forearm",
+        lags_s=np.linspace(-1, 1, 51),
+        weights=np.ones(51),
+    )
+    _, before, after = plot.draw({"arm": one}, people, {"arm": file}).axes[:3]
+    assert says in before.texts[0].get_text()
+    for panel in (before, after):
+        limb, sensor = (np.asarray(line.get_ydata(), float) for line in panel.lines)
+        assert np.isfinite(sensor).any()
+        assert np.isfinite(limb).any() == bool(tracks)
 
 
 # --- video ---

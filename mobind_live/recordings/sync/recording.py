@@ -38,11 +38,19 @@ class Recording:
         ids, counts = np.unique(self.track_ids, return_counts=True)
         return tuple(ids[np.argsort(-counts, kind="stable")].tolist())
 
-    def keypoints_of(self, track: int) -> np.ndarray:
-        """One person's keypoints (T, 17, 3) in every frame, zero where not seen."""
-        mine = self.track_ids == track
+    @property
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """The first and the last frame of each track."""
+        seen = {track: self.frame[self.track_ids == track] for track in self.tracks}
+        return {track: (int(frames.min()), int(frames.max())) for track, frames in seen.items()}
+
+    def keypoints_of(self, *tracks: int) -> np.ndarray:
+        """One person's keypoints (T, 17, 3) in every frame, zero where not seen. Of ``tracks`` in one frame
+        it is the first."""
         out = np.zeros((len(self.t_ns), len(KEYPOINTS), 3), np.float32)
-        out[self.frame[mine]] = self.keypoints[mine]
+        for track in reversed(tracks):
+            mine = self.track_ids == track
+            out[self.frame[mine]] = self.keypoints[mine]
         return out
 
     def without_passers_by(self) -> Recording:
@@ -63,9 +71,8 @@ class Recording:
         """Every frame as the camera would send it. A track is there from its first frame to its last, unseen
         in between: a person who comes back is not a new one."""
         ids = np.unique(self.track_ids)
-        first, last = (
-            np.array([edge(self.frame[self.track_ids == t]) for t in ids]) for edge in (np.min, np.max)
-        )
+        spans = self.spans
+        first, last = (np.array([spans[t][edge] for t in ids.tolist()]) for edge in (0, 1))
         row = {track: n for n, track in enumerate(ids.tolist())}
         starts = np.searchsorted(self.frame, np.arange(len(self.t_ns) + 1))
         for n, t_ns in enumerate(self.t_ns.tolist()):
@@ -93,3 +100,8 @@ def of_file(file: KeypointFile) -> Recording:
         track_ids=np.full(len(seen), ONE, np.int32),
         keypoints=file.keypoints[seen],
     )
+
+
+def tracks_in_words(tracks: tuple[int, ...]) -> str:
+    """``track 3``, or ``tracks 3, 5``."""
+    return f"track{'s' if len(tracks) > 1 else ''} {', '.join(map(str, tracks))}"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import TOKEN_S, Engine
 from mobind_live.binding.presence import PEAK_TOKENS, near
@@ -19,7 +20,7 @@ from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder
 from mobind_live.models.placement import PlacementNet
 from mobind_live.recordings.files.imu import ImuFile
-from mobind_live.recordings.sync import drift
+from mobind_live.recordings.sync import drift, whose
 from mobind_live.recordings.sync.recording import CAMERA, Recording
 from mobind_live.schema import Binding, Imu, Offset, Verdict
 from mobind_live.vocabulary import PARTS
@@ -45,7 +46,7 @@ class Found:
     sigma_s: float | None = None
     drift_ppm: float = 0.0
     verdict: Verdict = Verdict.NO_MOTION
-    track: int | None = None
+    tracks: tuple[int, ...] = ()  # the wearer's, that which shows most first
     wearer: str = ""  # where the user has said who wears what
     part: str = ""
     p_part: float = 0.0
@@ -58,6 +59,11 @@ class Found:
         """The same, the IMU's time counted from ``by_s`` earlier on."""
         offset_s = None if self.offset_s is None else self.offset_s + by_s
         return replace(self, offset_s=offset_s, lags_s=self.lags_s + by_s)
+
+    @property
+    def track(self) -> int | None:
+        """The wearer's, None if it is not sure who that is."""
+        return self.tracks[0] if self.tracks else None
 
     @property
     def answered(self) -> bool:
@@ -138,12 +144,23 @@ def _solved(
     sums.append(_sums(engine))
     messages = Answers(engine).messages(_DONE_NS)
     offsets = {m.stream: m for m in messages if isinstance(m, Offset)}
-    bindings = {m.stream: m for m in messages if isinstance(m, Binding)}
+    view = engine.view(CAMERA)
+    worn = {name: whose.tracks(view, index, people) for index, name in enumerate(imus)}
+    bindings = _named([m for m in messages if isinstance(m, Binding)], worn, told)
     stretches = _Stretches([0.0, *borders, people.length_s], sums, engine.calibration.scale)
     return {
-        name: _found(offsets[name], bindings[name], stretches, index, people.length_s / 2)
+        name: _found(offsets[name], bindings[name], worn[name], stretches, index, people.length_s / 2)
         for index, name in enumerate(imus)
     }
+
+
+def _named(
+    bindings: list[Binding], worn: dict[str, tuple[int, ...]], told: Mapping[str, str]
+) -> dict[str, Binding]:
+    """The bindings by IMU, with the names, and the contradictions, of those who wear them under all of their
+    tracks."""
+    names = whose.names(worn, dict(told))
+    return {b.stream: b for b in with_alarms([replace(b, wearer=names.get(b.stream, "")) for b in bindings])}
 
 
 def _borders(length_s: float, imus: int, tracks: int, lags: int) -> list[float]:
@@ -222,7 +239,14 @@ class _Stretches:
         return added[np.arange(len(added)), fits.argmax(axis=1)]
 
 
-def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, middle_s: float) -> Found:
+def _found(
+    offset: Offset,
+    binding: Binding,
+    tracks: tuple[int, ...],
+    stretches: _Stretches,
+    imu: int,
+    middle_s: float,
+) -> Found:
     peak = round(offset.offset_s / TOKEN_S) + len(offset.lags_s) // 2
     part = PARTS.index(binding.part) if binding.part else 0
     line = drift.line(drift.points(stretches.curves(imu, part, peak), stretches.middles_s, peak, TOKEN_S))
@@ -233,7 +257,7 @@ def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, mi
         sigma_s=max(offset.sigma_s, own),
         drift_ppm=line.drift_ppm,
         verdict=offset.verdict,
-        track=binding.tracks.get(CAMERA),
+        tracks=tracks,
         wearer=binding.wearer if binding.expected_wearer else "",
         part=binding.part,
         p_part=binding.p_part,

@@ -21,10 +21,10 @@ from mobind_live.devices.camera.pose import People, PoseOptions
 from mobind_live.devices.camera.video import VideoError
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import ImuFile
-from mobind_live.recordings.sync import drift, plot, traces, video, whose
+from mobind_live.recordings.sync import drift, plot, solve, steps, traces, video, whose
 from mobind_live.recordings.sync.recording import Recording
 from mobind_live.recordings.sync.solve import Found
-from mobind_live.schema import Verdict
+from mobind_live.schema import Binding, Offset, Verdict
 from mobind_live.vocabulary import PARTS
 
 FPS = 30
@@ -139,6 +139,66 @@ def test_one_wild_stretch_turns_no_line() -> None:
 def test_a_few_stretches_tell_no_drift() -> None:
     line = drift.line(drift.points(hills(np.zeros(3)), np.arange(3.0), 125, 0.04))
     assert (line.drift_ppm, line.sigma_s) == (0.0, float("inf"))
+
+
+STRETCHES_S = [12.0 * n for n in range(11)]
+
+
+def step_in(peaks_tokens: list[float]) -> steps.Step | None:
+    return steps.find(hills(np.array(peaks_tokens)), STRETCHES_S, 125, 0.04)
+
+
+def test_an_offset_that_steps_is_said_with_its_place() -> None:
+    late, early, between = (
+        step_in([0] * a + [50] * b + [0] * (10 - a - b)) for a, b in ((7, 3), (0, 2), (3, 4))
+    )
+    assert str(late) == "the offset is +2.00 s from about 84 s on: split the recording there"
+    assert str(early) == "the offset is +2.00 s until about 24 s: split the recording there"
+    assert str(between) == "the offset is +2.00 s from about 36 to 84 s: split the recording there"
+    assert late is not None
+    assert late.shifted(30).offset_s == pytest.approx(32)
+
+
+def test_an_answer_whose_offset_steps_is_not_ok() -> None:
+    """The wearer is track 1 for half of it, then 2; track 3 fits a little everywhere."""
+    added = np.zeros((10, 1, 3, len(PARTS), 251), np.float32)
+    fits = hills(np.array([0.0] * 7 + [50.0] * 3)) - 5
+    added[:5, 0, 0, 0], added[5:, 0, 1, 0] = fits[:5], fits[5:]
+    added[:, 0, 2, 0] = 0.01 * hills(np.full(10, -70.0))
+    sums = [solve._Sums((1, 2, 3), so_far) for so_far in added.cumsum(axis=0)]
+    offset = Offset(
+        stream="arm", camera="camera", t_ns=0, offset_s=0.0, sigma_s=0.01, p=1.0, verdict=Verdict.OK,
+        reference_ns=0, rate_ppm=0.0, second_peak_ratio=0.0, evidence_s=20.0,
+        lags_s=np.zeros(251, np.float32), weights=np.zeros(251, np.float32),
+    )  # fmt: skip
+    binding = Binding(
+        stream="arm", t_ns=0, wearer="", tracks={}, p_wearer=1.0, wearer_verdict=Verdict.OK, part=PARTS[0],
+        p_part=1.0, part_verdict=Verdict.OK, p_none=0.0, candidates=(),
+        alarm="arm sits on head, not on chest",
+    )  # fmt: skip
+    found = solve._found(offset, binding, (1, 2), solve._Stretches(STRETCHES_S, sums, 1.0), 0, 60.0)
+    assert found.verdict is Verdict.AMBIGUOUS
+    assert found.note == (
+        "arm sits on head, not on chest; the offset is +2.00 s from about 84 s on: split the recording there"
+    )
+    assert found.shifted(30.0).note.endswith(
+        "the offset is +32.00 s from about 84 s on: split the recording there"
+    )
+
+
+def test_chance_peaks_and_a_drift_are_no_step() -> None:
+    assert step_in([0] * 10) is None
+    assert step_in([0, 0, 50, 0, 0, -60, 80, 0, 0, 90]) is None, "alone, or at unrelated lags"
+    assert step_in(np.linspace(-6, 6, 10).tolist()) is None, "a drift"
+    low = 0.3 * hills(np.array([0, 0, 0, 0, 50, 50, 0, 0, 0, 0]))
+    assert steps.find(low, STRETCHES_S, 125, 0.04) is None, "too little of it"
+
+
+def test_where_nothing_was_compared_there_is_no_step() -> None:
+    against = hills(np.zeros(10)) - 30
+    against[6:, :100] = 0
+    assert steps.find(against, STRETCHES_S, 125, 0.04) is None
+    assert steps.find(np.zeros((10, 251)), STRETCHES_S, 125, 0.04) is None
 
 
 def turning(delay_s: float, seconds: float = 40.0) -> tuple[ImuFile, Recording]:

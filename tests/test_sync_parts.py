@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from rich.progress import Progress
 
 from mobind_live.binding.posterior import CameraPosterior
@@ -21,8 +22,9 @@ from mobind_live.devices.camera.pose import People, PoseOptions
 from mobind_live.devices.camera.video import VideoError
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import ImuFile
-from mobind_live.recordings.sync import drift, plot, solve, steps, traces, video, whose
+from mobind_live.recordings.sync import drift, plot, run, solve, steps, traces, video, whose
 from mobind_live.recordings.sync.recording import Recording
+from mobind_live.recordings.sync.request import Files
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.schema import Binding, Offset, Verdict
 from mobind_live.vocabulary import PARTS
@@ -49,6 +51,19 @@ def test_those_who_only_pass_by_are_left_out() -> None:
     people = recording(20, {1: (0, 20), 2: (5, 6), 3: (2, 9)})
     assert people.tracks == (1, 3, 2)
     assert people.without_passers_by().tracks == (1, 3)
+
+
+def test_tracks_beyond_the_most_that_are_looked_at_are_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for count, says in ((34, "2 tracks are left out, with 3% of what was seen"), (32, "")):
+        seen = recording(12, {track: (0, 12 if track <= 32 else 6) for track in range(1, count + 1)})
+        monkeypatch.setattr(run, "_watch", lambda *_, seen=seen: (seen, "34 tracks"))
+        people = run.read_people(Files(video=Path("film.mp4"), pose=OPTIONS), Console(width=200))
+        assert sorted(people.tracks) == list(range(1, 33))
+        said = capsys.readouterr().out
+        assert says in said
+        assert ("left out" in said) == bool(says)
 
 
 def test_a_person_who_comes_back_was_there_unseen() -> None:

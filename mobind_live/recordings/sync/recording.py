@@ -59,7 +59,14 @@ class Recording:
             return self
         frames_per_s = (len(self.t_ns) - 1) / self.length_s
         kept = [t for t in self.tracks if (self.track_ids == t).sum() >= _MIN_SEEN_S * frames_per_s]
-        rows = np.isin(self.track_ids, kept[:_MOST])
+        return self._only(kept)
+
+    def longest(self) -> Recording:
+        """Only the tracks that are not too many to be looked at."""
+        return self._only(list(self.tracks[:_MOST]))
+
+    def _only(self, tracks: list[int]) -> Recording:
+        rows = np.isin(self.track_ids, tracks)
         return Recording(
             t_ns=self.t_ns,
             frame=self.frame[rows],
@@ -100,6 +107,16 @@ def of_file(file: KeypointFile) -> Recording:
         track_ids=np.full(len(seen), ONE, np.int32),
         keypoints=file.keypoints[seen],
     )
+
+
+def left_out(everybody: Recording, kept: Recording) -> str:
+    """One line on the tracks of ``everybody`` that are not ``kept``; "" if there are none."""
+    count = len(everybody.tracks) - len(kept.tracks)
+    if not count:
+        return ""
+    share = 1 - len(kept.frame) / len(everybody.frame)
+    which = "1 track is" if count == 1 else f"{count} tracks are"
+    return f"{which} left out, with {share:.0%} of what was seen: only the {_MOST} seen longest are looked at"
 
 
 def tracks_in_words(tracks: tuple[int, ...]) -> str:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from takes import Take, imu_text, take
 from typer.testing import CliRunner, Result
 
@@ -19,13 +20,17 @@ from mobind_live.binding.engine import Engine
 from mobind_live.binding.example_windows import Channels, Samples, look, of_imus, of_person, starts
 from mobind_live.cli import app
 from mobind_live.config import load as load_rig
+from mobind_live.devices.camera.pose import PoseOptions
 from mobind_live.driver import StreamSpec
 from mobind_live.models import actions, example_file, examples
 from mobind_live.models.actions import DAILY, WINDOW, ActionNet, ActionSizes
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.example_file import ExampleError, load_folder
 from mobind_live.models.examples import MODALITIES, Example, Known, direction, thinned, with_known
-from mobind_live.recordings import enroll as recordings_enroll
+from mobind_live.recordings import enroll as learning
+from mobind_live.recordings.sync.recording import Recording
+from mobind_live.recordings.sync.request import Files
+from mobind_live.recordings.sync.solve import Found
 from mobind_live.runtime.worker import _actions
 from mobind_live.schema import Action, Binding, Imu, Verdict
 
@@ -397,7 +402,7 @@ def test_sensors_of_one_clock_alone_are_joined_by_it(
         given.update({one.part: one for one in sensors})
         return of_imus(sensors)
 
-    monkeypatch.setattr(recordings_enroll, "of_imus", spy)
+    monkeypatch.setattr(learning, "of_imus", spy)
     words: list[object] = []
     for name, rows in takes["walk"].imus.items():
         own = rows[rows[:, 0] >= rows[0, 0] + 4000] if name == "right_shank" else rows
@@ -436,6 +441,35 @@ def test_sensors_whose_offset_is_not_sure_are_left_out(
     assert result.exit_code == 0, result.output
     assert "a is left out: its offset is not sure" in result.output
     assert "learning from the pose alone" in result.output
+
+
+def test_who_comes_back_under_another_number_is_learned_from_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The frames of 1 and 2 are one person's, as one sensor says; 3 is somebody else."""
+    frame = np.arange(40, dtype=np.int32)
+    people = Recording(
+        t_ns=frame.astype(np.int64) * 40_000_000,
+        frame=np.append(frame, frame[:9]),
+        track_ids=np.append(np.where(frame < 10, 1, 2), np.full(9, 3)).astype(np.int32),
+        keypoints=np.ones((49, 17, 3), np.float32),
+    )
+    sure = Found(
+        offset_s=0.1, verdict=Verdict.OK, part="chest", part_verdict=Verdict.OK,
+        lags_s=np.empty(0), weights=np.empty(0),
+    )  # fmt: skip
+    found = {"a": replace(sure, tracks=(2, 1)), "b": replace(sure, tracks=(1,)), "c": sure}
+    kept = learning._placed(found, Console())
+    said = capsys.readouterr().out
+    assert list(kept) == ["a", "b"]
+    assert "chest of tracks 2, 1, offset" in said
+    assert "c is left out: it is not sure who wears it" in said
+    worn = {name: one.tracks for name, one in kept.items()}
+    for track, whose in ((None, (2, 1)), (1, (2, 1)), (3, (3,))):
+        files = Files(pose=PoseOptions(model="none-pose.pt"))
+        request = learning.Request(label="jack", files=files, track=track, output=Path())
+        assert learning._whose(request, people, worn) == whose
+    assert people.keypoints_of(2, 1).all()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from takes import IMU_HEADER, Take, imu_text, take
 from typer.testing import CliRunner, Result
 
 from mobind_live.cli import app
+from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.sync import report
+from mobind_live.recordings.sync.request import read_imus
 from mobind_live.recordings.sync.solve import Found, nothing
 from mobind_live.schema import Verdict
 from mobind_live.vocabulary import PARTS
@@ -150,6 +152,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
         lambda rows: imu_text(rows - (np.arange(len(rows)) >= 1500)[:, None] * ([20_000] + [0] * 6)),
         "run backwards at row 1501",
     ),
+    "too slow": (lambda rows: imu_text(rows[::12]), "imu.csv: 5.0 Hz; at least 7 are needed"),
     "not numbers": (
         lambda rows: imu_text(np.where(np.arange(len(rows))[:, None] % 3 > 0, np.nan, rows)), "lack a number"
     ),
@@ -182,6 +185,17 @@ def test_each_bad_file_has_its_line(folder: Path, tmp_path: Path) -> None:
     assert "empty" in first
     assert "imu b" in second
     assert "no such file" in second
+
+
+def test_pauses_make_no_sensor_slow(made: Take, tmp_path: Path) -> None:
+    """Nor do whole milliseconds: 7 Hz are 143."""
+    for name, rows in {
+        "pauses": made.imus["arm"] + np.arange(len(made.imus["arm"]))[:, None] // 100 * ([20_000] + [0] * 6),
+        "seven": np.column_stack([np.arange(280) * 143, made.imus["arm"][: 280 * 8 : 8, 1:]]),
+    }.items():
+        path = tmp_path / f"{name}.csv"
+        path.write_text(imu_text(rows))
+        assert len(read_imus({"arm": ((path,), Hints())})["arm"].t_ns) == len(rows)
 
 
 def test_an_imu_that_is_too_short_is_not_asked(made: Take, folder: Path, tmp_path: Path) -> None:

@@ -12,15 +12,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from rich.progress import Progress
 
+from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.views import CameraView
 from mobind_live.devices.camera import pose
 from mobind_live.devices.camera.pose import People, PoseOptions
 from mobind_live.devices.camera.video import VideoError
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import ImuFile
-from mobind_live.recordings.sync import drift, traces, video
+from mobind_live.recordings.sync import drift, plot, run, solve, steps, traces, video, whose
 from mobind_live.recordings.sync.recording import Recording
+from mobind_live.recordings.sync.request import Files
+from mobind_live.recordings.sync.solve import Found
+from mobind_live.schema import Binding, Offset, Verdict
+from mobind_live.vocabulary import PARTS
 
 FPS = 30
 OPTIONS = PoseOptions(model="none-pose.pt")
@@ -46,6 +53,19 @@ def test_those_who_only_pass_by_are_left_out() -> None:
     assert people.without_passers_by().tracks == (1, 3)
 
 
+def test_tracks_beyond_the_most_that_are_looked_at_are_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for count, says in ((34, "2 tracks are left out, with 3% of what was seen"), (32, "")):
+        seen = recording(12, {track: (0, 12 if track <= 32 else 6) for track in range(1, count + 1)})
+        monkeypatch.setattr(run, "_watch", lambda *_, seen=seen: (seen, "34 tracks"))
+        people = run.read_people(Files(video=Path("film.mp4"), pose=OPTIONS), Console(width=200))
+        assert sorted(people.tracks) == list(range(1, 33))
+        said = capsys.readouterr().out
+        assert says in said
+        assert ("left out" in said) == bool(says)
+
+
 def test_a_person_who_comes_back_was_there_unseen() -> None:
     people = recording(6, {7: (0, 2), 8: (1, 5)})
     hidden = Recording(
@@ -63,6 +83,44 @@ def test_a_person_who_comes_back_was_there_unseen() -> None:
     assert (away.keypoints[1] == 8).all()
     assert poses[5 * FPS].track_ids.tolist() == [7]
     assert (poses[5 * FPS].keypoints == 7).all()
+
+
+def view(tracks: tuple[int, ...], wearers: list[list[float]], motion_s: float = 20.0) -> CameraView:
+    """Of which each IMU's wearer is one of ``tracks`` by the probabilities in ``wearers``."""
+    lags, shape = np.empty((0, 0, 0)), (len(wearers), len(tracks))
+    posteriors = []
+    for p in wearers:
+        place = np.zeros((len(tracks), len(PARTS)))
+        place[:, 0] = p
+        log_none = float(np.log(max(1 - sum(p), 1e-9)))
+        posteriors.append(CameraPosterior(tracks, np.log(place + 1e-12), log_none, lags))
+    return CameraView(posteriors, np.empty((*shape, 0, 0)), np.full(shape, motion_s), [])
+
+
+def test_who_comes_back_under_another_number_is_the_wearer_all_the_same() -> None:
+    people = recording(60, {1: (0, 15), 2: (0, 60), 3: (20, 60), 4: (16, 19)})
+    seen = view((1, 2, 3, 4), [[0.6, 0.03, 0.34, 0.001], [0.5, 0.0, 0.46, 0.02], [0.0, 0.97, 0.0, 0.0]])
+    assert [whose.tracks(seen, imu, people) for imu in range(3)] == [(3, 1), (3, 1, 4), (2,)]
+
+
+def test_whom_nothing_tells_apart_are_not_taken_for_one() -> None:
+    people = recording(60, {1: (0, 40), 2: (0, 60), 3: (41, 60)})
+    assert whose.tracks(view((1, 2), [[0.5, 0.5]]), 0, people) == ()
+    assert whose.tracks(view((1, 3), [[0.5, 0.3]]), 0, people) == ()
+    assert whose.tracks(view((1, 3), [[0.5, 0.5]], motion_s=0.5), 0, people) == ()
+
+
+def test_a_subject_keeps_the_name_under_several_numbers() -> None:
+    worn = {"arm": (3, 1), "leg": (3,), "back": (2,), "head": ()}
+    told = {"arm": "anna", "leg": "anna", "back": "ben", "head": "ben"}
+    assert whose.names(worn, told) == {"arm": "anna", "leg": "anna", "back": "ben"}
+
+
+def test_of_two_numbers_in_one_frame_the_first_counts() -> None:
+    people = recording(9, {1: (0, 4), 2: (3, 6)})
+    assert people.spans == {1: (0, 4 * FPS - 1), 2: (3 * FPS, 6 * FPS - 1)}
+    both = people.keypoints_of(1, 2)[::FPS, 0, 0]
+    assert both.tolist() == [1, 1, 1, 1, 2, 2, 0, 0, 0]
 
 
 def hills(peaks_tokens: np.ndarray, lags: int = 251) -> np.ndarray:
@@ -96,6 +154,66 @@ def test_one_wild_stretch_turns_no_line() -> None:
 def test_a_few_stretches_tell_no_drift() -> None:
     line = drift.line(drift.points(hills(np.zeros(3)), np.arange(3.0), 125, 0.04))
     assert (line.drift_ppm, line.sigma_s) == (0.0, float("inf"))
+
+
+STRETCHES_S = [12.0 * n for n in range(11)]
+
+
+def step_in(peaks_tokens: list[float]) -> steps.Step | None:
+    return steps.find(hills(np.array(peaks_tokens)), STRETCHES_S, 125, 0.04)
+
+
+def test_an_offset_that_steps_is_said_with_its_place() -> None:
+    late, early, between = (
+        step_in([0] * a + [50] * b + [0] * (10 - a - b)) for a, b in ((7, 3), (0, 2), (3, 4))
+    )
+    assert str(late) == "the offset is +2.00 s from about 84 s on: split the recording there"
+    assert str(early) == "the offset is +2.00 s until about 24 s: split the recording there"
+    assert str(between) == "the offset is +2.00 s from about 36 to 84 s: split the recording there"
+    assert late is not None
+    assert late.shifted(30).offset_s == pytest.approx(32)
+
+
+def test_an_answer_whose_offset_steps_is_not_ok() -> None:
+    """The wearer is track 1 for half of it, then 2; track 3 fits a little everywhere."""
+    added = np.zeros((10, 1, 3, len(PARTS), 251), np.float32)
+    fits = hills(np.array([0.0] * 7 + [50.0] * 3)) - 5
+    added[:5, 0, 0, 0], added[5:, 0, 1, 0] = fits[:5], fits[5:]
+    added[:, 0, 2, 0] = 0.01 * hills(np.full(10, -70.0))
+    sums = [solve._Sums((1, 2, 3), so_far) for so_far in added.cumsum(axis=0)]
+    offset = Offset(
+        stream="arm", camera="camera", t_ns=0, offset_s=0.0, sigma_s=0.01, p=1.0, verdict=Verdict.OK,
+        reference_ns=0, rate_ppm=0.0, second_peak_ratio=0.0, evidence_s=20.0,
+        lags_s=np.zeros(251, np.float32), weights=np.zeros(251, np.float32),
+    )  # fmt: skip
+    binding = Binding(
+        stream="arm", t_ns=0, wearer="", tracks={}, p_wearer=1.0, wearer_verdict=Verdict.OK, part=PARTS[0],
+        p_part=1.0, part_verdict=Verdict.OK, p_none=0.0, candidates=(),
+        alarm="arm sits on head, not on chest",
+    )  # fmt: skip
+    found = solve._found(offset, binding, (1, 2), solve._Stretches(STRETCHES_S, sums, 1.0), 0, 60.0)
+    assert found.verdict is Verdict.AMBIGUOUS
+    assert found.note == (
+        "arm sits on head, not on chest; the offset is +2.00 s from about 84 s on: split the recording there"
+    )
+    assert found.shifted(30.0).note.endswith(
+        "the offset is +32.00 s from about 84 s on: split the recording there"
+    )
+
+
+def test_chance_peaks_and_a_drift_are_no_step() -> None:
+    assert step_in([0] * 10) is None
+    assert step_in([0, 0, 50, 0, 0, -60, 80, 0, 0, 90]) is None, "alone, or at unrelated lags"
+    assert step_in(np.linspace(-6, 6, 10).tolist()) is None, "a drift"
+    low = 0.3 * hills(np.array([0, 0, 0, 0, 50, 50, 0, 0, 0, 0]))
+    assert steps.find(low, STRETCHES_S, 125, 0.04) is None, "too little of it"
+
+
+def test_where_nothing_was_compared_there_is_no_step() -> None:
+    against = hills(np.zeros(10)) - 30
+    against[6:, :100] = 0
+    assert steps.find(against, STRETCHES_S, 125, 0.04) is None
+    assert steps.find(np.zeros((10, 251)), STRETCHES_S, 125, 0.04) is None
 
 
 def turning(delay_s: float, seconds: float = 40.0) -> tuple[ImuFile, Recording]:
@@ -133,7 +251,7 @@ def turning(delay_s: float, seconds: float = 40.0) -> tuple[ImuFile, Recording]:
 
 def test_traces_are_alike_where_they_are_aligned() -> None:
     file, people = turning(1.5)
-    sensor, limb = traces.sensor_turning(file), traces.limb_turning(people, 1, "left_forearm")
+    sensor, limb = traces.sensor_turning(file), traces.limb_turning(people, (1,), "left_forearm")
     assert traces.likeness(sensor, limb, 1.5) > 0.95
     assert traces.likeness(sensor, limb, 0.0) < 0.6
     first_s, last_s = traces.busiest_s(sensor, limb, 1.5)
@@ -144,7 +262,7 @@ def test_traces_are_alike_where_they_are_aligned() -> None:
 def test_a_limb_that_is_not_seen_has_no_trace() -> None:
     file, people = turning(0.0)
     people.keypoints[:, 9, 2] = 0.0
-    limb = traces.limb_turning(people, 1, "left_forearm")
+    limb = traces.limb_turning(people, (1,), "left_forearm")
     assert np.isnan(limb.values).all()
     assert np.isnan(traces.likeness(traces.sensor_turning(file), limb, 0.0))
 
@@ -153,7 +271,27 @@ def test_a_limb_seen_for_a_moment_has_no_trace() -> None:
     _, people = turning(0.0)
     people.keypoints[3:, 9, 2] = 0.0
     people.t_ns[:] = people.t_ns[0] + np.arange(len(people.t_ns)) * 8_333_333  # 120 fps
-    assert np.isnan(traces.limb_turning(people, 1, "left_forearm").values).all()
+    assert np.isnan(traces.limb_turning(people, (1,), "left_forearm").values).all()
+
+
+@pytest.mark.parametrize(("tracks", "says"), [((1,), "of track 1:"), ((), "of nobody for sure:")])
+def test_the_picture_shows_nobodys_limb_where_nobody_is_sure(tracks: tuple[int, ...], says: str) -> None:
+    file, people = turning(0.5)
+    one = Found(
+        offset_s=0.5,
+        sigma_s=0.01,
+        verdict=Verdict.OK,
+        tracks=tracks,
+        part="left_forearm",
+        lags_s=np.linspace(-1, 1, 51),
+        weights=np.ones(51),
+    )
+    _, before, after = plot.draw({"arm": one}, people, {"arm": file}).axes[:3]
+    assert says in before.texts[0].get_text()
+    for panel in (before, after):
+        limb, sensor = (np.asarray(line.get_ydata(), float) for line in panel.lines)
+        assert np.isfinite(sensor).any()
+        assert np.isfinite(limb).any() == bool(tracks)
 
 
 # --- video ---

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from mobind_live.binding.example_windows import Samples, look, of_imus, of_person, starts
 from mobind_live.binding.timeline import STEP_S
+from mobind_live.binding.wearers import groups
 from mobind_live.models import actions as action_models
 from mobind_live.models import example_file
 from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet
@@ -25,7 +26,7 @@ from mobind_live.models.examples import Example, Known
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.stamps import SINCE_S
-from mobind_live.recordings.sync.recording import Recording
+from mobind_live.recordings.sync.recording import CAMERA, Recording, tracks_in_words
 from mobind_live.recordings.sync.request import Files, Sources, read_imus
 from mobind_live.recordings.sync.run import find, read_people, say
 from mobind_live.recordings.sync.solve import Found
@@ -136,11 +137,11 @@ def _scene(request: Request, named: Sources, console: Console) -> _Scene:
     people = read_people(request.files, console)
     found = find(request.files, people, imus, console)
     kept = _placed(found, console)
-    track = _whose(request, people, {one.track for one in kept.values()})
-    kept = {name: one for name, one in kept.items() if one.track == track}
+    tracks = _whose(request, people, {name: one.tracks for name, one in kept.items()})
+    kept = {name: one for name, one in kept.items() if set(one.tracks) & set(tracks)}
     return _Scene(
         length_s=people.length_s,
-        person=people.keypoints_of(track),
+        person=people.keypoints_of(*tracks),
         frames_ns=people.t_ns,
         sensors=[
             _sensor(imus[name], one.part, imus[name].start_ns + round((one.offset_s or 0.0) * 1e9))
@@ -186,33 +187,43 @@ def _placed(found: dict[str, Found], console: Console) -> dict[str, Found]:
         part, told = one.part, one.part_verdict is Verdict.OK
         if not told and name in PARTS:
             part, told = name, True
-        if one.verdict is Verdict.OK and told and one.track is not None:
+        if one.verdict is Verdict.OK and told and one.tracks:
             kept[name] = replace(one, part=part)
-            where = f"{words.plain(part)} of track {one.track}"
+            where = f"{words.plain(part)} of {tracks_in_words(one.tracks)}"
             say(console, name, f"{where}, offset {one.offset_s:+.3f} s")
             if name in PARTS and name != part:
                 _line(console, f"{name} sits on the {words.plain(part)}, and is taken for that", "yellow")
             continue
-        unsure, worth = ("part", one.part_verdict) if one.verdict is Verdict.OK else ("offset", one.verdict)
-        why = one.note or f"its {unsure} is not sure ({words.plain(worth.value)})"
-        _line(console, f"{words.clean(name)} is left out: {why}", "yellow")
+        _line(console, f"{words.clean(name)} is left out: {one.note or _unsure(one, told)}", "yellow")
     if found and not kept:
         _line(console, "no IMU can be used: learning from the pose alone", "yellow")
     return kept
 
 
-def _whose(request: Request, people: Recording, worn: set[int | None]) -> int:
-    """The track the example is of. Raises HintError if it is not clear."""
+def _unsure(found: Found, part_told: bool) -> str:
+    """Why an IMU cannot be used."""
+    if found.verdict is not Verdict.OK:
+        return f"its offset is not sure ({words.plain(found.verdict.value)})"
+    if not part_told:
+        return f"its part is not sure ({words.plain(found.part_verdict.value)})"
+    return "it is not sure who wears it"
+
+
+def _whose(request: Request, people: Recording, worn: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The tracks of the person whom the example is of, the longest seen first, by those of each IMU. Raises
+    HintError if it is not clear."""
     tracks = people.tracks
+    seats = {name: {(CAMERA, track) for track in own} for name, own in worn.items()}
+    wearers = [{track for name in group for track in worn[name]} for group in groups(seats)]
     if request.track is not None:
         if request.track not in tracks:
             raise HintError(f"--track {request.track}: there are {', '.join(map(str, tracks))}")
-        return request.track
-    sure = [track for track in worn if track is not None]
-    if len(sure) == 1:
-        return sure[0]
+        own = next((wearer for wearer in wearers if request.track in wearer), {request.track})
+        return tuple(track for track in tracks if track in own)
+    if len(wearers) == 1:
+        return tuple(track for track in tracks if track in wearers[0])
     if len(tracks) == 1:
-        return tracks[0]
+        return tracks
     raise HintError(
         f"several people are seen; say whose action it is: --track {' | '.join(map(str, tracks))}"
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from mobind_live.binding.drift import MAD_TO_SIGMA
 
-_REACH = 8  # tokens (0.32 s): as far from the whole recording's peak a stretch may have its own
+REACH = 8  # tokens (0.32 s): as far from the whole recording's peak a stretch may have its own
 _FIT = 2  # tokens to each side of a peak that its parabola is laid through
 _AROUND = 50  # tokens to each side of the peak that tell how far it stands out
 _MIN_POINTS = 4
@@ -43,7 +43,7 @@ def points(curves: np.ndarray, at_s: np.ndarray, peak: int, token_s: float) -> P
     half = curves.shape[1] // 2
     found = []
     for time_s, curve in zip(at_s.tolist(), curves, strict=True):
-        low, high = max(0, peak - _REACH), min(len(curve), peak + _REACH + 1)
+        low, high = max(0, peak - REACH), min(len(curve), peak + REACH + 1)
         best = low + int(curve[low:high].argmax())
         around = curve[max(0, best - _AROUND) : best + _AROUND + 1]
         height = float(curve[best] - around.mean())

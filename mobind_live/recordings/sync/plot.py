@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.sync import traces
-from mobind_live.recordings.sync.recording import Recording
+from mobind_live.recordings.sync.recording import Recording, tracks_in_words
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.schema import Verdict
 from mobind_live.terminal import words
@@ -89,17 +89,18 @@ def _row(axes: list[Axes], name: str, one: Found, people: Recording, file: ImuFi
         histogram.text(0, 0.5, one.note, transform=histogram.transAxes, color=_INK, size=11)
         return
     _histogram(histogram, one)
-    track = one.track if one.track is not None else people.tracks[0]
     sensor = traces.sensor_turning(file)
-    limb = traces.limb_turning(people, track, one.part or "chest")
+    limb = traces.limb_turning(people, one.tracks, one.part or "chest")
     window = traces.busiest_s(sensor, limb, one.offset_s)
-    text = f"{words.plain(one.part) or 'chest'} of track {track}: {words.plain(one.part_verdict.value)}"
+    whose = f"of {tracks_in_words(one.tracks)}" if one.tracks else "of nobody for sure"
+    text = f"{words.plain(one.part) or 'chest'} {whose}: {words.plain(one.part_verdict.value)}"
     text += f", p {one.p_part:.2f}"
     before.text(0, _ABOVE, text, transform=before.transAxes, size=11, color=_VERDICT[one.part_verdict])
     for panel, offset_s, label in ((before, 0.0, "as recorded"), (after, one.offset_s, "aligned")):
         r = traces.likeness(sensor, limb, offset_s)
         panel.set_title(label, loc="left", size=10, color=_INK)
-        panel.set_title(f"r = {r:.2f} over the whole recording", loc="right", size=9, color=_FAINT)
+        if np.isfinite(r):
+            panel.set_title(f"r = {r:.2f} over the whole recording", loc="right", size=9, color=_FAINT)
         _overlay(panel, sensor, limb, offset_s, window)
 
 

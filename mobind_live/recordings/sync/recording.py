@@ -38,11 +38,19 @@ class Recording:
         ids, counts = np.unique(self.track_ids, return_counts=True)
         return tuple(ids[np.argsort(-counts, kind="stable")].tolist())
 
-    def keypoints_of(self, track: int) -> np.ndarray:
-        """One person's keypoints (T, 17, 3) in every frame, zero where not seen."""
-        mine = self.track_ids == track
+    @property
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """The first and the last frame of each track."""
+        seen = {track: self.frame[self.track_ids == track] for track in self.tracks}
+        return {track: (int(frames.min()), int(frames.max())) for track, frames in seen.items()}
+
+    def keypoints_of(self, *tracks: int) -> np.ndarray:
+        """One person's keypoints (T, 17, 3) in every frame, zero where not seen. Of ``tracks`` in one frame
+        it is the first."""
         out = np.zeros((len(self.t_ns), len(KEYPOINTS), 3), np.float32)
-        out[self.frame[mine]] = self.keypoints[mine]
+        for track in reversed(tracks):
+            mine = self.track_ids == track
+            out[self.frame[mine]] = self.keypoints[mine]
         return out
 
     def without_passers_by(self) -> Recording:
@@ -51,7 +59,14 @@ class Recording:
             return self
         frames_per_s = (len(self.t_ns) - 1) / self.length_s
         kept = [t for t in self.tracks if (self.track_ids == t).sum() >= _MIN_SEEN_S * frames_per_s]
-        rows = np.isin(self.track_ids, kept[:_MOST])
+        return self._only(kept)
+
+    def longest(self) -> Recording:
+        """Only the tracks that are not too many to be looked at."""
+        return self._only(list(self.tracks[:_MOST]))
+
+    def _only(self, tracks: list[int]) -> Recording:
+        rows = np.isin(self.track_ids, tracks)
         return Recording(
             t_ns=self.t_ns,
             frame=self.frame[rows],
@@ -63,9 +78,8 @@ class Recording:
         """Every frame as the camera would send it. A track is there from its first frame to its last, unseen
         in between: a person who comes back is not a new one."""
         ids = np.unique(self.track_ids)
-        first, last = (
-            np.array([edge(self.frame[self.track_ids == t]) for t in ids]) for edge in (np.min, np.max)
-        )
+        spans = self.spans
+        first, last = (np.array([spans[t][edge] for t in ids.tolist()]) for edge in (0, 1))
         row = {track: n for n, track in enumerate(ids.tolist())}
         starts = np.searchsorted(self.frame, np.arange(len(self.t_ns) + 1))
         for n, t_ns in enumerate(self.t_ns.tolist()):
@@ -93,3 +107,18 @@ def of_file(file: KeypointFile) -> Recording:
         track_ids=np.full(len(seen), ONE, np.int32),
         keypoints=file.keypoints[seen],
     )
+
+
+def left_out(everybody: Recording, kept: Recording) -> str:
+    """One line on the tracks of ``everybody`` that are not ``kept``; "" if there are none."""
+    count = len(everybody.tracks) - len(kept.tracks)
+    if not count:
+        return ""
+    share = 1 - len(kept.frame) / len(everybody.frame)
+    which = "1 track is" if count == 1 else f"{count} tracks are"
+    return f"{which} left out, with {share:.0%} of what was seen: only the {_MOST} seen longest are looked at"
+
+
+def tracks_in_words(tracks: tuple[int, ...]) -> str:
+    """``track 3``, or ``tracks 3, 5``."""
+    return f"track{'s' if len(tracks) > 1 else ''} {', '.join(map(str, tracks))}"

@@ -17,6 +17,7 @@ from mobind_live.recordings.files.imu import ImuFile, read_imu
 from mobind_live.recordings.files.imu_pair import read_pair
 from mobind_live.recordings.files.stamps import rate_hz
 
+_LEAST_HZ = 7  # of an IMU: less leaves gaps of more than IMU_GAP_NS between all samples
 Sources = dict[str, tuple[tuple[Path, ...], Hints]]
 
 
@@ -128,10 +129,22 @@ def read_imus(files: Sources) -> dict[str, ImuFile]:
 
 
 def _read(paths: tuple[Path, ...], hints: Hints) -> ImuFile:
+    """The samples of one IMU. Raises FileError."""
     if len(paths) == 2:
-        return read_pair(paths, IMU_GAP_NS, hints)
-    (path,) = paths
-    return read_imu(path, hints=hints)
+        file = read_pair(paths, IMU_GAP_NS, hints)
+    else:
+        (path,) = paths
+        file = read_imu(path, hints=hints)
+    _refuse_slow(file)
+    return file
+
+
+def _refuse_slow(file: ImuFile) -> None:
+    """Raises FileError where most samples are so far apart that there is a gap after each; pauses between
+    many that are not are none of that."""
+    apart_ns = float(np.median(np.diff(file.t_ns))) if len(file.t_ns) > 1 else 0.0
+    if apart_ns > 0 and round(1e9 / apart_ns, 1) < _LEAST_HZ:
+        raise FileError(f"{file.path}: {1e9 / apart_ns:.1f} Hz; at least {_LEAST_HZ} are needed")
 
 
 def _same(one: ImuFile, other: ImuFile) -> bool:

@@ -15,7 +15,7 @@ from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.keypoints import read_keypoints
 from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, must_be_writable
-from mobind_live.recordings.sync.recording import Recording, of_file
+from mobind_live.recordings.sync.recording import Recording, left_out, of_file
 from mobind_live.recordings.sync.request import Files, Sources, about, length_s, read_imus
 
 if TYPE_CHECKING:  # torch loads only when all files have been read
@@ -77,10 +77,13 @@ def read_people(files: Files, console: Console) -> Recording:
         seen, line = _watch(path, files.pose, console)
     if seen.length_s < SHORTEST_S:
         raise FileError(f"{path}: only {seen.length_s:.1f} s long; at least {SHORTEST_S:.0f} s are needed")
-    people = seen.without_passers_by()
-    if not people.tracks:
+    everybody = seen.without_passers_by()
+    if not everybody.tracks:
         raise FileError(f"{path}: nobody is seen, or for less than two seconds")
     say(console, "camera", line)
+    people = everybody.longest()
+    if people.tracks != everybody.tracks:
+        console.print(left_out(everybody, people), style="yellow", highlight=False, soft_wrap=True)
     return people
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import TOKEN_S, Engine
 from mobind_live.binding.presence import PEAK_TOKENS, near
@@ -19,8 +20,9 @@ from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder
 from mobind_live.models.placement import PlacementNet
 from mobind_live.recordings.files.imu import ImuFile
-from mobind_live.recordings.sync import drift
+from mobind_live.recordings.sync import drift, steps, whose
 from mobind_live.recordings.sync.recording import CAMERA, Recording
+from mobind_live.recordings.sync.steps import Step
 from mobind_live.schema import Binding, Imu, Offset, Verdict
 from mobind_live.vocabulary import PARTS
 
@@ -38,26 +40,38 @@ Tick = Callable[[float], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What there is to say of one IMU. ``offset_s`` is that at the middle of the camera's recording; None:
-    nothing can be said. ``lags_s`` and ``weights`` (L,) are the histogram; ``note`` says what is
-    special."""
+    nothing can be said. ``lags_s`` and ``weights`` (L,) are the histogram; ``alarm`` says what is special,
+    and ``step`` where the offset is another."""
 
     offset_s: float | None = None
     sigma_s: float | None = None
     drift_ppm: float = 0.0
     verdict: Verdict = Verdict.NO_MOTION
-    track: int | None = None
+    tracks: tuple[int, ...] = ()  # the wearer's, that which shows most first
     wearer: str = ""  # where the user has said who wears what
     part: str = ""
     p_part: float = 0.0
     part_verdict: Verdict = Verdict.NO_MOTION
     lags_s: np.ndarray
     weights: np.ndarray
-    note: str = ""
+    alarm: str = ""
+    step: Step | None = None
+
+    @property
+    def note(self) -> str:
+        """What is to be said beside the numbers."""
+        return "; ".join(str(said) for said in (self.alarm, self.step) if said)
 
     def shifted(self, by_s: float) -> Found:
         """The same, the IMU's time counted from ``by_s`` earlier on."""
         offset_s = None if self.offset_s is None else self.offset_s + by_s
-        return replace(self, offset_s=offset_s, lags_s=self.lags_s + by_s)
+        step = None if self.step is None else self.step.shifted(by_s)
+        return replace(self, offset_s=offset_s, lags_s=self.lags_s + by_s, step=step)
+
+    @property
+    def track(self) -> int | None:
+        """The wearer's, None if it is not sure who that is."""
+        return self.tracks[0] if self.tracks else None
 
     @property
     def answered(self) -> bool:
@@ -67,7 +81,7 @@ class Found:
 def nothing(note: str) -> Found:
     """Of an IMU that was left out, for the reason ``note``."""
     none = np.empty(0)
-    return Found(lags_s=none, weights=none, note=note)
+    return Found(lags_s=none, weights=none, alarm=note)
 
 
 def solve(
@@ -138,12 +152,23 @@ def _solved(
     sums.append(_sums(engine))
     messages = Answers(engine).messages(_DONE_NS)
     offsets = {m.stream: m for m in messages if isinstance(m, Offset)}
-    bindings = {m.stream: m for m in messages if isinstance(m, Binding)}
+    view = engine.view(CAMERA)
+    worn = {name: whose.tracks(view, index, people) for index, name in enumerate(imus)}
+    bindings = _named([m for m in messages if isinstance(m, Binding)], worn, told)
     stretches = _Stretches([0.0, *borders, people.length_s], sums, engine.calibration.scale)
     return {
-        name: _found(offsets[name], bindings[name], stretches, index, people.length_s / 2)
+        name: _found(offsets[name], bindings[name], worn[name], stretches, index, people.length_s / 2)
         for index, name in enumerate(imus)
     }
+
+
+def _named(
+    bindings: list[Binding], worn: dict[str, tuple[int, ...]], told: Mapping[str, str]
+) -> dict[str, Binding]:
+    """The bindings by IMU, with the names, and the contradictions, of those who wear them under all of their
+    tracks."""
+    names = whose.names(worn, dict(told))
+    return {b.stream: b for b in with_alarms([replace(b, wearer=names.get(b.stream, "")) for b in bindings])}
 
 
 def _borders(length_s: float, imus: int, tracks: int, lags: int) -> list[float]:
@@ -204,6 +229,7 @@ class _Stretches:
     """What each stretch of the recording added to the evidence."""
 
     def __init__(self, borders_s: list[float], sums: list[_Sums], scale: float) -> None:
+        self.borders_s = borders_s
         self.middles_s = np.array([(a + b) / 2 for a, b in pairwise(borders_s)])
         self._sums = sums
         self._scale = scale
@@ -211,20 +237,39 @@ class _Stretches:
     def curves(self, imu: int, part: int, peak: int) -> np.ndarray:
         """The evidence (K, L), in nats, that ``imu`` is on ``part`` of somebody, in each stretch: of whoever
         fits best there at the lag ``peak``, since a tracker may give one person several ids."""
+        added = self._added(imu, part)
+        fits = added[:, :, near(peak)].max(axis=2)
+        return added[np.arange(len(added)), fits.argmax(axis=1)]
+
+    def whole(self, imu: int, part: int, peak: int, tracks: tuple[int, ...]) -> np.ndarray:
+        """The same of ``tracks``, one person's, wherever they fit; ``curves`` where there are none."""
+        if not tracks:
+            return self.curves(imu, part, peak)
+        rows = [self._sums[-1].tracks.index(track) for track in tracks]
+        return self._added(imu, part)[:, rows].sum(axis=1)
+
+    def _added(self, imu: int, part: int) -> np.ndarray:
+        """The evidence (K, P, L), in nats, of everybody."""
         everybody, last = self._sums[-1]
         lags = last.shape[3]
         totals = np.zeros((len(self._sums) + 1, len(everybody), lags), np.float32)
         for n, (tracks, sums) in enumerate(self._sums, start=1):
             for row, track in enumerate(tracks):
                 totals[n, everybody.index(track)] = sums[imu, row, part]
-        added = self._scale * np.diff(totals, axis=0)
-        fits = added[:, :, near(peak)].max(axis=2)
-        return added[np.arange(len(added)), fits.argmax(axis=1)]
+        return self._scale * np.diff(totals, axis=0)
 
 
-def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, middle_s: float) -> Found:
+def _found(
+    offset: Offset,
+    binding: Binding,
+    tracks: tuple[int, ...],
+    stretches: _Stretches,
+    imu: int,
+    middle_s: float,
+) -> Found:
     peak = round(offset.offset_s / TOKEN_S) + len(offset.lags_s) // 2
     part = PARTS.index(binding.part) if binding.part else 0
+    step = steps.find(stretches.whole(imu, part, peak, tracks), stretches.borders_s, peak, TOKEN_S)
     line = drift.line(drift.points(stretches.curves(imu, part, peak), stretches.middles_s, peak, TOKEN_S))
     shift_s = line.drift_ppm * 1e-6 * (middle_s - line.middle_s) if math.isfinite(line.sigma_s) else 0.0
     own = line.sigma_s if math.isfinite(line.sigma_s) else 0.0
@@ -232,13 +277,14 @@ def _found(offset: Offset, binding: Binding, stretches: _Stretches, imu: int, mi
         offset_s=offset.offset_s + shift_s,
         sigma_s=max(offset.sigma_s, own),
         drift_ppm=line.drift_ppm,
-        verdict=offset.verdict,
-        track=binding.tracks.get(CAMERA),
+        verdict=Verdict.AMBIGUOUS if step and offset.verdict is Verdict.OK else offset.verdict,
+        tracks=tracks,
         wearer=binding.wearer if binding.expected_wearer else "",
         part=binding.part,
         p_part=binding.p_part,
         part_verdict=binding.part_verdict,
         lags_s=offset.lags_s,
         weights=offset.weights,
-        note=binding.alarm,
+        alarm=binding.alarm,
+        step=step,
     )

@@ -53,14 +53,15 @@ def sensor_turning(file: ImuFile) -> Trace:
     return _trace(at_s, np.degrees(np.linalg.norm(file.gyro_rad_s, axis=1)))
 
 
-def limb_turning(people: Recording, track: int, part: str) -> Trace:
-    """How fast ``part`` of ``track`` turns in the picture, in deg/s, over the camera's time."""
-    points = people.keypoints_of(track).astype(np.float64)
+def limb_turning(people: Recording, tracks: tuple[int, ...], part: str) -> Trace:
+    """How fast ``part`` of the one of ``tracks`` turns in the picture, in deg/s, over the camera's time."""
+    points = people.keypoints_of(*tracks).astype(np.float64)
     (a, seen_a), (b, seen_b) = (_middle(points, names) for names in ends_of(part))
     seen = seen_a & seen_b
     at_s = people.t_ns[seen] * 1e-9
     if len(at_s) < 3 or at_s[-1] - at_s[0] < 2 / HZ:
-        return Trace(np.array([0.0, people.length_s]), np.full(2, np.nan))
+        grid = np.arange(0.0, max(people.length_s, 1 / HZ), 1 / HZ)
+        return Trace(grid, np.full(len(grid), np.nan))
     reach = (b - a)[seen]
     angle = np.unwrap(np.arctan2(reach[:, 1], reach[:, 0]))
     even = _trace(at_s, np.degrees(angle))
@@ -97,13 +98,16 @@ def likeness(sensor: Trace, limb: Trace, offset_s: float) -> float:
 
 def busiest_s(sensor: Trace, limb: Trace, offset_s: float) -> tuple[float, float]:
     """The stretch of camera time to show: that in which the sensor's turning varies most, among those in
-    which the limb is seen. Chosen by the sensor alone, so that no stretch is picked because it fits."""
+    which the limb is seen, if it ever is. Chosen by the sensor alone, so that no stretch is picked because
+    it fits."""
     own = sensor.at(limb.at_s + offset_s)
+    seen = np.isfinite(limb.values)
+    seen |= not seen.any()
     count = round(_WINDOW_S * HZ)
     best, first = -1.0, 0
     for start in range(0, max(1, len(own) - count), round(HZ)):
         part = slice(start, start + count)
-        both = np.isfinite(own[part]) & np.isfinite(limb.values[part])
+        both = np.isfinite(own[part]) & seen[part]
         vary = float(own[part][both].std()) if both.mean() >= _SEEN_SHARE else -0.5
         if vary > best:
             best, first = vary, start

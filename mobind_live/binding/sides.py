@@ -23,7 +23,7 @@ _APART = 0.25
 
 def doubted(together: Sequence[CameraPosterior], own: Sequence[Likelihood]) -> list[CameraPosterior]:
     """The posteriors of all IMUs of one camera, the log-odds between a limb and its twin being the smaller,
-    the more alike both agree with the sensor (``own`` is its evidence), as long as none other is on either."""
+    the more alike both agree with the sensor (``own`` is its evidence), if no other one is on either."""
     if not together or not together[0].lags.size:
         return list(together)
     on = np.array([given.place[:, _LIMBS].sum(axis=2) for given in together])  # (I, P, limbs)

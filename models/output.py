@@ -18,7 +18,7 @@ def make_room(path: Path) -> None:
     try:
         with suppress(FileExistsError):  # a file of this name: what follows says it better
             path.parent.mkdir(parents=True, exist_ok=True)
-        trial = _part(path)
+        trial = _part(path).with_suffix(".trial")
         trial.touch()
         trial.unlink()
     except (OSError, ValueError) as error:  # ValueError: a name that cannot be one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_another_network_s_weights(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_what_was_there(saved: Path) -> None:
     before = saved.read_bytes()
-    saved.with_name("mine.safetensors.part").symlink_to("/dev/full")
+    saved.with_name(f"mine.safetensors.{os.getpid()}.part").symlink_to("/dev/full")
 
     with pytest.raises(OutputError, match=r"mine\.safetensors: cannot be written: No space left on device"):
         checkpoint.save(saved, Binder(SMALL), {})

@@ -130,7 +130,7 @@ def pickled(value: object) -> bytes:
 
 
 def test_a_disk_that_is_full_is_one_line_and_leaves_nothing_cut_off(motion: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.state.part").symlink_to("/dev/full")
+    (tmp_path / f"a.state.{os.getpid()}.part").symlink_to("/dev/full")
 
     with pytest.raises(OutputError, match=r"a\.state: cannot be written: No space left on device"):
         train.train(recipe(motion, tmp_path / "a.safetensors", steps=1))

@@ -12,7 +12,8 @@ from mobind_live.driver import Clock
 from mobind_live.kinematics.exercises import EXERCISES
 from mobind_live.kinematics.imu import GRAVITY_M_S2, virtual_imu
 from mobind_live.kinematics.motion import Person
-from mobind_live.runtime.doubts import Doubts, doubt, stamps_doubt
+from mobind_live.runtime.doubts import Doubts, doubt
+from mobind_live.runtime.stamps import doubt as stamps_doubt
 from mobind_live.schema import Imu
 from mobind_live.vocabulary import PARTS
 

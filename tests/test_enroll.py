@@ -20,16 +20,15 @@ from mobind_live.binding.engine import Engine
 from mobind_live.binding.example_windows import Channels, Samples, look, of_imus, of_person, starts
 from mobind_live.cli import app
 from mobind_live.config import load as load_rig
-from mobind_live.devices.camera.pose import PoseOptions
 from mobind_live.driver import StreamSpec
 from mobind_live.models import actions, example_file, examples
 from mobind_live.models.actions import DAILY, WINDOW, ActionNet, ActionSizes
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.example_file import ExampleError, load_folder
 from mobind_live.models.examples import MODALITIES, Example, Known, direction, thinned, with_known
-from mobind_live.recordings import enroll as learning
+from mobind_live.recordings.enroll import run as learning
+from mobind_live.recordings.enroll import scene
 from mobind_live.recordings.sync.recording import Recording
-from mobind_live.recordings.sync.request import Files
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.runtime.worker import _actions
 from mobind_live.schema import Action, Binding, Imu, Verdict
@@ -459,16 +458,14 @@ def test_who_comes_back_under_another_number_is_learned_from_whole(
         lags_s=np.empty(0), weights=np.empty(0),
     )  # fmt: skip
     found = {"a": replace(sure, tracks=(2, 1)), "b": replace(sure, tracks=(1,)), "c": sure}
-    kept = learning._placed(found, Console())
+    kept = scene.placed(found, Console())
     said = capsys.readouterr().out
     assert list(kept) == ["a", "b"]
     assert "chest of tracks 2, 1, offset" in said
     assert "c is left out: it is not sure who wears it" in said
     worn = {name: one.tracks for name, one in kept.items()}
     for track, whose in ((None, (2, 1)), (1, (2, 1)), (3, (3,))):
-        files = Files(pose=PoseOptions(model="none-pose.pt"))
-        request = learning.Request(label="jack", files=files, track=track, output=Path())
-        assert learning._whose(request, people, worn) == whose
+        assert scene.whose(track, people, worn) == whose
     assert people.keypoints_of(2, 1).all()
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from mobind_live.binding import bodies, posterior, priors, sides, subjects
-from mobind_live.binding.assignment import one_to_one
+from mobind_live.binding import bodies, posterior, priors, subjects, together
 from mobind_live.binding.learned import Learned
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior, Likelihood
@@ -81,10 +80,7 @@ class Beliefs:
     ) -> list[CameraPosterior]:
         """Every IMU's posterior in ``camera``, whatever is believed of where any of them sits."""
         given = [self._settled(imu, camera, tracks, own, said) for imu in range(len(own[camera]))]
-        return [
-            posterior.tilted(one, priors.of_placement(one, likelier))
-            for one, likelier in zip(given, self.placing.for_parts(), strict=True)
-        ]
+        return together.alone(given, self.placing.for_parts())
 
     def _view(
         self, sums: CameraSums, own: list[Likelihood], alone: list[CameraPosterior], others: np.ndarray
@@ -92,12 +88,8 @@ class Beliefs:
         """``alone`` together, with what other cameras say of each IMU's wearer, ``others`` (I, P)."""
         told = others + np.array(subjects.priors(alone, self.subjects)).reshape(others.shape)
         placed = [self._placed(imu, alone, told[imu], sums.motion_s[imu]) for imu in range(len(alone))]
-        assigned = sides.doubted(one_to_one(placed, self.limbs), own)
-        together = [
-            replace(given, motion_s=posterior.tested_s(given, motion_s))
-            for given, motion_s in zip(assigned, sums.motion_s, strict=True)
-        ]
-        return CameraView(together, sums.sums, sums.motion_s, own)
+        judged = together.judged(placed, own, sums.motion_s, self.limbs)
+        return CameraView(judged, sums.sums, sums.motion_s, own)
 
     def _settled(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 
 from mobind_live.binding.engine import Engine
 from mobind_live.binding.posterior import CameraPosterior, fuse_parts
@@ -13,6 +14,7 @@ from mobind_live.schema import Binding, Candidate, Verdict
 from mobind_live.vocabulary import PARTS
 
 MOST_CANDIDATES = 5  # of each camera
+_P = attrgetter("p")
 
 
 def message(engine: Engine, index: int, views: dict[str, CameraView], now_ns: int) -> Binding:
@@ -73,9 +75,5 @@ def _candidates(given: dict[str, CameraPosterior]) -> tuple[Candidate, ...]:
             for track, row in zip(one.tracks, one.place, strict=True)
             for part, p in enumerate(row)
         ]
-        best += sorted(every, key=_unlikely)[:MOST_CANDIDATES]
-    return tuple(sorted(best, key=_unlikely))
-
-
-def _unlikely(candidate: Candidate) -> float:
-    return -candidate.p
+        best += sorted(every, key=_P, reverse=True)[:MOST_CANDIDATES]
+    return tuple(sorted(best, key=_P, reverse=True))

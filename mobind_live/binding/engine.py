@@ -18,7 +18,6 @@ from mobind_live.binding.slots import Slots
 from mobind_live.binding.ties import Ties
 from mobind_live.binding.timeline import unbroken
 from mobind_live.binding.views import CameraSums, CameraView
-from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.features import STEPS_PER_TOKEN
@@ -114,8 +113,8 @@ class Engine:
             return
         self.simulated |= message.simulated
         before_ns, anew = row.timeline.newest_ns, False
-        acc = _measured(message.acc_m_s2, MOST_M_S2)
-        gyro = _measured(message.gyro_rad_s, MOST_RAD_S)
+        acc = message.acc_m_s2.astype(np.float64)
+        gyro = message.gyro_rad_s.astype(np.float64)
         for n in unbroken(message.t_ns):
             if row.timeline.push(message.t_ns[n], acc[n], gyro[n]):
                 anew = True
@@ -321,11 +320,6 @@ class Engine:
     @property
     def _rows(self) -> list[ImuRow | Track]:
         return [*self.imus.values(), *self.tracks.values()]
-
-
-def _measured(values: np.ndarray, most: float) -> np.ndarray:
-    """``values`` (N, 3) in float64, not a number where beyond ``most``: a driver may let that through."""
-    return np.where(np.abs(values) <= most, values, np.nan).astype(np.float64)
 
 
 def _clock(spec: StreamSpec) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S
 from mobind_live.kinematics.imu import GRAVITY_M_S2
 from mobind_live.models.features import SEEN, STEP_HZ, STEPS_PER_TOKEN
 
@@ -22,6 +23,7 @@ class _Timeline:
     """Samples with stamps in a growing buffer, and the step to be taken next."""
 
     reach_ns = 0  # how far beyond a step its value depends on samples
+    most: tuple[float, ...] = ()  # that each of the values can be
 
     def __init__(self, *shapes: tuple[int, ...]) -> None:
         self.time = np.empty(0, dtype=np.int64)
@@ -33,12 +35,14 @@ class _Timeline:
 
     def push(self, time_ns: np.ndarray, *values: np.ndarray) -> bool:
         """Add samples, in any order. Those not newer than what an earlier push brought, and doubles, are
-        counted in ``late`` and left out; those with values that are not finite, in ``broken``.
+        counted in ``late`` and left out; those with values that are no numbers, or beyond ``most``, in
+        ``broken``.
 
         Returns True if the timeline starts here, for the first time or anew: after a long silence, or when
         the stamps went back and stayed there.
         """
-        whole = np.all([np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in values], axis=0)
+        within = [np.abs(v) <= most for v, most in zip(values, self.most, strict=True)]
+        whole = np.all([v.all(axis=tuple(range(1, v.ndim))) for v in within], axis=0)
         self.broken += int((~whole).sum())
         kept, first = np.unique(time_ns[whole], return_index=True)
         rows = np.flatnonzero(whole)[first]
@@ -114,6 +118,7 @@ class ImuTimeline(_Timeline):
     """One IMU. Push stamps (N,), acc in m/s^2 and gyro in rad/s (N, 3)."""
 
     reach_ns = STEP_NS // 2
+    most = (MOST_M_S2, MOST_RAD_S)
 
     def __init__(self) -> None:
         super().__init__((3,), (3,))
@@ -158,6 +163,8 @@ def _mean_around(time_ns: np.ndarray, values: np.ndarray, grid: np.ndarray, half
 class PoseTimeline(_Timeline):
     """One tracked person in one camera. Push stamps (N,) and keypoints (N, 17, 3); a frame in which the
     person is not found is pushed with zero scores."""
+
+    most = (float(np.finfo(np.float64).max),)
 
     def __init__(self) -> None:
         super().__init__((17, 3))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mobind_live.cli.errors import user_errors
+from mobind_live.recordings.sync.limits import MOST_OFFSET_S
 
 if TYPE_CHECKING:
     from mobind_live.recordings.sync.request import Files
@@ -43,7 +44,11 @@ Keypoints = Annotated[
 MaxOffset = Annotated[
     float,
     typer.Option(
-        "--max-offset", metavar="S", min=1, max=600, help="Search offsets within +- this many seconds."
+        "--max-offset",
+        metavar="S",
+        min=1,
+        max=MOST_OFFSET_S,
+        help="Search offsets within +- this many seconds.",
     ),
 ]
 PoseModel = Annotated[str, typer.Option(help="YOLO-pose weights: a file, a folder, or a name to fetch once.")]
@@ -143,7 +148,7 @@ def enroll(
     The part from --from to --to is the example; the rest serves as counter-examples. Enrolling the same label
     again adds another example. To remove a label, delete its file.
     """
-    from mobind_live.recordings.enroll import Request, run
+    from mobind_live.recordings.enroll.run import Request, run
     from mobind_live.terminal.screen import screen
 
     files = _files(

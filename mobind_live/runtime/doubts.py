@@ -1,5 +1,4 @@
-"""Whether what an IMU sends can be m/s^2 and rad/s, asked of the motion itself while it comes, and whether
-its stamps can be nanoseconds."""
+"""Whether what an IMU sends can be m/s^2 and rad/s, asked of the motion itself while it comes."""
 
 from __future__ import annotations
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from mobind_live.devices.samples import plausible
 from mobind_live.driver import Clock, ImuReading
+from mobind_live.runtime import stamps
 from mobind_live.schema import Imu
 
 _WINDOW_NS = 20_000_000_000
@@ -22,14 +22,7 @@ _SLOWER, _FASTER = 0.03, 8.0
 _STILL, _AT_REST, _IN_MOTION = 0.03, 1.4, 5.0
 _NO_NUMBERS = 0.02  # a line garbled now and then is no matter; this share of all samples is
 _MOVED_M_S2 = 2.0  # an accelerometer that has changed by this much was moved, and turned a little, too
-_LEAST_S, _TURNS_S = 1.5, 15.0  # less shows too little of anything, and of how fast it turns
-_STAMPED_S, _STEP_NS = 5.0, 500_000_000  # so much of its stamps, in such steps, tells how fast they run
-_STEPS = 3  # no fewer, so that a stall or a reset is not all that there is
-_FASTEST, _STANDING = (
-    2.0,
-    1e-8,
-)  # clocks and deliveries differ by less than a factor of 2; units of time do not
-_FAR_S = 60.0  # from their arrival, in the host's time
+LEAST_S, _TURNS_S = 1.5, 15.0  # less shows too little of anything, and of how fast it turns
 
 
 class Doubts:
@@ -60,36 +53,7 @@ class Doubts:
             stamps_ns = t_ns if self._clock == "host" else np.concatenate([m.device_ns for m in self._recent])
             received_ns = np.concatenate([m.received_ns for m in self._recent])
             # First: a wrong clock spoils what motion tells.
-            self.text = stamps_doubt(self._clock, stamps_ns, received_ns) or doubt_of(self._recent, t_ns)
-
-
-def stamps_doubt(
-    clock: Clock, stamps_ns: np.ndarray, received_ns: np.ndarray, least_s: float = _STAMPED_S
-) -> str:
-    """Why stamps (N,) of samples that arrived at ``received_ns`` (N,) cannot be nanoseconds of ``clock``, in
-    one line; "" if they can, and where there is less than ``least_s`` of them, or none."""
-    if clock == "arrival" or not 0 < len(stamps_ns) == len(received_ns):
-        return ""
-    _, firsts = np.unique((received_ns - received_ns[0]) // _STEP_NS, return_index=True)
-    stamped, passed = np.diff(stamps_ns[firsts]), np.diff(received_ns[firsts])
-    if len(firsts) > _STEPS and passed.sum() >= least_s * 1e9:
-        speed = float(np.median(stamped / passed))  # a reset or a stall is in few of the steps
-        if speed < _STANDING:
-            return "its stamps stand still, go back or are no nanoseconds: look at the unit of time"
-        if not 1 / _FASTEST <= speed <= _FASTEST:
-            times, how = (speed, "fast") if speed > 1 else (1 / speed, "slow")
-            return f"its stamps run {_short(times)} times too {how}: look at the unit of time"
-    away_s = float(np.median((stamps_ns - received_ns) * 1e-9))
-    if clock == "host" and abs(away_s) > _FAR_S:
-        return (
-            f"its stamps are {away_s:+.0f} s away from their arrival: clock 'host' means host_now_ns(), "
-            "'device' a clock of its own"
-        )
-    return ""
-
-
-def _short(times: float) -> str:
-    return f"{times:.1f}" if times < 10 else f"{times:.0f}"
+            self.text = stamps.doubt(self._clock, stamps_ns, received_ns) or doubt_of(self._recent, t_ns)
 
 
 def doubt_of(items: Iterable[Imu | ImuReading], t_ns: np.ndarray) -> str:
@@ -108,7 +72,7 @@ def doubt(acc_m_s2: np.ndarray, gyro_rad_s: np.ndarray, t_ns: np.ndarray) -> str
         return "what it sends are no numbers (NaN)"
     recent = (t_ns > t_ns[-1] - _WINDOW_NS) & (t_ns <= t_ns[-1])
     missing = float((~numbers & recent).sum() / recent.sum())
-    if missing >= _NO_NUMBERS and np.ptp(t_ns[recent]) >= _LEAST_S * 1e9:
+    if missing >= _NO_NUMBERS and np.ptp(t_ns[recent]) >= LEAST_S * 1e9:
         return f"{missing:.0%} of its samples are no numbers (NaN)"
     order = np.flatnonzero(numbers & recent)
     order = order[np.argsort(t_ns[order], kind="stable")]
@@ -116,7 +80,7 @@ def doubt(acc_m_s2: np.ndarray, gyro_rad_s: np.ndarray, t_ns: np.ndarray) -> str
         return ""
     acc_m_s2, gyro_rad_s, t_ns = acc_m_s2[order], gyro_rad_s[order], t_ns[order]
     span_s = float(t_ns[-1] - t_ns[0]) * 1e-9
-    if span_s < _LEAST_S:
+    if span_s < LEAST_S:
         return ""
     change_m_s2 = float(np.ptp(acc_m_s2, axis=0).max())
     if not change_m_s2:

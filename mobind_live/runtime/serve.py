@@ -24,12 +24,12 @@ from mobind_live.driver import (
 )
 from mobind_live.runtime.doubts import Doubts
 from mobind_live.runtime.health import Heartbeat, State, StreamStats
+from mobind_live.runtime.stamps import check_arrival
 from mobind_live.schema import Imu, Message, Pose, StreamHealth
 
 RETRY_FIRST_S = 0.5
 RETRY_LAST_S = 1.5  # what was plugged in again is back within 2 s
 _BEAT_S = 0.25
-_FAR_S = 60.0
 
 # Makes a driver; what a driver module's ``Driver`` is.
 Factory = Callable[[DriverConfig, Context], Driver]
@@ -90,20 +90,6 @@ class Lane:
         """The stream's line of a heartbeat, with the state of its clock mapping where it has one."""
         mapping = self._device_clock or self._dejitter
         return self.stats.snapshot(now_ns, None if mapping is None else mapping.status(), self.doubts.text)
-
-
-def check_arrival(spec: StreamSpec, item: Pose | Imu | ImuReading, now_ns: int) -> None:
-    """Raises DeviceError if what comes at ``now_ns`` says that it arrived at quite another time: its driver
-    reads another clock than the host's. What is played may, at any rate but 1 and after a pause."""
-    newest_ns = np.ravel(item.received_ns)[-1:].tolist()
-    if spec.played or not newest_ns:
-        return
-    off_s = (newest_ns[0] - now_ns) * 1e-9
-    if not abs(off_s) <= _FAR_S:
-        raise DeviceError(
-            f"stream {item.stream!r}: its `received_ns` is {off_s:+.0f} s away from the host's clock; take "
-            "host_now_ns() of mobind_live.clock when it arrives"
-        )
 
 
 def _check_shapes(reading: ImuReading) -> None:
@@ -201,29 +187,22 @@ class Service:
                     self.beat("running")
 
     def _publish(self, item: Message | ImuReading) -> None:
-        if not isinstance(item, ImuReading):
-            if isinstance(item, (Pose, Imu)):
-                check_arrival(self._lane(item.stream).spec, item, host_now_ns())
+        if not isinstance(item, (Pose, Imu, ImuReading)):
             self._sender.send(item)
-            if isinstance(item, Pose):
-                self._count(item.stream, 1, lost=0)
-            elif isinstance(item, Imu):
-                self._count(item.stream, len(item.t_ns), lost=0)
-                self._lane(item.stream).doubts.add(item)
             return
         lane = self._lane(item.stream)
-        message = lane.imu(item)
-        check_arrival(lane.spec, item, host_now_ns())
-        self._count(item.stream, len(message.t_ns), item.lost)
-        if len(message.t_ns):
+        message, lost = (lane.imu(item), item.lost) if isinstance(item, ImuReading) else (item, 0)
+        check_arrival(lane.spec, message, host_now_ns())
+        samples = 1 if isinstance(message, Pose) else len(message.t_ns)
+        self._count(lane, samples, lost)
+        if isinstance(message, Imu):
             lane.doubts.add(message)
+        if samples:
             self._sender.send(message)
 
-    def _count(self, stream: str, samples: int, lost: int) -> None:
-        lane = self._lane(stream)
-        stats = lane.stats
+    def _count(self, lane: Lane, samples: int, lost: int) -> None:
+        stats, shed = lane.stats, f"shed/{lane.spec.name}"
         stats.lost += lost
-        shed = f"shed/{stream}"
         stats.shed = int(self._counters.values.get(shed, 0) + self._counted.get(shed, 0))
         if samples:
             stats.add(samples, host_now_ns())

@@ -112,18 +112,21 @@ def is_whole(topic: str) -> bool:
     return topic.endswith("/") and len(parts) >= depth
 
 
+def _nobody(endpoint: str) -> str:
+    return f"nothing on {endpoint} yet; is mobind-live running there?"
+
+
 def batches(
-    subscriber: Receiver, endpoint: str, console: Console, why: Callable[[], str] | None = None
+    subscriber: Receiver, endpoint: str, console: Console, why: Callable[[str], str] = _nobody
 ) -> Iterator[list[Received]]:
-    """Batches for ever; warns once if nothing has arrived at first, and says what ``why`` finds."""
+    """Batches for ever; warns once if nothing has arrived at first, and says ``why``, by the endpoint."""
     started_ns, told = host_now_ns(), False
     while True:
         batch = subscriber.poll(250)
         told = told or bool(batch)
         if not told and host_now_ns() - started_ns > _HELLO_NS:
             told = True
-            text = why() if why else f"nothing on {endpoint} yet; is mobind-live running there?"
-            console.print(Text(clean(text), style="yellow"), soft_wrap=True)
+            console.print(Text(clean(why(endpoint)), style="yellow"), soft_wrap=True)
         yield batch
 
 
@@ -132,7 +135,7 @@ def silence(topic: str, endpoint: str) -> str:
     with Subscriber(("v1/health/",), endpoint) as subscriber:
         topics = running(subscriber)
     if topics is None or not topic:
-        return f"nothing on {endpoint} yet; is mobind-live running there?"
+        return _nobody(endpoint)
     known = f"its streams are {', '.join(topics)}; " if topics else ""
     return f"nothing under {topic} on {endpoint} yet; a rig runs there: {known}monitor alone shows all topics"
 
@@ -150,7 +153,7 @@ def running(subscriber: Receiver) -> list[str] | None:
 
 
 def _print_messages(subscriber: Receiver, topic: str, endpoint: str, console: Console) -> None:
-    for batch in batches(subscriber, endpoint, console, partial(silence, topic, endpoint)):
+    for batch in batches(subscriber, endpoint, console, partial(silence, topic)):
         for received in batch:
             text = f"{received.topic} #{received.seq}  {summary(received.message)}"
             console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
@@ -162,7 +165,7 @@ def _show_rates(subscriber: Receiver, topic: str, endpoint: str, console: Consol
     with (
         Live(console=console, auto_refresh=False) if console.is_terminal else contextlib.nullcontext() as live
     ):
-        for batch in batches(subscriber, endpoint, console, partial(silence, topic, endpoint)):
+        for batch in batches(subscriber, endpoint, console, partial(silence, topic)):
             now_ns = host_now_ns()
             watch.feed(batch, now_ns)
             if now_ns < next_ns:

@@ -14,9 +14,10 @@ from mobind_live import registry
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
 from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading, StreamSpec
+from mobind_live.runtime import stamps
 from mobind_live.runtime.aside import NoAnswer, Question
-from mobind_live.runtime.doubts import doubt_of, stamps_doubt
-from mobind_live.runtime.serve import check_arrival
+from mobind_live.runtime.doubts import LEAST_S, doubt_of
+from mobind_live.runtime.stamps import FASTEST, check_arrival
 from mobind_live.schema import Imu, Message, Pose
 from mobind_live.terminal.output import Notes
 
@@ -27,9 +28,7 @@ SILENT_S = 15.0
 WATCH_S = 2.0
 PATIENCE_S = 10.0
 GAP_NS = 1_000_000_000
-USUAL = 0.1  # a rate that is off by more than this share is pointed out,
-FASTEST = 2.0  # and an IMU's that is off by more than this factor is no answer
-LEAST_S = 1.5  # less tells too little of rates and clocks
+USUAL = 0.1  # a rate that is off by more than this share is pointed out
 
 
 @dataclass(slots=True)
@@ -169,7 +168,7 @@ def _clock_doubt(spec: StreamSpec, items: list[Imu | ImuReading]) -> str:
     if spec.played or any(item.device_ns is None for item in items):
         return ""
     stamps_ns = np.array([t_ns for item in items for t_ns in _stamps_ns(item)], np.int64)
-    return stamps_doubt(spec.clock, stamps_ns, _received_ns(items), LEAST_S)
+    return stamps.doubt(spec.clock, stamps_ns, _received_ns(items), LEAST_S)
 
 
 def _rate_doubt(item: Seen, items: list[Imu | ImuReading]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from mobind_live.binding import peak, posterior, priors
-from mobind_live.binding.assignment import one_to_one
+from mobind_live.binding import peak, posterior, together
 from mobind_live.binding.engine import TOKEN_S
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.verdict import MIN_MOTION_S, OK_P
@@ -73,15 +72,12 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
 
 
 def _posteriors(view: View, likelier: np.ndarray, calibration: Calibration) -> list[CameraPosterior]:
-    alone = []
-    for own, motion_s, said in zip(view.evidence, view.motion_s, likelier, strict=True):
-        evidence = posterior.likelihood(own.astype(np.float64), motion_s, calibration)
-        given = posterior.settled(evidence, np.zeros(()), view.tracks, calibration)
-        alone.append(posterior.tilted(given, priors.of_placement(given, said)))
-    return [
-        replace(given, motion_s=posterior.tested_s(given, motion_s))
-        for given, motion_s in zip(one_to_one(alone), view.motion_s, strict=True)
+    own = [
+        posterior.likelihood(sums.astype(np.float64), motion_s, calibration)
+        for sums, motion_s in zip(view.evidence, view.motion_s, strict=True)
     ]
+    settled = [posterior.settled(one, np.zeros(()), view.tracks, calibration) for one in own]
+    return together.judged(together.alone(settled, likelier), own, view.motion_s)
 
 
 def _wearer(found: Outcomes, given: CameraPosterior, own: int) -> None:

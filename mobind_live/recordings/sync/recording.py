@@ -41,8 +41,10 @@ class Recording:
     @property
     def spans(self) -> dict[int, tuple[int, int]]:
         """The first and the last frame of each track."""
-        seen = {track: self.frame[self.track_ids == track] for track in self.tracks}
-        return {track: (int(frames.min()), int(frames.max())) for track, frames in seen.items()}
+        ids, first = np.unique(self.track_ids, return_index=True)
+        last = len(self.frame) - 1 - np.unique(self.track_ids[::-1], return_index=True)[1]
+        edges = zip(self.frame[first].tolist(), self.frame[last].tolist(), strict=True)
+        return dict(zip(ids.tolist(), edges, strict=True))
 
     def keypoints_of(self, *tracks: int) -> np.ndarray:
         """One person's keypoints (T, 17, 3) in every frame, zero where not seen. Of ``tracks`` in one frame
@@ -58,14 +60,14 @@ class Recording:
         if not self.length_s:
             return self
         frames_per_s = (len(self.t_ns) - 1) / self.length_s
-        kept = [t for t in self.tracks if (self.track_ids == t).sum() >= _MIN_SEEN_S * frames_per_s]
-        return self._only(kept)
+        ids, counts = np.unique(self.track_ids, return_counts=True)
+        return self._only(ids[counts >= _MIN_SEEN_S * frames_per_s])
 
     def longest(self) -> Recording:
         """Only the tracks that are not too many to be looked at."""
-        return self._only(list(self.tracks[:_MOST]))
+        return self._only(np.array(self.tracks[:_MOST]))
 
-    def _only(self, tracks: list[int]) -> Recording:
+    def _only(self, tracks: np.ndarray) -> Recording:
         rows = np.isin(self.track_ids, tracks)
         return Recording(
             t_ns=self.t_ns,

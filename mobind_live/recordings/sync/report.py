@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mobind_live.recordings.sync.limits import MOST_OFFSET_S
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.schema import Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.style import VERDICT_STYLE, unframed
 
-_MOST_OFFSET_S = 600.0  # that --max-offset takes
 _ROOM_S = 10.0  # beyond the lengths' difference: neither recording need lie within the other
 _NAME = 16  # the longest part of a name that fits beside the rest in 80 columns
 
@@ -102,8 +102,8 @@ def unsearched(
         for name, by_s in apart_s.items()
     )
     most_s = max(map(abs, apart_s.values()))
-    try_s = min(_MOST_OFFSET_S, 10 * math.ceil((most_s + _ROOM_S) / 10))
-    advice = f"try --max-offset {try_s:.0f}" if most_s < _MOST_OFFSET_S else "cut what is longer to fit"
+    try_s = min(MOST_OFFSET_S, 10 * math.ceil((most_s + _ROOM_S) / 10))
+    advice = f"try --max-offset {try_s:.0f}" if most_s < MOST_OFFSET_S else "cut what is longer to fit"
     searched = f"only offsets up to {max_offset_s:g} s were searched"
     return f"{searched}, and {which} than the camera's recording: {advice}"
 

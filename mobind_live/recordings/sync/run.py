@@ -15,14 +15,13 @@ from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.keypoints import read_keypoints
 from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, must_be_writable
+from mobind_live.recordings.sync.limits import SHORTEST_S
 from mobind_live.recordings.sync.recording import Recording, left_out, of_file
 from mobind_live.recordings.sync.request import Files, Sources, about, length_s, read_imus
 
 if TYPE_CHECKING:  # torch loads only when all files have been read
     from mobind_live.devices.camera.pose import PoseOptions
     from mobind_live.recordings.sync.solve import Found
-
-SHORTEST_S = 5.0
 
 
 def run(files: Files, console: Console, *, json: Path | None = None, plot: Path | None = None) -> int:
@@ -82,8 +81,8 @@ def read_people(files: Files, console: Console) -> Recording:
         raise FileError(f"{path}: nobody is seen, or for less than two seconds")
     say(console, "camera", line)
     people = everybody.longest()
-    if people.tracks != everybody.tracks:
-        console.print(left_out(everybody, people), style="yellow", highlight=False, soft_wrap=True)
+    if text := left_out(everybody, people):
+        console.print(text, style="yellow", highlight=False, soft_wrap=True)
     return people
 
 

@@ -234,19 +234,17 @@ class _Stretches:
         self._sums = sums
         self._scale = scale
 
-    def curves(self, imu: int, part: int, peak: int) -> np.ndarray:
+    def curves(
+        self, imu: int, part: int, peak: int, tracks: tuple[int, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The evidence (K, L), in nats, that ``imu`` is on ``part`` of somebody, in each stretch: of whoever
-        fits best there at the lag ``peak``, since a tracker may give one person several ids."""
+        fits best there at the lag ``peak``, since a tracker may give one person several ids; and that of
+        ``tracks``, one person's, wherever they fit, if there are any."""
         added = self._added(imu, part)
         fits = added[:, :, near(peak)].max(axis=2)
-        return added[np.arange(len(added)), fits.argmax(axis=1)]
-
-    def whole(self, imu: int, part: int, peak: int, tracks: tuple[int, ...]) -> np.ndarray:
-        """The same of ``tracks``, one person's, wherever they fit; ``curves`` where there are none."""
-        if not tracks:
-            return self.curves(imu, part, peak)
+        best = added[np.arange(len(added)), fits.argmax(axis=1)]
         rows = [self._sums[-1].tracks.index(track) for track in tracks]
-        return self._added(imu, part)[:, rows].sum(axis=1)
+        return best, added[:, rows].sum(axis=1) if rows else best
 
     def _added(self, imu: int, part: int) -> np.ndarray:
         """The evidence (K, P, L), in nats, of everybody."""
@@ -269,8 +267,9 @@ def _found(
 ) -> Found:
     peak = round(offset.offset_s / TOKEN_S) + len(offset.lags_s) // 2
     part = PARTS.index(binding.part) if binding.part else 0
-    step = steps.find(stretches.whole(imu, part, peak, tracks), stretches.borders_s, peak, TOKEN_S)
-    line = drift.line(drift.points(stretches.curves(imu, part, peak), stretches.middles_s, peak, TOKEN_S))
+    best, wearer = stretches.curves(imu, part, peak, tracks)
+    step = steps.find(wearer, stretches.borders_s, peak, TOKEN_S)
+    line = drift.line(drift.points(best, stretches.middles_s, peak, TOKEN_S))
     shift_s = line.drift_ppm * 1e-6 * (middle_s - line.middle_s) if math.isfinite(line.sigma_s) else 0.0
     own = line.sigma_s if math.isfinite(line.sigma_s) else 0.0
     return Found(

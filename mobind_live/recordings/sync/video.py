@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import logging
 import threading
@@ -17,7 +18,8 @@ from rich.progress import Progress
 from mobind_live.devices.camera import pose, video
 from mobind_live.devices.camera.playback import Playback, Player, frame_hz
 from mobind_live.devices.camera.pose import Finder, PoseOptions, YoloPose
-from mobind_live.models.errors import BROKEN_NPZ
+from mobind_live.models import output
+from mobind_live.models.errors import BROKEN_NPZ, OutputError
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.sync.recording import CAMERA, Recording
 from mobind_live.vocabulary import KEYPOINTS
@@ -89,16 +91,12 @@ def load(path: Path, key: str) -> Recording | None:
 
 def save(path: Path, key: str, found: Recording) -> None:
     """Write the cache, whole or not at all. A folder that cannot be written costs time, not the answer."""
-    part = path.with_name(f"{path.name}.part")
+    packed = io.BytesIO()
+    np.savez_compressed(packed, key=np.array(key), **{name: getattr(found, name) for name in _ARRAYS})
     try:
-        with part.open("wb") as file:
-            arrays = {name: getattr(found, name) for name in _ARRAYS}
-            np.savez_compressed(file, key=np.array(key), **arrays)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # on a read-only mount not even what is not there
-            part.unlink(missing_ok=True)
-        _log.warning("%s: the poses cannot be kept: %s", path, error.strerror)
+        output.write(path, packed.getvalue())
+    except OutputError as error:
+        _log.warning("the poses are not kept: %s", error)
 
 
 def _extent(path: Path) -> tuple[int | None, float]:

@@ -105,10 +105,17 @@ def test_what_is_believed_is_contradicted_by_the_last_seconds(
     assert engine.beliefs.wearers.names == {}
 
 
-def test_what_was_handed_over_is_looked_for_anew_and_its_clock_kept(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("row", "gone"),
+    [
+        (STRANGER, "arm: moves as another person does now; looking for its wearer anew"),
+        (WEARER, "arm: moves as another limb does now; looking for its place anew"),
+    ],
+)
+def test_what_has_gone_elsewhere_is_looked_for_anew_and_its_clock_kept(
+    row: int, gone: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Long before the last seconds as a whole speak against its wearer."""
+    """Long before the last seconds as a whole speak against where it was."""
     shows(engine, SLOW, WEARER, 35.0, *((ARM, LAG + n, 2.0) for n in (-1, 0, 1)))
     shows(engine, SLOW, STRANGER, 35.0)
     shows(engine, FAST, WEARER, 6.0, *((ARM, LAG + n, 2.0) for n in (-1, 0, 1)))
@@ -123,10 +130,10 @@ def test_what_was_handed_over_is_looked_for_anew_and_its_clock_kept(
         evidence.felt_s[0] += 1.0
         evidence.sums[FAST] *= math.exp(-1 / evidence.memories_s[FAST])
         second = engine.calibration.chance / engine.calibration.scale
-        evidence.sums[FAST, 0, STRANGER, LEG, middle - 1 : middle + 2] += 0.9 * second
+        evidence.sums[FAST, 0, row, LEG, middle - 1 : middle + 2] += 0.9 * second
         said = watch.notice()
-    assert said == ["arm: moves as another person does now; looking for its wearer anew"]
-    assert seconds <= 4
+    assert said == [gone]
+    assert seconds <= 5
     assert not evidence.sums.any()
     assert abs(int(engine.beliefs.learned.lag[0, "cam"].argmax()) - middle) <= 1
 

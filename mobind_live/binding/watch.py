@@ -16,6 +16,7 @@ from mobind_live.binding.evidence import FAST, RECENT_MOTION_S, SLOW
 from mobind_live.binding.exchange import Doubt
 from mobind_live.binding.handover import Leaning, handed_over
 from mobind_live.binding.presence import PEAK_TOKENS
+from mobind_live.binding.relocated import Pull, relocated
 from mobind_live.binding.stepped import Stepping, gain
 from mobind_live.binding.verdict import OK_P
 from mobind_live.models.features import STEPS_PER_TOKEN
@@ -45,11 +46,12 @@ class Watch:
         self._steppings: dict[str, list[Stepping]] = {}
         self._doubts: dict[str, dict[tuple[int, int], Doubt]] = {}
         self._leanings: dict[str, dict[int, Leaning]] = {}
+        self._pulls: dict[str, dict[int, Pull]] = {}
 
     def notice(self) -> list[str]:
         """A sentence for each thing that is not what was believed: a clock that has stepped, two people whom
-        the tracker has taken for each other, a sensor that has gone to somebody else, an IMU or a clock that
-        the last seconds' motion contradicts, a sensor that rests while its limb moves."""
+        the tracker has taken for each other, a sensor that has gone to somebody else or to another limb, an
+        IMU or a clock that the last seconds' motion contradicts, a sensor that rests while its limb moves."""
         engine = self.engine
         said: list[str] = []
         gone: set[int] = set()
@@ -59,6 +61,7 @@ class Watch:
                 said.append(changed)
             else:
                 gone |= self._handed_over(camera, new)
+                self._pull(camera, new)
         for imu, name in enumerate(engine.names):
             if reason := self._let_go(imu, gone=imu in gone):
                 self._begin_anew(imu, engine.cameras)
@@ -71,6 +74,9 @@ class Watch:
         if gone:
             engine.take_off(imu)
             return "moves as another person does now; looking for its wearer anew"
+        if relocated(pulls[imu] for pulls in self._pulls.values() if imu in pulls):
+            engine.take_off(imu)
+            return "moves as another limb does now; looking for its place anew"
         if any(self._contradicted(imu, camera) for camera in engine.cameras):
             engine.start_over((imu,), engine.cameras)
             engine.beliefs.moved(imu)
@@ -87,6 +93,7 @@ class Watch:
             for stepping in self._steppings.get(camera, ()):
                 stepping.by_sensor.pop(imu, None)
             self._leanings.get(camera, {}).pop(imu, None)
+            self._pulls.get(camera, {}).pop(imu, None)
             for doubt in self._doubts.get(camera, {}).values():
                 doubt.by_sensor.pop(imu, None)
 
@@ -126,6 +133,7 @@ class Watch:
                 self.engine.exchange(camera, one, other)
                 del doubts[pair]
                 self._leanings.pop(camera, None)
+                self._pulls.pop(camera, None)
                 return (
                     f"{camera}: tracks {one} and {other} have changed people; what they wear goes with them"
                 )
@@ -141,6 +149,16 @@ class Watch:
             leanings[imu].add(came.by_track, came.motion_s)
         self._leanings[camera] = leanings
         return handed_over(leanings)
+
+    def _pull(self, camera: str, new: dict[int, Agreement]) -> None:
+        """Take in by how much the IMUs agree better with another limb of their wearers in ``camera``."""
+        before = self._pulls.get(camera, {})
+        pulls = {imu: pull for imu, pull in before.items() if self._agreements.known(imu, camera)}
+        for imu, came in new.items():
+            if imu not in pulls or (pulls[imu].track, pulls[imu].part) != (came.track, came.part):
+                pulls[imu] = Pull(came.track, came.part)
+            pulls[imu].add(came.by_track[came.track], came.motion_s)
+        self._pulls[camera] = pulls
 
     def _contradicted(self, imu: int, camera: str) -> bool:
         """Whether the fast memory contradicts what is believed, if anything is. That is not always where the

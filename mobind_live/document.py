@@ -198,6 +198,8 @@ def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
         what = "must be a section (keys with values)"
     if details["type"] in ("tuple_type", "list_type", "set_type", "frozen_set_type"):
         what = "must be a list, as [a, b]"
+    if details["type"] == "invalid_key":
+        return "a number is no key; in {...} a comma parts keys, and a decimal point is needed"
     what = " ".join(what.split())
     if details["type"] == "value_error":
         return what

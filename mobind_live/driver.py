@@ -44,9 +44,9 @@ class DeviceError(Exception):
 class Found:
     """A device that a driver file's ``discover()`` found.
 
-    ``name`` is fit for the YAML (letters, digits, _ and -); ``about`` is a line for the user: what it is,
-    and what it can do, or why it cannot be used. ``yaml`` is its section under ``devices:``, ready to paste
-    (with ``driver``); empty if the device cannot be used.
+    ``name`` is fit for the YAML (a to z, A to Z, digits, _ and -); ``about`` is a line for the user: what it
+    is, and what it can do, or why it cannot be used. ``yaml`` is its section under ``devices:``, ready to
+    paste (with ``driver``); empty if the device cannot be used.
     """
 
     name: str

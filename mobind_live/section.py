@@ -53,7 +53,7 @@ RigFolder = Annotated[RigPath, AfterValidator(_folder)]
 
 # What streams, devices and subjects may be called.
 NAME = re.compile(r"[A-Za-z0-9_-]+")
-NAME_RULE = "letters, digits, _ and - only"
+NAME_RULE = "a to z, A to Z, digits, _ and - only"
 WEARER = re.compile(r"wearer_\d+")  # so wearers without a subject are called, and nothing else
 
 

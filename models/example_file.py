@@ -31,7 +31,8 @@ class Folder:
 
 
 def path_of(folder: Path, label: str) -> Path:
-    return folder / f"{label.replace(' ', '_')}{SUFFIX}"
+    """Where the example is: one file for all labels that differ by capitals, or by spaces and ``_``."""
+    return folder / f"{label.lower().replace(' ', '_')}{SUFFIX}"
 
 
 def save(path: Path, example: Example) -> None:

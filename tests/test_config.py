@@ -191,12 +191,12 @@ class TestLoad:
         ),
         pytest.param(
             OWN + "    emit: [a/b]\n",
-            ":2: devices.mine: stream name 'a/b'; allowed: letters, digits, _ and - only",
+            ":2: devices.mine: stream name 'a/b'; allowed: a to z, A to Z, digits, _ and - only",
             id="stream name",
         ),
         pytest.param(
             "devices:\n  s: {driver: simulator, imus: {a: {part: head, subject: a k}}, cameras: {c: {}}}\n",
-            ":2: devices.s.imus.a.subject: 'a k' is not a name; allowed: letters, digits, _ and - only",
+            ":2: devices.s.imus.a.subject: 'a k' is not a name; allowed: a to z, A to Z,",
             id="subject's name",
         ),
         pytest.param(
@@ -221,8 +221,13 @@ class TestLoad:
         ),
         pytest.param(
             "devices:\n  my imu: {driver_path: my_driver.py}\n",
-            ":2: devices.my imu: not a name; allowed: letters, digits, _ and - only",
+            ":2: devices.my imu: not a name; allowed: a to z, A to Z, digits, _ and - only",
             id="device name",
+        ),
+        pytest.param(
+            "devices:\n  s: {driver: simulator, people: 2,5}\n",
+            ":2: devices.s.5: a number is no key; in {...} a comma parts keys, and a decimal point is needed",
+            id="a decimal comma",
         ),
         pytest.param(
             "devices:\n  7: {driver_path: my_driver.py}\n",

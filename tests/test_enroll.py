@@ -415,6 +415,14 @@ def test_sensors_of_one_clock_alone_are_joined_by_it(
     assert (arm[0], shank[0]) == pytest.approx((-late_s, 0.0), abs=0.02)
 
 
+def test_labels_that_differ_by_capitals_are_no_two(tmp_path: Path, folder: Path, net: ActionNet) -> None:
+    assert enroll("jack", "--keypoints", folder / "keypoints.csv", "--output", tmp_path).exit_code == 0
+    result = enroll("JACK", "--keypoints", folder / "keypoints.csv", "--output", tmp_path)
+    assert result.exit_code == 2
+    assert "holds the label 'jack'" in result.stderr
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_pose_alone_teaches(tmp_path: Path, folder: Path, net: ActionNet) -> None:
     result = enroll("jack", "--keypoints", folder / "keypoints.csv", "--output", tmp_path)
     assert result.exit_code == 0, result.output
@@ -477,10 +485,11 @@ def test_who_comes_back_under_another_number_is_learned_from_whole(
         ("jack", ("--from", "-1"), "--from -1"),
         ("jack", ("--from", "17"), "at least 2 s of the recording must be left"),
         ("jack", ("--to", "99"), "the recording is only"),
-        ("ja/ck", (), "allowed are letters"),
-        ("..", (), "allowed are letters"),
+        ("ja/ck", (), "allowed are a to z"),
+        ("..", (), "allowed are a to z"),
         ("Walking", (), "is taken"),
         ("unknown", (), "is taken"),
+        ("Seitbeuge ü", (), "allowed are a to z"),
         ("jack", ("--track", "7"), "--track 7: there are 1"),
         ("jack", ("--video", "v.mp4"), "one of --video and --keypoints"),
     ],

@@ -263,6 +263,27 @@ def test_what_is_in_a_folder_is_never_overwritten(exported: Path, tmp_path: Path
         export.run(tmp_path / "s.mcap", exported, Console(file=io.StringIO()))
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["an empty folder", "no folder"])
+def test_an_export_that_is_interrupted_leaves_nothing(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables cut short look like whole ones."""
+    path, folder = session(tmp_path / "s.mcap", [imu(), pose()]), tmp_path / "tables"
+    if there:
+        folder.mkdir()
+
+    def interrupted(*_: object) -> None:
+        assert list(folder.rglob("*.csv"))
+        assert not list(folder.glob("*.csv"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export, "about", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export.run(path, folder, Console(file=io.StringIO()))
+    assert folder.exists() == there
+    assert not there or not list(folder.iterdir())
+
+
 def test_an_empty_session_is_said_and_leaves_no_folder(tmp_path: Path) -> None:
     path = session(tmp_path / "s.mcap", [])
     with pytest.raises(FileError, match="nothing was recorded"):

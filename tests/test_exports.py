@@ -301,7 +301,22 @@ def test_spaces_may_stand_between_cells(tmp_path: Path) -> None:
 def test_rows_that_do_not_go_with_the_header_are_said_to(tmp_path: Path) -> None:
     assert len(read_imu(write(tmp_path, f"t_ms,{AXES},", ROWS)).t_ns) == len(ROWS)
     longer = [[n, *row] for n, row in enumerate(ROWS.tolist())]
-    assert "the rows have 8 cells, the header 7" in refused(write(tmp_path, f"t_ms,{AXES}", longer))
+    said = refused(write(tmp_path, f"t_ms,{AXES}", longer))
+    assert "the rows have 8 cells, the header 7" in said
+    assert "decimal" not in said
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_decimal_commas_between_commas_are_named(quote: str, tmp_path: Path) -> None:
+    rows = (",".join(f"{quote}{value:.3f}{quote}".replace(".", ",") for value in row) for row in ROWS)
+    path = tmp_path / "imu.csv"
+    path.write_text("\n".join([f"t_ms,{AXES}", *rows]))
+    assert "decimal commas need a semicolon or a tab" in refused(path)
+
+
+def test_a_clock_that_stands_still_is_named(tmp_path: Path) -> None:
+    rows = np.column_stack([np.full(len(ROWS), 1.7e12), ROWS[:, 1:]])
+    assert "t_ms is the same in every row" in refused(write(tmp_path, f"t_ms,{AXES}", rows))
 
 
 @pytest.mark.parametrize(("per_g", "per_deg_s"), [(16384, 131), (4096, 32.8), (2048, 16.4)])

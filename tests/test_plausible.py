@@ -114,3 +114,25 @@ def test_hints_that_say_nothing_are_refused(text: str) -> None:
             parse_columns(text)
     else:
         assert parse_columns(text) == Hints()
+
+
+@pytest.mark.parametrize("names", [("arm", "chest"), ("chest", "arm", "leg")])
+def test_rows_of_several_sensors_in_turn_are_refused(names: tuple[str, ...], tmp_path: Path) -> None:
+    """Whatever a column calls them, and if none does: their gravity goes to and fro."""
+    worn = {"arm": ("left_forearm", 0.0), "chest": ("chest", 0.0), "leg": ("right_shank", 0.0)}
+    imus = take(worn, SECONDS, seed=5).imus
+    count = min(len(imus[name]) for name in names)
+    mixed = np.stack([imus[name][:count] for name in names], axis=1).reshape(-1, 7)
+    with pytest.raises(
+        FileError, match=f"its rows are of {len(names)} sensors in turn; keep the rows of one"
+    ):
+        read_imu(write(tmp_path / "imu.csv", mixed))
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_one_sensor_takes_no_turns_however_seldom_it_is_read(every: int) -> None:
+    for rows in ROWS.values():
+        assert plausible.in_turn(rows[::every, 1:4]) == 1
+    still = np.random.default_rng(0).normal((0, 0, 1), 0.002, (500, 3))
+    assert plausible.in_turn(still) == plausible.in_turn(np.zeros((500, 3))) == 1
+    assert plausible.in_turn(still[:2]) == 1

@@ -61,6 +61,16 @@ def test_it_is_told_that_all_who_say_so_are_on_one_person() -> None:
     assert said[1].people == 1
 
 
+def test_what_fits_as_it_was_again_has_not_stepped() -> None:
+    """Both arms in one rhythm fit before and after for a while; then one of the two, and what was, fits."""
+    rng, stepping = np.random.default_rng(0), Stepping()
+    both, again = ((9, 0.6), (-9, 0.6)), ((0, 0.8), (-9, -2.0))
+    for peaks in (*[both] * 8, again):
+        said = stepping.add({n: gain(second(n, rng, *peaks, part=n)) for n in (0, 1)})
+        assert said is None
+    assert stepping.add({n: gain(second(n, rng, (9, 0.6), part=n)) for n in (0, 1)}) is not None
+
+
 def test_two_sensors_on_one_limb_are_one_witness() -> None:
     assert found(dict.fromkeys((0, 1), ((9, 0.7),)), tracks=(4, 4), parts=(5, 5)) is None
 

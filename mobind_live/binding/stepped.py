@@ -91,8 +91,9 @@ class Stepping:
         elsewhere = np.delete(together, near(shift))
         by = {n: one.limb for n, one in self.by_sensor.items() if one.by_shift[shift] > _EACH}
         behind = elsewhere.max(initial=0.0) + _AHEAD
-        if together[shift] < max(_TOGETHER, behind) or len({*by.values()}) < 2:
-            return None
+        now = sum(float(came.by_shift[shift]) for came in new.values())
+        if together[shift] < max(_TOGETHER, behind) or len({*by.values()}) < 2 or now <= 0:
+            return None  # or no more: some seconds of another rhythm fit elsewhere, too
         return Step(peak_near(together, shift)[0], frozenset(by), len({track for track, _ in by.values()}))
 
     def _with(self, sensor: int, came: Gain) -> Gain:

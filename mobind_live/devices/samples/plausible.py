@@ -25,6 +25,11 @@ _WILD = 100
 _RATES_HZ = (4.0, 4000.0)  # of cameras and body-worn sensors
 _USUAL_HZ = 1200.0  # hardly any is faster; ticks of which there are 10000 or 32768 per second would seem so
 _COUNTING = 0.9
+# How much further apart neighbouring rows are than those of one sensor, if several take turns: 4.4 to 15
+# times for two to five on a body, and at most 1.7 for one, read ten times a second in sports.
+_IN_TURN = 3.0
+_MOST_IN_TURN = 8
+_ALIKE = 0.005  # of their size: what vectors differ by that are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,18 @@ class Rest:
     def gravity(self) -> bool:
         """Whether it may be gravity: of its size in some unit, in every quiet moment."""
         return bool(self.gravity_unit) and self.steady
+
+
+def in_turn(vectors: np.ndarray) -> int:
+    """How many sensors take turns in the rows of ``vectors`` (N, 3), whatever their unit: 1 if it is one,
+    whose rows are nearer to their neighbours than to later ones for most of the time."""
+    alike = max(1e-9, _ALIKE * float(np.median(np.linalg.norm(vectors, axis=1))))
+    apart = [
+        max(alike, float(np.median(np.linalg.norm(vectors[by:] - vectors[:-by], axis=1))))
+        for by in range(1, min(_MOST_IN_TURN + 1, len(vectors)))
+    ]
+    ratios = [min(apart[:n]) / apart[n] for n in range(1, len(apart))]
+    return int(np.argmax(ratios)) + 2 if max(ratios, default=0.0) > _IN_TURN else 1
 
 
 def time_unit(ticks: np.ndarray) -> str:

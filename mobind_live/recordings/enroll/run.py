@@ -67,7 +67,7 @@ def run(request: Request, console: Console) -> None:
 def check_label(label: str) -> None:
     """Raises HintError if ``label`` cannot be one of the user's own."""
     if not _LABEL.fullmatch(label):
-        rule = "letters, digits, spaces, _ and -, at most 40, with a letter or digit at either end"
+        rule = "a to z, A to Z, digits, spaces, _ and -, at most 40, with a letter or digit at either end"
         raise HintError(f"label {label!r}: allowed are {rule}")
     taken = (*action_models.DAILY, UNKNOWN, OTHER)
     if label.lower() in taken:

@@ -16,6 +16,9 @@ import numpy as np
 from mobind_live.recordings.files.errors import FileError
 
 HEADER_LINES = 40  # the header is found within these or not at all
+_DECIMAL_COMMA = re.compile(r'"-?\d+,\d+"')
+_AXES = 3  # so many cells of a row are no text by chance
+_COMMAS = "decimal commas need a semicolon or a tab between the columns; or write points"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,17 @@ def read_table(
         some = next((line.strip() for line in head if line.strip()), "")
         found = f"{some[:60]!r} is none" if some else "it is empty"
         raise FileError(f"{path}: no header that is understood ({found}); expected columns {want}")
+    if delimiter == "," and any(len(_DECIMAL_COMMA.findall(line)) >= _AXES for line in body):
+        raise FileError(f"{path}: {_COMMAS}")
     kept = [(line, row) for line in body if (row := _numbers(line, delimiter, len(titles))) is not None]
     if len(kept) < 2:
         usual = Counter(len(_split(line, delimiter)) for line in body if line.strip()).most_common(1)
         if usual and usual[0][0] != len(titles):
-            raise FileError(f"{path}: the rows have {usual[0][0]} cells, the header {len(titles)}")
+            cells = usual[0][0]
+            hint = (
+                f"; {_COMMAS}" if delimiter == "," and cells in (2 * len(titles) - 1, 2 * len(titles)) else ""
+            )
+            raise FileError(f"{path}: the rows have {cells} cells, the header {len(titles)}{hint}")
         raise FileError(f"{path}: fewer than two rows of numbers under the header")
     return Table(
         path=path,

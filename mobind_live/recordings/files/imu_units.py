@@ -30,6 +30,12 @@ def told(
     for name, values in (("accelerometer", a), ("gyroscope", w)):
         if not np.ptp(values, axis=0).any():
             raise FileError(f"{path}: the {name} never changes; was it switched off?")
+    sensors = plausible.in_turn(a)
+    if sensors > 1:
+        raise FileError(
+            f"{path}: by their acceleration its rows are of {sensors} sensors in turn; "
+            "keep the rows of one of them"
+        )
     resting, turning = plausible.rest(a, t_ns), plausible.rest(w, t_ns)
     if plausible.swapped(resting, turning):
         raise FileError(

@@ -76,6 +76,8 @@ def of_rows(table: Table, time: Column, usable: np.ndarray, advice: str, *, stri
     keep = usable & (ticks > before if strictly else ticks >= before)
     if keep.sum() < usable.sum() / 2 and (np.diff(ticks[usable]) < 0).mean() > _BACKWARDS:
         raise FileError(f"{table.path}: the stamps run backwards ({title})")
+    if not np.ptp(ticks[keep]):
+        raise FileError(f"{table.path}: {title} is the same in every row; {advice}")
     unit = time.unit or _told(table, title, ticks[keep], advice)
     _check_unit(table, title, ticks[keep], unit, named=bool(time.unit))
     scale = TIME_NS[unit]

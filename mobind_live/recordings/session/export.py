@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -48,21 +49,19 @@ _ANSWERS = {
 
 
 def run(path: Path, folder: Path, console: Console) -> None:
-    """Write the tables of the session ``path`` into ``folder``. Raises FileError."""
+    """Write the tables of the session ``path`` into ``folder``: all of them, or none. Raises FileError."""
     first = next(entries(path, quiet=True), None)
     if first is None:
         raise FileError(f"{path}: nothing was recorded in it")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise FileError(f"{folder}: is not empty; name a new folder")
-        with console.status(f"reading {escape(str(path))}"), ExitStack() as stack:
-            tables = _Tables(folder, stack, first.at_ns)
-            lookup, read = _answers(entries(path), tables)
-            # No more than that: of a session that goes on, what came since may need columns of its own.
-            rows, aligned = _streams(islice(entries(path, quiet=True), read), lookup, tables)
-        noted = about(path)
-        (folder / "session.json").write_text(json.dumps(_noted(noted, first.at_ns), indent=2) + "\n")
+        with console.status(f"reading {escape(str(path))}"), _whole(folder) as part:
+            with ExitStack() as stack:
+                tables = _Tables(part, stack, first.at_ns)
+                lookup, read = _answers(entries(path), tables)
+                # No more than that: of a session that goes on, what came since may need columns of its own.
+                rows, aligned = _streams(islice(entries(path, quiet=True), read), lookup, tables)
+            noted = _noted(about(path), first.at_ns)
+            (part / "session.json").write_text(json.dumps(noted, indent=2) + "\n")
     except OSError as error:
         raise FileError(f"{error.filename or folder}: {error.strerror or error}") from error
     console.print(_summary(rows, aligned))
@@ -70,6 +69,28 @@ def run(path: Path, folder: Path, console: Console) -> None:
         console.print(Text(line, style="yellow"), soft_wrap=True)
     told = "t_s counts seconds from the session's start; t_NAME_s is the same moment on camera NAME's clock"
     console.print(Text(f"{folder}: {told}"))
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A place for what will be in ``folder`` once all of it has been written; until then nothing is there
+    that could be taken for it. Raises FileError if something is there already."""
+    there = folder.is_dir()
+    if there and any(folder.iterdir()):
+        raise FileError(f"{folder}: is not empty; name a new folder")
+    part = folder / "unfinished"
+    part.mkdir(parents=True)
+    try:
+        yield part
+        for file in list(part.iterdir()):
+            file.rename(folder / file.name)
+        part.rmdir()
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        if not there:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 class _Tables:

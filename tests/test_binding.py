@@ -385,10 +385,10 @@ def test_a_camera_that_is_sure_of_nothing_hardly_changes_the_part() -> None:
         (0.95, 0.01, 1.0, False, False, Verdict.NO_MOTION),
         (0.10, 0.90, 0.0, False, False, Verdict.NO_MOTION),
         (0.10, 0.90, 3.0, True, False, Verdict.AMBIGUOUS),
-        (0.002, 0.998, 25.0, True, False, Verdict.UNBOUND),
-        (0.002, 0.998, 25.0, False, False, Verdict.UNBOUND),
-        (0.002, 0.998, 15.0, True, False, Verdict.AMBIGUOUS),  # nobody is not sure so soon,
-        (0.05, 0.95, 25.0, True, False, Verdict.AMBIGUOUS),  # nor as easily as somebody
+        (1e-6, 1 - 1e-6, 25.0, True, False, Verdict.UNBOUND),
+        (1e-6, 1 - 1e-6, 25.0, False, False, Verdict.UNBOUND),
+        (1e-6, 1 - 1e-6, 15.0, True, False, Verdict.AMBIGUOUS),  # nobody is not sure so soon,
+        (0.001, 0.999, 25.0, True, False, Verdict.AMBIGUOUS),  # nor as easily as somebody
         (0.20, 0.80, 15.0, True, False, Verdict.AMBIGUOUS),
         (0.60, 0.20, 9.0, True, False, Verdict.AMBIGUOUS),
         (0.89, 0.01, 60.0, True, False, Verdict.AMBIGUOUS),

@@ -54,6 +54,21 @@ def test_stamps_that_stray_are_no_longer_believed():
     assert (np.abs(got - received)[3020:] < 10).all()
 
 
+@pytest.mark.parametrize("dark_fps", [15, 25, 29])
+def test_stamps_that_count_frames_are_refused_in_the_dark_as_soon_as_ever_after_a_long_day(dark_fps: int):
+    light, dark = 30 * 20 * 60, dark_fps * 30
+    captured = BEGIN + np.cumsum(np.repeat([SECOND // 30, SECOND // dark_fps], [light, dark]))
+    got = stamped(Stamps(30), np.arange(light + dark) * (SECOND // 30), captured + 5 * MS)
+    assert np.abs(got - captured).max() < 200 * MS
+
+
+@pytest.mark.parametrize("drift", [-800e-6, 800e-6])
+def test_a_cameras_clock_that_drifts_is_believed_for_hours(drift: float):
+    captured, received = stream(30 * 30 * 60)
+    got = stamped(Stamps(30), ((captured - BEGIN) * (1 + drift)).astype(np.int64), received)
+    assert np.ptp((got - captured)[30 * 120 :]) < 10 * MS
+
+
 def test_stamps_that_only_count_frames_are_never_believed():
     received = BEGIN + np.arange(1000) * 40 * MS
     got = stamped(Stamps(25, made_up=True), np.arange(1000) * 41 * MS, received)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from mobind_live.clock import DeviceClock
@@ -9,6 +11,7 @@ from mobind_live.clock import DeviceClock
 KERNEL_NS = 1_000_000_000  # a camera's stamp no older than this by our own clock is the kernel's
 TRUST_NS = 5_000_000_000  # a stream's stamps are believed when they have kept time for so long,
 STRAY_NS, STRAY = 100_000_000, 1e-3  # to within this, and this share: no real clock is off by more
+MARK_NS, MARKS = 10_000_000_000, 6  # measured from the quickest frame of so long, as many of them ago
 BACKLOG_NS = 3_000_000_000  # frames are taken for old ones no longer than this
 
 
@@ -18,8 +21,9 @@ class Stamps:
     A V4L2 camera's are the kernel's, which are host time. A stream's count from anywhere and come late by
     the network's jitter, so they go through a ``DeviceClock``; where the stream has none, FFmpeg makes them
     up, at a rate of its own. So they are used only once they have kept time, since they began or stepped, and
-    meanwhile the arrival is. Frames that a stall held up come late at once and no later after that: they do
-    not speak against the stamps, unless none is on time again.
+    meanwhile the arrival is. While they keep time, what they are measured from follows a minute behind: the
+    longer ago it is, the further they may stray before it shows. Frames that a stall held up come late at
+    once and no later after that: they do not speak against the stamps, unless none is on time again.
     """
 
     def __init__(
@@ -35,7 +39,8 @@ class Stamps:
 
     def _restart(self, stamp_ns: int, received_ns: int) -> None:
         self._clock = DeviceClock(self._nominal_hz)
-        self._first = (stamp_ns, received_ns)
+        self._marks = deque([(stamp_ns, received_ns)], maxlen=MARKS)  # frames that were on time
+        self._quickest = (stamp_ns, received_ns)  # of those on time since the last mark
         self._last_ahead_ns, self._on_time = 0, True  # of the last frame
         self._on_time_ns = received_ns  # when the last one came that was on time
         self._held_ns = 0  # how late the first was that a stall has held up since then; 0: there was no stall
@@ -51,8 +56,9 @@ class Stamps:
             return stamp_ns
         if self._made_up:
             return received_ns
-        span_ns = received_ns - self._first[1]
-        ahead_ns, stray_ns = stamp_ns - self._first[0] - span_ns, STRAY_NS + STRAY * span_ns
+        since_stamp_ns, since_ns = self._marks[0]
+        span_ns = received_ns - since_ns
+        ahead_ns, stray_ns = stamp_ns - since_stamp_ns - span_ns, STRAY_NS + STRAY * span_ns
         # Nothing arrives before it was captured: then the first frame was a slow one, and no measure.
         slow_first = ahead_ns > stray_ns and span_ns < TRUST_NS
         if stamp_ns <= self._last_stamp_ns or slow_first or self._clock.status().resets:
@@ -61,7 +67,17 @@ class Stamps:
         self._last_stamp_ns = stamp_ns
         mapped = self._clock.update(np.array([stamp_ns]), np.array([received_ns]))
         keeps_time = self._keeps_time(ahead_ns, stray_ns, received_ns)
+        if self._on_time:
+            self._mark(stamp_ns, received_ns)
         return int(mapped[0]) if span_ns > TRUST_NS and keeps_time else received_ns
+
+    def _mark(self, stamp_ns: int, received_ns: int) -> None:
+        """Take in a frame that is on time, as one that later ones may be measured from."""
+        if received_ns - stamp_ns < self._quickest[1] - self._quickest[0]:
+            self._quickest = (stamp_ns, received_ns)
+        if received_ns - self._marks[-1][1] > MARK_NS:
+            self._marks.append(self._quickest)
+            self._quickest = (stamp_ns, received_ns)
 
     def _keeps_time(self, ahead_ns: int, stray_ns: float, received_ns: int) -> bool:
         """Whether the frame that came ``ahead_ns`` sooner than the first is on time, or a stall held it up: a

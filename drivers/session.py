@@ -5,6 +5,7 @@ Every stamp is moved by the same time, so that the session begins when the rig d
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from mobind_live.driver import (
     StreamSpec,
 )
 from mobind_live.recordings.session.file import Packed, entries, packed, topics
+from mobind_live.recordings.session.lives import Lives
 from mobind_live.schema import Binding, Health, Imu, Message, Pose, SchemaError, StreamHealth
 from mobind_live.vocabulary import PARTS, Part
 
@@ -137,16 +139,19 @@ class Driver:
         self._packed: Iterator[Packed] = iter(())
         self._next: Packed | None = None
         self._first_ns = 0
+        self._lives = Lives()
         self.counters = Counters()
 
     def __enter__(self) -> Self:
         self._packed = (item for item in packed(self._config.file) if _served(item.topic))
+        self._lives = Lives()
         try:
             # Of whatever stream it is: two devices that play one session must move it alike.
             self._next = next(self._packed, None)
             self._first_ns = self._next.at_ns if self._next else 0
             # The others went on: take up where it would be by now.
             while self._context.restarts and self._next is not None and self._due_in_s(self._next) < 0:
+                self._pass_over(self._next)
                 self._next = next(self._packed, None)
         except ValueError as error:
             raise DeviceError(str(error)) from error
@@ -174,14 +179,26 @@ class Driver:
         except ValueError as error:  # its disk is gone; opened again it would play from the start
             raise EndOfStream(str(error)) from error
 
+    def _pass_over(self, item: Packed) -> None:
+        """Not to be played any more; but that its ids are taken holds for those after it."""
+        served = _served(item.topic)
+        if served is not None and served[0] == "cam":
+            with contextlib.suppress(SchemaError):
+                received = item.unpacked()
+                if isinstance(received.message, Pose):
+                    self._lives.apart(received.message, received.boot_ns)
+
     def _message(self, item: Packed) -> Message | None:
         """The message in this rig's time; None for what is not played. A device's own stamps are on no clock
         of ours and stay; those that are host time are moved as it is."""
         try:
-            message = item.unpacked().message
+            received = item.unpacked()
         except SchemaError:
             self.counters.add("unreadable")
             return None
+        message = received.message
+        if isinstance(message, Pose):
+            message = self._lives.apart(message, received.boot_ns)
         by_ns = self._context.epoch_ns - self._first_ns
         if message.stream in self._config.skip or not isinstance(message, (Imu, Pose)):
             return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_session import session, timed
+from test_session import lived, session, timed
 from test_wire import binding, health, imu, offset, pose
 
 from mobind_live.clock import host_now_ns
@@ -141,6 +141,48 @@ def test_a_file_that_turned_bad_is_the_devices_error(path: Path) -> None:
     path.write_bytes(b"not any more")
     with pytest.raises(DeviceError, match="not a recorded session"), Driver(given, overdue()):
         pass
+
+
+def two_lives(path: Path) -> Path:
+    """Two cameras; only the one's process begins anew, twice, after 1 s each: it has seen 1 and 2, then
+    10001 as a process that was restarted counts, and then 1 of another run."""
+    sent: list[tuple[int, int, Message]] = []
+    for life, ids in enumerate(([1, 2], [10_001], [1])):
+        for n in range(10):
+            at_ns = START + life * SECOND + n * SECOND // 10
+            front = people("front", ids, at_ns)
+            sent += [(life + 1, at_ns, front), (1, at_ns + 1, people("side", [1], at_ns))]
+    return lived(path, sent)
+
+
+def people(camera: str, ids: list[int], t_ns: int) -> Pose:
+    return replace(
+        pose(), stream=camera, t_ns=t_ns, received_ns=t_ns, track_ids=np.array(ids, np.int32),
+        boxes=np.zeros((len(ids), 4), np.float32), keypoints=np.ones((len(ids), 17, 3), np.float32),
+    )  # fmt: skip
+
+
+def ids_played(got: list[Message], camera: str) -> list[list[int]]:
+    """Each set of ids once, in the order in which they were played."""
+    ids = [m.track_ids.tolist() for m in got if isinstance(m, Pose) and m.stream == camera]
+    return [one for n, one in enumerate(ids) if n == 0 or one != ids[n - 1]]
+
+
+def test_nobody_has_the_track_of_whom_a_former_life_of_the_camera_saw(tmp_path: Path) -> None:
+    got = play(config(two_lives(tmp_path / "s.mcap")), overdue())
+    assert ids_played(got, "front") == [[1, 2], [20_001], [30_001]]
+    assert ids_played(got, "side") == [[1]]
+    assert {m.track_ids.dtype for m in got if isinstance(m, Pose)} == {np.dtype(np.int32)}
+
+
+def test_after_a_restart_of_the_player_tracks_have_the_ids_they_had(
+    tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    path = two_lives(tmp_path / "s.mcap")
+    clock(2.5)
+    with Driver(config(path), Context(name="again", epoch_ns=START, restarts=1)) as driver:
+        clock(9)
+        assert ids_played(list(driver.read()), "front") == [[30_001]]
 
 
 def test_a_recorder_that_was_held_up_plays_no_burst(tmp_path: Path, clock: Callable[[float], None]) -> None:

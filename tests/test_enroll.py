@@ -448,6 +448,28 @@ def test_sensors_whose_offset_is_not_sure_are_left_out(
     assert result.exit_code == 0, result.output
     assert "a is left out: its offset is not sure" in result.output
     assert "learning from the pose alone" in result.output
+    assert "offsets up to 2 s were searched" not in result.output, "its recording is as long as the camera's"
+
+
+def test_that_a_sensor_may_lie_beyond_what_was_searched_is_said(
+    tmp_path: Path, folder: Path, takes: dict[str, Take]
+) -> None:
+    """A sensor that lies still, and was on for 45 s more."""
+    n = len(takes["walk"].imus["left_forearm"])
+    rest = np.random.default_rng(0).normal((0, 0, 1, 0, 0, 0), 0.004, (n, 6))
+    step_ms = (takes["walk"].imus["left_forearm"][-1, 0] + 45_000) / (n - 1)
+    still = tmp_path / "still.csv"
+    still.write_text(imu_text(np.column_stack([np.arange(n) * step_ms, rest])))
+    result = enroll(
+        "jack", "--keypoints", folder / "keypoints.csv", "--imu", f"a={still}", "--max-offset", "2",
+        "--output", tmp_path / "actions",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.output.splitlines() if "--max-offset" in line]
+    assert line == (
+        "only offsets up to 2 s were searched, and a's is 45 s longer than the camera's recording: "
+        "try --max-offset 60"
+    )
 
 
 def test_who_comes_back_under_another_number_is_learned_from_whole(

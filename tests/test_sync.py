@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,23 @@ from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.sync import report
 from mobind_live.recordings.sync.request import read_imus
 from mobind_live.recordings.sync.solve import Found, nothing
+from mobind_live.recordings.sync.steps import Step
 from mobind_live.schema import Verdict
 from mobind_live.vocabulary import PARTS
 
 SECONDS = 40.0
-KEYS = ["offset_s", "sigma_s", "drift_ppm", "verdict", "track", "part", "p_part", "part_verdict"]
+KEYS = [
+    "offset_s",
+    "sigma_s",
+    "drift_ppm",
+    "verdict",
+    "track",
+    "tracks",
+    "part",
+    "p_part",
+    "part_verdict",
+    "step",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -209,7 +222,7 @@ def test_an_imu_that_is_too_short_is_not_asked(made: Take, folder: Path, tmp_pat
     assert "only 3.3 s long" in result.stdout
     assert json.loads(out.read_text())["imus"]["arm"] == {
         "offset_s": None, "sigma_s": None, "drift_ppm": None, "verdict": "no_motion", "track": None,
-        "part": None, "p_part": 0.0, "part_verdict": "no_motion",
+        "tracks": [], "part": None, "p_part": 0.0, "part_verdict": "no_motion", "step": None,
     }  # fmt: skip
 
 
@@ -366,6 +379,15 @@ def test_a_sensor_that_was_on_for_long_before_the_camera_is_found_all_the_same(
 
 def answer(verdict: Verdict) -> Found:
     return Found(offset_s=1.0, sigma_s=1.0, verdict=verdict, lags_s=np.zeros(1), weights=np.ones(1))
+
+
+def test_a_step_and_all_tracks_of_the_wearer_are_in_the_json() -> None:
+    plain = replace(answer(Verdict.OK), tracks=(2, 5))
+    one = report.as_json({"arm": plain})["imus"]["arm"]
+    assert (one["track"], one["tracks"], one["step"]) == (2, [2, 5], None)
+    stepped = replace(plain, step=Step(0.5, 20.25, None)).shifted(1.0)
+    one = json.loads(json.dumps(report.as_json({"arm": stepped})))["imus"]["arm"]
+    assert one["step"] == {"offset_s": 1.5, "from_s": 20.25, "until_s": None}
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from mobind_live.binding.wearers import groups
 from mobind_live.recordings.files.errors import HintError
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.stamps import SINCE_S
+from mobind_live.recordings.sync import report
 from mobind_live.recordings.sync.recording import CAMERA, Recording, tracks_in_words
-from mobind_live.recordings.sync.request import Files, Sources, read_imus
+from mobind_live.recordings.sync.request import Files, Sources, length_s, read_imus
 from mobind_live.recordings.sync.run import find, read_people, say
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.schema import Verdict
@@ -43,6 +44,9 @@ def read(files: Files, named: Sources, track: int | None, console: Console) -> S
     people = read_people(files, console)
     found = find(files, people, imus, console)
     kept = placed(found, console)
+    lengths_s = {name: length_s(file) for name, file in imus.items()}
+    if remark := report.unsearched(found, lengths_s, people.length_s, files.max_offset_s):
+        line(console, remark, "yellow")
     tracks = whose(track, people, {name: one.tracks for name, one in kept.items()})
     kept = {name: one for name, one in kept.items() if set(one.tracks) & set(tracks)}
     return Scene(

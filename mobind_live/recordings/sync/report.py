@@ -12,6 +12,7 @@ from rich.text import Text
 
 from mobind_live.recordings.sync.limits import MOST_OFFSET_S
 from mobind_live.recordings.sync.solve import Found
+from mobind_live.recordings.sync.steps import Step
 from mobind_live.schema import Verdict
 from mobind_live.terminal import words
 from mobind_live.terminal.style import VERDICT_STYLE, unframed
@@ -70,9 +71,19 @@ def _as_json(one: Found) -> dict[str, Any]:
         "drift_ppm": None if one.offset_s is None else round(one.drift_ppm, 2),
         "verdict": one.verdict.value,
         "track": one.track,
+        "tracks": list(one.tracks),
         "part": one.part or None,
         "p_part": round(one.p_part, 5),
         "part_verdict": one.part_verdict.value,
+        "step": None if one.step is None else _step_as_json(one.step),
+    }
+
+
+def _step_as_json(step: Step) -> dict[str, float | None]:
+    return {
+        "offset_s": round(step.offset_s, 5),
+        "from_s": None if step.from_s is None else round(step.from_s, 3),
+        "until_s": None if step.until_s is None else round(step.until_s, 3),
     }
 
 

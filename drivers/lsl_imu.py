@@ -161,6 +161,7 @@ class Driver:
                 f"clock_uncertainty_ms{end}": round(opened.correction.uncertainty_s * 1e3, 3),
                 f"stamp_jitter_ms{end}": round(opened.jitter_s * 1e3, 3),
                 f"bad_samples{end}": opened.bad,
+                f"unplaced_samples{end}": opened.dropped,
             }
             self._warn_of_stamps(stream, opened)
 

@@ -110,8 +110,9 @@ def _offer(
 
 
 @contextmanager
-def elsewhere(advert: lsl.Advert, ahead_s: float) -> Iterator[lsl.Advert]:
-    """``advert`` as if its sender's clock were ``ahead_s`` ahead: another answers LSL's time probes."""
+def elsewhere(advert: lsl.Advert, ahead_s: float | Callable[[], float]) -> Iterator[lsl.Advert]:
+    """``advert`` as if its sender's clock were ``ahead_s`` ahead, or what that says by now: another answers
+    LSL's time probes."""
     pylsl = lsl.library()
     pylsl.lib.lib.lsl_streaminfo_from_xml.restype = ctypes.c_void_p
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
@@ -125,7 +126,7 @@ def elsewhere(advert: lsl.Advert, ahead_s: float) -> Iterator[lsl.Advert]:
                     probe, asker = udp.recvfrom(2048)
                 except TimeoutError:
                     continue
-                here_s = pylsl.local_clock() + ahead_s
+                here_s = pylsl.local_clock() + (ahead_s() if callable(ahead_s) else ahead_s)
                 wave, sent_s = probe.decode().split("\r\n")[1].split()
                 udp.sendto(f" {wave} {sent_s} {here_s:.9f} {here_s:.9f}".encode(), asker)
 

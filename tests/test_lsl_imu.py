@@ -102,6 +102,27 @@ def test_the_stamps_of_another_machine_are_corrected_by_lsls_own_measurement() -
     outlet.close()
 
 
+def test_samples_of_a_sender_that_slept_are_stamped_by_a_correction_that_was_measured_since() -> None:
+    name, ahead_s = unique(), [1000.0]
+    outlet = Outlet(name)
+    here = next(one for one in lsl.resolve(0.5) if one.name == name)
+    with elsewhere(here, lambda: ahead_s[0]) as there:
+        opened = ready(Opened("wrist", Source(name=name), there))
+
+        def poll() -> ImuReading | None:
+            outlet.push([outlet.now_s() + ahead_s[0]])
+            return opened.poll()
+
+        samples(poll, 5)
+        ahead_s[0] -= 30.0  # it slept for so long, and its clock stood still
+        readings = samples(poll, 50)
+    outlet.close()
+
+    late_ns = np.concatenate([one.received_ns for one in readings]) - stamps(readings)
+    assert np.abs(late_ns).max() < 0.5e9
+    assert opened.dropped == 0
+
+
 def test_channels_are_found_by_their_labels_and_a_device_may_be_turned() -> None:
     name = unique()
     labels, units = ("Battery", *LABELS[::-1]), ("%", *("rad/s",) * 3, *("m/s^2",) * 3)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -128,6 +129,11 @@ class Corrections:
                 self.kept.clear()  # the sender's clock was set, or its machine slept
         self.kept.append(new)
         return True
+
+    @property
+    def measured_s(self) -> float:
+        """When the newest was measured, on LSL's clock of this host; -inf before there is any."""
+        return self.kept[-1].remote_s + self.kept[-1].offset_s if self.kept else -math.inf
 
     def best(self) -> Correction:
         """Raises ValueError before there is any."""

@@ -11,6 +11,7 @@ from mobind_live.clock import Dejitter, host_now_ns
 from mobind_live.clock.gaps import Gaps
 from mobind_live.devices.lsl import liblsl as lsl
 from mobind_live.devices.lsl.channels import Layout, LayoutError, Wanted, channels_of, layout, repeated
+from mobind_live.devices.lsl.holding import Chunk, Holding
 from mobind_live.devices.lsl.liblsl import Advert, LslError
 from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S
 from mobind_live.devices.samples.units import AccUnit, GyroUnit, axes_matrix
@@ -84,6 +85,7 @@ class Opened:
         self._stream, self._source, self._advert = stream, source, advert
         self._inlet = lsl.Inlet(advert)
         self._corrections = lsl.Corrections()
+        self._holding = Holding()
         self._layout: Layout | None = None
         self._dejitter = Dejitter(advert.rate_hz) if source.stamps == "arrival" else None
         self._gaps = Gaps(1e9 / advert.rate_hz) if advert.rate_hz else None
@@ -111,6 +113,11 @@ class Opened:
         return self._seen > 1000 and self._repeated > self._seen / 2 and self._dejitter is None
 
     @property
+    def dropped(self) -> int:
+        """Samples left out since their sender's clock had jumped and was not measured again in time."""
+        return self._holding.dropped
+
+    @property
     def correction(self) -> lsl.Correction:
         return self._corrections.best()
 
@@ -124,16 +131,22 @@ class Opened:
             self._heard_ns = now_ns
         samples, stamps_s = self._inlet.pull() if was_ready else (np.empty((0, 0)), np.empty(0))
         if len(stamps_s):
-            self._heard_ns = now_ns
-            return self._reading(samples, stamps_s)
+            self._heard_ns = host_now_ns()
+            chunk = Chunk(samples, stamps_s, np.full(len(stamps_s), self._heard_ns))
+            if self._source.stamps == "own":
+                return self._reading(chunk)
+            self._holding.add(chunk, lsl.to_lsl_s(self._heard_ns, lsl.host_minus_lsl_ns()))
+        if (placed := self._holding.take(self._corrections.measured_s)) is not None:
+            return self._reading(placed)
         if now_ns - self._heard_ns > SILENT_S * 1e9:
             raise LslError(
                 f"its sender does not answer: host {self._advert.host!r}, UDP ports 16572 to 16604"
             )
         return None
 
-    def _reading(self, samples: np.ndarray, stamps_s: np.ndarray) -> ImuReading:
-        """``samples`` (N, channels) with their stamps (N,) in the sender's seconds, in SI units."""
+    def _reading(self, chunk: Chunk) -> ImuReading:
+        """What has come, in SI units. Raises LslError."""
+        samples, stamps_s, received_ns = chunk
         assert self._layout is not None
         acc, gyro, turn = self._layout.split(samples)
         rows = np.isfinite(acc).all(1) & np.isfinite(gyro).all(1) & (np.abs(stamps_s) < FAR_FUTURE_S)
@@ -143,7 +156,7 @@ class Opened:
         stamps_ns, lost = self._stamps_ns(stamps_s[rows])
         return ImuReading(
             stream=self._stream,
-            received_ns=np.full(len(stamps_ns), host_now_ns()),
+            received_ns=received_ns[rows],
             device_ns=stamps_ns,
             acc_m_s2=acc[rows] @ self._axes.T,
             gyro_rad_s=gyro[rows] @ self._axes.T,

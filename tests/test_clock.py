@@ -244,6 +244,53 @@ def test_a_stall_that_is_made_up_for_keeps_its_stamps():
     assert np.abs(host_ns - data.capture_ns)[stalled].max() < 10e6
 
 
+def held_up(data: Delivery, *outages: tuple[float, float], drain: float) -> Delivery:
+    """``data`` that waits while there are ``outages`` (from, for how many seconds), and comes after each at
+    ``drain`` times its rate until nothing waits any more."""
+    passed_s = (data.capture_ns - data.capture_ns[0]) * 1e-9
+    late_s = [
+        np.where(passed_s < at_s, 0.0, np.maximum(0.0, for_s - (passed_s - at_s) * (1 - 1 / drain)))
+        for at_s, for_s in outages
+    ]
+    waited_ns = (np.max(late_s, axis=0) * 1e9).astype(np.int64)
+    return replace(data, received_ns=np.maximum.accumulate(data.received_ns + waited_ns))
+
+
+@pytest.mark.parametrize("burst", [1, 10])
+@pytest.mark.parametrize("drain", [1.1, 1.2, 1.5])
+@pytest.mark.parametrize("outage_s", [3, 10])
+def test_a_backlog_that_comes_slowly_keeps_its_stamps(outage_s: float, drain: float, burst: int):
+    data = held_up(deliver(4, seconds=200, burst=burst, mean_s=0.01), (40, outage_s), drain=drain)
+    clock = DeviceClock(HZ)
+    assert error_ms(mapped(clock, data), data, 30).max() < 30
+    assert clock.status().resets == 0
+    assert clock.status().lost == 0
+
+
+def test_a_radio_that_fails_again_while_its_backlog_comes_keeps_its_stamps():
+    data = held_up(deliver(4, seconds=200, mean_s=0.01), (40, 6), (55, 6), drain=1.2)
+    clock = DeviceClock(HZ)
+    assert error_ms(mapped(clock, data), data, 30).max() < 30
+    assert clock.status().resets == 0
+
+
+@pytest.mark.parametrize(("backlog_s", "drain"), [(2, 1.2), (6, 1.5), (20, 3)])
+def test_a_backlog_at_the_very_start_is_not_kept_as_a_rate(backlog_s: float, drain: float):
+    data = held_up(deliver(4, seconds=200, mean_s=0.01), (0, backlog_s), drain=drain)
+    clock = DeviceClock(HZ)
+    assert error_ms(mapped(clock, data), data, 100).max() < 10
+    assert clock.status().drift_ppm == pytest.approx(50, abs=10)
+
+
+def test_a_clock_that_stood_still_while_its_backlog_came_is_noticed_after_it():
+    data = held_up(deliver(4, seconds=200, mean_s=0.01), (40, 6), drain=1.2)
+    slept_ns = np.where(np.arange(len(data.device_ns)) < 40 * HZ, 0, 4_000_000_000)
+    clock = DeviceClock(HZ)
+    host_ns = mapped(clock, replace(data, device_ns=data.device_ns - slept_ns))
+    assert clock.status().resets >= 1
+    assert error_ms(host_ns, data, 130).max() < 10
+
+
 @pytest.mark.parametrize("lost", [7, 1500])
 def test_lost_samples_move_the_count_on(lost: int):
     data = deliver(6, seconds=90, ppm=0)

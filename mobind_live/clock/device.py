@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 
 import numpy as np
 
@@ -18,13 +20,15 @@ EARLY_NS = 50e6  # a settled clock takes an arrival this much too early for a ju
 EARLY_FRESH_NS = 1e9
 LATE_NS = 250e6  # nothing better than this for LATE_S: the device's clock stood still,
 LATE_S = 10.0
-ASLEEP_NS, ASLEEP_S = 2e9, 2.0  # and sooner when it is plain: no buffer holds that much
+ASLEEP_NS, ASLEEP_S = 2e9, 3.0  # and sooner when it is plain: a backlog would have begun to come
 WRONG_NS = 5e6  # a stamp this much ahead of all others of its second is not believed
 CONFIRM = 5  # samples that must agree on a jump; fewer are a glitch
 UNSURE_S = 20.0  # of doubt without any agreement, after which the next stamp is believed
 BACK_S = 1.0  # a small step back must last this long; before that it may be packets out of order
 RATE_S = 8.0  # ever later for so long, before any drift is known: the rate is not the nominal one,
 RATE = 1e8  # if it is by at least this, ns per second
+DRAIN = 3e7  # lateness that falls by this, ns per second, is a backlog that comes: its clock went on;
+DRAIN_BINS = 5  # over so many seconds at most, so that the unevenness of deliveries is no fall
 
 
 class _Stretch(Segment):
@@ -52,6 +56,12 @@ class _Stretch(Segment):
                 lowest.sort(key=lambda point: point[1] - slope * point[0])
                 del lowest[3:]
         self.see(device_ns, received_ns)
+
+    def drains(self, slope: float) -> bool:
+        """Whether of late its samples have come ever less late under a line of ``slope``, ns per second."""
+        recent = list(self._bins)[-DRAIN_BINS:]
+        falls = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(recent)]
+        return bool(falls) and median(falls) < slope - DRAIN  # the median: radio may fail again meanwhile
 
     def _low(self) -> tuple[float, float]:
         """The lowest point of the second, or the next one, if that one alone lies so low that its stamp must
@@ -132,6 +142,8 @@ class DeviceClock(StampMapper[_Stretch]):
         repeat an old time for ever."""
         if segment.settled:
             self._drift = segment.line.slope
+        elif self._drift is not None and abs(self._drift) > RATE:
+            self._drift = None  # no rate, but a backlog that came: what began with it did not hold
         if self._unsure is None:
             self._unsure = self._new_segment([(device, received)])
         else:
@@ -140,6 +152,9 @@ class DeviceClock(StampMapper[_Stretch]):
         line = self._unsure.line
         if self._drift is None and unsure_s > RATE_S and line.points >= 3 and line.slope > RATE:
             return self._unsure
+        if doubt_s >= ASLEEP_S and segment.line.points >= 3 and self._unsure.drains(segment.line.slope):
+            self._doubt = [(device, received)]  # a clock that stood still too shows when this is over
+            return None
         if unsure_s > UNSURE_S:
             return self._new_segment([(device, received)])
         if self._doubt and not self._agrees(device, received):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mobind_live.clock import Dejitter, DeviceClock, host_now_ns
 from mobind_live.clock.gaps import Gaps
 from mobind_live.clock.line import Prior, envelope, lower_hull
-from mobind_live.devices.samples.ticks import Wrap
+from mobind_live.devices.samples.ticks import Places, Wrap
 
 HZ = 100
 
@@ -355,6 +355,26 @@ def test_a_counter_that_wraps_around_is_carried_on(bits: int, tick_ns: int):
     assert np.percentile(error_ms(host_ns, data, 30), 95) < 3.0
 
 
+@pytest.mark.parametrize("gap_s", [2, 15, 60])
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_count_is_never_stamped_with_the_time_before_an_outage(anew: bool, gap_s: int):
+    data = deliver(9, seconds=90 + gap_s, ppm=0, mean_s=0.005)
+    numbers = np.arange(len(data.capture_ns))
+    before = numbers < 30 * HZ
+    keep = before | (numbers >= (30 + gap_s) * HZ)
+    if anew:
+        numbers[~before] -= (30 + gap_s) * HZ
+    data, places, clock = without(data, keep), Places(2**32, 1e9 / HZ), DeviceClock(HZ)
+    count = [
+        places(number, 1, at) for number, at in zip(numbers[keep], data.received_ns.tolist(), strict=True)
+    ]
+    host_ns = clock.update(np.array(count, dtype=np.int64) * (1_000_000_000 // HZ), data.received_ns)
+    assert error_ms(host_ns, data, 15).max() < 50
+    assert error_ms(host_ns, data, 50).max() < 5
+    assert clock.status().lost == pytest.approx(gap_s * HZ, abs=2 if anew else 0)
+    assert clock.status().resets == int(anew)
+
+
 def test_a_wrap_around_that_nobody_carried_on_costs_one_reset_and_no_time():
     data = deliver(9, seconds=60)
     device_ns = (data.device_ns // 1000 + 2**31 + 2**32) % 2**32 * 1000  # wraps once, about half-way
@@ -364,6 +384,16 @@ def test_a_wrap_around_that_nobody_carried_on_costs_one_reset_and_no_time():
     assert clock.status().resets == 1
     assert np.percentile(error_ms(host_ns, data, 35), 95) < 15
     assert clock.status().lost == 0
+
+
+def test_what_a_jump_ahead_leaves_out_is_lost_as_far_as_nothing_came():
+    data = deliver(10, seconds=60, mean_s=0.005)
+    data = without(data, np.r_[0 : 25 * HZ, 29 * HZ : 60 * HZ])
+    ahead_ns = np.where(np.arange(len(data.device_ns)) < 25 * HZ, 0, 1000_000_000_000)
+    clock = DeviceClock(HZ)
+    clock.update(data.device_ns + ahead_ns, data.received_ns)
+    assert clock.status().resets == 1
+    assert clock.status().lost == pytest.approx(4 * HZ, abs=3)
 
 
 def test_a_host_that_slept_sees_the_device_ahead():
@@ -376,6 +406,7 @@ def test_a_host_that_slept_sees_the_device_ahead():
     late = np.abs(host_ns - (data.capture_ns[kept] - shift))[-20 * HZ :] * 1e-6
     assert np.percentile(late, 95) < 15
     assert np.all(np.diff(host_ns) > 0)
+    assert clock.status().lost == 0
 
 
 def test_a_device_that_slept_is_mapped_anew_within_seconds():

@@ -66,6 +66,35 @@ def test_a_counter_that_begins_anew_goes_on_where_it_was() -> None:
     assert [places(seq, 6, 0) for seq in (70_000, 0, 1, 3)] == [0, 6, 12, 24]
 
 
+@pytest.mark.parametrize("gap_s", [12, 40, 600])
+@pytest.mark.parametrize("off", [0.9, 1.0, 1.1])
+def test_a_counter_that_went_on_is_believed_after_any_gap_that_the_arrivals_show(
+    gap_s: int, off: float
+) -> None:
+    places = Places(2**32, PERIOD_NS)
+    places(70_000, 1, 0)
+
+    after = round(gap_s * 100 * off)
+    assert places(70_000 + after, 1, gap_s * 1000 * MS) == after
+
+
+@pytest.mark.parametrize(("counter", "gap_s"), [(0, 0.5), (0, 30), (60_000, 30), (71_001, 30), (2**31, 30)])
+def test_a_counter_that_began_anew_jumps_beyond_where_the_device_would_be(counter: int, gap_s: float) -> None:
+    places = Places(2**32, PERIOD_NS)
+    places(70_000, 1, 0)
+
+    first = places(counter, 1, round(gap_s * 1000) * MS)
+    assert first is not None
+    assert (gap_s + 1) * 1000 * MS < first * PERIOD_NS < (1.3 * gap_s + 3) * 1000 * MS
+    assert places(counter + 1, 1, round(gap_s * 1000) * MS + PERIOD_NS) == first + 1
+
+
+def test_one_wrong_number_moves_no_sample() -> None:
+    places = Places(2**16, PERIOD_NS)
+
+    assert [places(seq, 1, n * PERIOD_NS) for n, seq in enumerate((5, 6, 40_000, 8, 9))] == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(("newest", "first"), [(False, 100), (True, 70)])
 def test_a_packets_stamp_is_spread_by_the_true_period_if_it_is_near_the_expected(
     newest: bool, first: int

@@ -80,6 +80,7 @@ class DeviceClock(StampMapper[_Stretch]):
         super().__init__()
         self._period_ns = 1e9 / nominal_hz
         self._gaps = Gaps(self._period_ns)
+        self._received_ns = 0  # of the last sample without doubt
         self._doubt: list[tuple[int, int]] = []  # (device, received) of a jump not yet confirmed
         self._unsure: _Stretch | None = None  # every sample since the first of those in doubt
         self._drift: float | None = None  # of the last segment that settled
@@ -104,6 +105,9 @@ class DeviceClock(StampMapper[_Stretch]):
                         self._rising(self._provisional(segment, device, received, doubt_s), received)
                     )
                     continue
+                if doubt_s == 0.0 and device > segment.last_device:
+                    silent_ns = self._doubt[0][1] - self._received_ns
+                    self._lost += self._gaps.silent(silent_ns / (1 + segment.line.slope * 1e-9))
                 self._segment = successor
                 self._gaps.restart(device)
                 self._resets += 1
@@ -112,6 +116,7 @@ class DeviceClock(StampMapper[_Stretch]):
                 if self._doubt:
                     self._doubt, self._unsure = [], None
                 segment.add(device, received)
+                self._received_ns = received
                 self._lost += self._gaps.missing(device)
             waiting.append((device, received))
         self._flush(hosts)

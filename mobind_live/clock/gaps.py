@@ -5,6 +5,7 @@ from __future__ import annotations
 GAP = 1.5  # periods between two stamps from which on a sample is missing
 _LEARN = 0.02  # share of a new step in the period,
 _STEP = 0.1  # of which no more than this counts: a gap is not a slower rate, but nothing but gaps is
+_SILENT_NS = 3e8  # deliveries are that far apart though nothing is lost
 
 
 class Gaps:
@@ -25,6 +26,10 @@ class Gaps:
     def pass_over(self) -> None:
         """A sample came whose stamp says nothing."""
         self._shared += 1
+
+    def silent(self, passed_ns: float) -> int:
+        """How many samples are missing where the stamps jumped ahead after ``passed_ns`` without any."""
+        return round(passed_ns / self._period_ns) - 1 if passed_ns > _SILENT_NS else 0
 
     def missing(self, stamp_ns: int) -> int:
         """How many samples are missing just before this one."""

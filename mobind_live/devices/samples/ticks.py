@@ -6,7 +6,9 @@ import numpy as np
 
 from mobind_live.devices.samples.limits import BadLine
 
-LONGEST_GAP_S = 10.0  # a longer one is a device that slept, or a counter that began anew
+LONGEST_GAP_S = 10.0  # a longer one must be one by the arrivals too, or the counter began anew
+QUICKEST_S = 0.2  # no counter begins anew in less: one number was wrong, or came out of order
+LEAP_S = 2.0  # a count that is taken up again is set so far ahead that the clock takes it for the jump it is
 SPREAD = 0.2  # how far from the expected period that of a packet's stamps may be and still be believed
 MOST_NS = 4e18  # 127 years, and less than half of what int64 nanoseconds hold
 
@@ -47,26 +49,41 @@ class Wrap:
 
 class Places:
     """Each sample's place in the device's own count, from a counter of its packets: a clock that ticks once a
-    sample. What never came leaves its place free; a counter that begins anew goes on where it was."""
+    sample. What never came leaves its place free. A counter that begins anew goes on well beyond where it was
+    and would be by now, which is a jump for whoever maps the count: how many never came, nobody counted."""
 
     def __init__(self, span: float, period_ns: float) -> None:
         """``span``: of the counter; ``period_ns``: of the samples."""
         self._wrap = Wrap(span)
         self._period_ns = period_ns
-        self._last: float | None = None
+        self._last: tuple[float, int] | None = None  # counter and arrival
         self._next = 0
 
     def __call__(self, counter: float, samples: int, received_ns: int) -> int | None:
         """The place of the first of a packet's ``samples``; None for a packet that came before."""
         at, last = self._wrap(counter, received_ns, samples * self._period_ns), self._last
-        self._last = at
-        if at == last:
+        self._last = (at, received_ns)
+        if last is None:
+            place = 0
+        elif at == last[0]:
             return None
-        missing = 0.0 if last is None else (at - last - 1) * samples
-        is_gap = 0 < missing * self._period_ns < LONGEST_GAP_S * 1e9
-        place = self._next + (int(missing) if is_gap else 0)
+        else:
+            silent_s = (received_ns - last[1] - samples * self._period_ns) * 1e-9
+            place = self._next + self._missing(round((at - last[0] - 1) * samples), silent_s)
         self._next = place + samples
         return place
+
+    def _missing(self, counted: int, silent_s: float) -> int:
+        """How many places stay free before a packet that counts ``counted`` samples as missing and came
+        ``silent_s`` later than it should."""
+        counted_s = counted * self._period_ns * 1e-9
+        if 0 <= counted_s < LONGEST_GAP_S:
+            return counted
+        if counted > 0 and abs(counted_s - silent_s) < max(LEAP_S, SPREAD * silent_s):
+            return counted
+        if silent_s < QUICKEST_S:
+            return 0
+        return round(((1 + SPREAD) * silent_s + LEAP_S) * 1e9 / self._period_ns)
 
 
 def spread(

@@ -124,6 +124,14 @@ def test_one_stamp_for_a_packet_is_spread_over_its_samples(stamp_of: str, first:
     assert third.device_ns[0 if stamp_of == "oldest" else -1] == 2_032_000_000
 
 
+def test_one_stamp_for_a_packet_is_spread_by_the_true_rate_though_half_of_it_is_said() -> None:
+    decode = decoder(header={"format": "<I", "fields": ["t_ms"]}, nominal_hz=100)
+    packets = [read(decode, struct.pack("<I", 160 * n) + sample() * 8) for n in range(10)]
+
+    assert milliseconds(packets[1]) == [160 + 10 * n for n in range(8)]
+    assert [at for one in packets[6:] for at in milliseconds(one)] == list(range(960, 1600, 20))
+
+
 def test_a_clock_wraps_around_at_the_width_of_its_field_or_where_it_is_said() -> None:
     whole = decoder(sample=STAMPED)
     narrow = decoder(sample={"format": "<I6h", "fields": ["t_us", *MOTION]}, time_bits=24)

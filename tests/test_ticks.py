@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mobind_live.devices.samples.limits import BadLine
-from mobind_live.devices.samples.ticks import Places, Wrap, spread, to_ns
+from mobind_live.devices.samples.ticks import Places, Spread, Wrap, to_ns
 
 MS = 1_000_000
 PERIOD_NS = 10 * MS
@@ -99,9 +99,11 @@ def test_one_wrong_number_moves_no_sample() -> None:
 def test_a_packets_stamp_is_spread_by_the_true_period_if_it_is_near_the_expected(
     newest: bool, first: int
 ) -> None:
-    plain = spread(100 * MS, None, 4, 10 * MS, newest=newest)
-    slower = spread(100 * MS, (58 * MS, 4), 4, 10 * MS, newest=newest)
-    after_a_loss = spread(100 * MS, (20 * MS, 4), 4, 10 * MS, newest=newest)
+    def after(*stamps: int) -> np.ndarray:
+        spread = Spread(10 * MS, newest=newest)
+        return [spread(stamp, 4) for stamp in (*stamps, 100 * MS)][-1]
+
+    plain, slower, after_a_loss = after(), after(58 * MS), after(20 * MS)
 
     assert plain.tolist() == after_a_loss.tolist() == [(first + 10 * i) * MS for i in range(4)]
     assert np.diff(slower).tolist() == [10.5 * MS] * 3
@@ -110,10 +112,31 @@ def test_a_packets_stamp_is_spread_by_the_true_period_if_it_is_near_the_expected
 @pytest.mark.parametrize("newest", [False, True])
 def test_packets_of_different_length_are_spread_evenly(newest: bool) -> None:
     counts = [9, 10, 10, 9, 12, 9]
-    first, before, stamps = 0, None, []
+    spread, first, stamps = Spread(10 * MS, newest=newest), 0, []
     for count in counts:
-        stamp = 10 * MS * (first + count - 1 if newest else first)
-        stamps += spread(stamp, before, count, 10 * MS, newest=newest).tolist()
-        first, before = first + count, (stamp, count)
+        stamps += spread(10 * MS * (first + count - 1 if newest else first), count).tolist()
+        first += count
 
     assert stamps == [10 * MS * n for n in range(sum(counts))]
+
+
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize("true_ms", [2, 7, 14, 40])
+@pytest.mark.parametrize("lost", [0.0, 0.15])
+def test_a_rate_far_from_the_nominal_one_is_that_of_most_packets(
+    lost: float, true_ms: int, newest: bool
+) -> None:
+    packets = np.flatnonzero(np.random.default_rng(0).random(400) >= lost)
+    spread = Spread(10 * MS, newest=newest)
+    stamps = [spread((8 * n + (7 if newest else 0)) * true_ms * MS, 8) for n in packets.tolist()]
+
+    assert (len(packets) < 360) == (lost > 0)
+    for n, own in list(zip(packets.tolist(), stamps, strict=True))[30:]:
+        np.testing.assert_array_equal(own, (8 * n + np.arange(8)) * true_ms * MS)
+
+
+def test_stamps_that_come_in_pairs_do_not_make_another_rate() -> None:
+    spread = Spread(10 * MS, newest=False)
+    stamps = [spread((8 * n + (4 if n % 2 else 0)) * 10 * MS, 8) for n in range(40)]  # 120 ms, 40 ms, ...
+
+    assert {int(step) for one in stamps for step in np.diff(one)} == {10 * MS}

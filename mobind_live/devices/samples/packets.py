@@ -11,7 +11,7 @@ from mobind_live.devices.samples.checksums import CHECKSUMS
 from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S, BadLine
 from mobind_live.devices.samples.names import MOTION, QUATERNION
 from mobind_live.devices.samples.packet_form import PacketForm
-from mobind_live.devices.samples.ticks import Places, Wrap, spread, to_ns
+from mobind_live.devices.samples.ticks import Places, Spread, Wrap, to_ns
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, axes_matrix
 
 
@@ -53,7 +53,7 @@ class Decoder:
         self._turned = axes != ("x", "y", "z")  # a quaternion is of the axes that it came with
         self._clock = Wrap(form.spans.get("t", 0))
         self._places = Places(form.spans.get("seq", 0), self._period_ns)
-        self._before: tuple[int, int] | None = None  # the stamp and the count of the packet before
+        self._spread = Spread(self._period_ns, newest=form.stamp_of == "newest")
 
     def __call__(self, data: bytes, received_ns: int) -> Samples | None:
         """The samples in one packet, and when it came; None for a packet of another kind. Raises BadLine."""
@@ -128,9 +128,6 @@ class Decoder:
         usual = self._period_ns / form.tick_ns
         if "t" in header:
             ticks = self._clock(header["t"], received_ns, form.tick_ns, usual * len(rows))
-            stamp_ns = to_ns(ticks, form.tick_ns)
-            before, self._before = self._before, (stamp_ns, len(rows))
-            newest = form.stamp_of == "newest"
-            return spread(stamp_ns, before, len(rows), self._period_ns, newest=newest)
+            return self._spread(to_ns(ticks, form.tick_ns), len(rows))
         ticks = [self._clock(row["t"], received_ns, form.tick_ns, usual) for row in rows]
         return np.array([to_ns(tick, form.tick_ns) for tick in ticks], dtype=np.int64)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from statistics import median
+
 import numpy as np
 
 from mobind_live.devices.samples.limits import BadLine
@@ -10,6 +13,11 @@ LONGEST_GAP_S = 10.0  # a longer one must be one by the arrivals too, or the cou
 QUICKEST_S = 0.2  # no counter begins anew in less: one number was wrong, or came out of order
 LEAP_S = 2.0  # a count that is taken up again is set so far ahead that the clock takes it for the jump it is
 SPREAD = 0.2  # how far from the expected period that of a packet's stamps may be and still be believed
+FEWEST, PACKETS = (
+    5,
+    25,
+)  # so few packets, and the last so many, can tell that the rate is not the nominal one,
+MOST = 2 / 3  # if so many agree: lost packets and uneven stamps make other periods
 MOST_NS = 4e18  # 127 years, and less than half of what int64 nanoseconds hold
 
 
@@ -86,17 +94,33 @@ class Places:
         return round(((1 + SPREAD) * silent_s + LEAP_S) * 1e9 / self._period_ns)
 
 
-def spread(
-    stamp_ns: int, before: tuple[int, int] | None, count: int, period_ns: float, *, newest: bool
-) -> np.ndarray:
-    """Stamps (count,) int64 ns of a packet's samples from the packet's own, its newest's or oldest's.
+class Spread:
+    """Stamps for all samples of packets that have one each, their newest's or oldest's. The time between two
+    packets tells the true period, unless packets were lost between them: what most of them agree on."""
 
-    ``before`` is that of the packet before, and its count: the time between the two tells the true period,
-    unless packets were lost. Between the newest lie this packet's samples, between the oldest that one's.
-    """
-    if before is not None:
-        own_ns = (stamp_ns - before[0]) / (count if newest else before[1])
-        if abs(own_ns / period_ns - 1) < SPREAD:
-            period_ns = own_ns
-    first = stamp_ns - (period_ns * (count - 1) if newest else 0)
-    return np.array([round(first + i * period_ns) for i in range(count)], dtype=np.int64)
+    def __init__(self, period_ns: float, *, newest: bool) -> None:
+        """``period_ns``: the nominal one."""
+        self._nominal_ns = period_ns
+        self._newest = newest
+        self._before: tuple[int, int] | None = None  # the stamp and the count of the packet before
+        self._periods: deque[float] = deque(maxlen=PACKETS)  # ns, as each of the last packets had it
+
+    def __call__(self, stamp_ns: int, count: int) -> np.ndarray:
+        """Stamps (count,) int64 ns of the next packet's samples from its own."""
+        before, self._before = self._before, (stamp_ns, count)
+        period_ns = usual_ns = self._usual_ns()
+        if before is not None and stamp_ns > before[0]:
+            # Between the newest lie this packet's samples, between the oldest that one's.
+            own_ns = (stamp_ns - before[0]) / (count if self._newest else before[1])
+            self._periods.append(own_ns)
+            if abs(own_ns / usual_ns - 1) < SPREAD:
+                period_ns = own_ns
+        first = stamp_ns - (period_ns * (count - 1) if self._newest else 0)
+        return np.array([round(first + i * period_ns) for i in range(count)], dtype=np.int64)
+
+    def _usual_ns(self) -> float:
+        if len(self._periods) < FEWEST:
+            return self._nominal_ns
+        middle_ns = median(self._periods)
+        agreeing = sum(abs(period_ns / middle_ns - 1) < SPREAD for period_ns in self._periods)
+        return middle_ns if agreeing >= MOST * len(self._periods) else self._nominal_ns

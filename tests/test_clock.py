@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mobind_live.clock import Dejitter, DeviceClock, host_now_ns
 from mobind_live.clock.gaps import Gaps
 from mobind_live.clock.line import Prior, envelope, lower_hull
+from mobind_live.clock.losses import even
 from mobind_live.devices.samples.ticks import Places, Wrap
 
 HZ = 100
@@ -169,6 +170,55 @@ def test_the_output_rises_never_precedes_and_moves_smoothly(seed: int, ppm: floa
     # What the mapping learns from is a burst's fastest delivery: it has settled after some 80 of them.
     settled = np.diff(host_ns - data.capture_ns)[max(20 * HZ, 80 * burst) :]
     assert np.abs(settled).max() < 5e6
+
+
+@pytest.mark.parametrize("burst", [1, 6])
+@pytest.mark.parametrize("true_hz", [85, 70, 55])
+def test_a_device_without_stamps_that_is_far_slower_than_it_should_be_is_followed(true_hz: int, burst: int):
+    data = deliver(7, seconds=120, hz=true_hz, ppm=0, burst=burst, mean_s=0.005)
+    clock = Dejitter(HZ)
+    late = np.abs(dejittered(clock, data.received_ns) - data.capture_ns)[60 * true_hz :] * 1e-6
+    assert late.max() < 12
+    assert clock.status().lost == 0
+    assert clock.status().resets == 1
+    assert clock.status().drift_ppm == pytest.approx((HZ / true_hz - 1) * 1e6, abs=300)
+
+
+@pytest.mark.parametrize("then_hz", [95, 80])
+def test_a_device_without_stamps_that_becomes_slower_has_lost_nothing(then_hz: int):
+    parts = (deliver(7, seconds=60, ppm=0, mean_s=0.005), deliver(8, seconds=150, hz=then_hz, mean_s=0.005))
+    after_ns = 60_000_000_000
+    captured = np.concatenate([parts[0].capture_ns, parts[1].capture_ns + after_ns])
+    received = np.concatenate([parts[0].received_ns, parts[1].received_ns + after_ns])
+    clock = Dejitter(HZ)
+    late = np.abs(dejittered(clock, np.maximum.accumulate(received)) - captured)[-40 * then_hz :] * 1e-6
+    assert late.max() < 12
+    assert clock.status().lost <= 3
+
+
+def test_only_what_is_missing_evenly_makes_another_rate():
+    numbers = np.arange(0, 6000, 25.0)
+    slower = even(numbers, numbers * 1.2e7, 1e7, np.floor(numbers * 0.2))
+    assert slower == pytest.approx(1.2e7)
+
+    outage = np.where(numbers < 100, 0.0, 1200.0)
+    assert even(numbers, (numbers + outage) * 1e7, 1e7, outage) is None
+    random = np.cumsum(np.random.default_rng(0).poisson(5.0, len(numbers))).astype(float)
+    assert even(numbers, (numbers + random) * 1e7, 1e7, random) is None
+    few = np.floor(numbers * 0.02)
+    assert even(numbers, numbers * 1.02e7, 1e7, few) is None
+
+
+@pytest.mark.parametrize("packet", [1, 6])
+@pytest.mark.parametrize("share", [0.2, 0.3])
+def test_many_lost_samples_are_not_taken_for_a_far_slower_rate(share: float, packet: int):
+    data = deliver(7, seconds=240, ppm=0, burst=packet, mean_s=0.005)
+    rng = np.random.default_rng(1)
+    keep = (rng.random(len(data.capture_ns) // packet) >= share).repeat(packet)
+    clock = Dejitter(HZ)
+    dejittered(clock, without(data, np.flatnonzero(keep)).received_ns)
+    assert clock.status().resets == 0
+    assert clock.status().drift_ppm == pytest.approx(0, abs=0.6e6 * share)
 
 
 @settings(max_examples=25, deadline=None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
 from mobind_live.clock.line import Line, Prior, envelope
-from mobind_live.clock.losses import CAP, FLOOR_NS, Explanation, explain
-from mobind_live.clock.segment import Segment, StampMapper
+from mobind_live.clock.losses import CAP, FLOOR_NS, Explanation, even, explain
+from mobind_live.clock.segment import ClockStatus, Segment, StampMapper
 
 BIN_S = 0.25  # one lowest point is kept for each of these,
 POINTS = 240  # so many of them: a minute's
@@ -16,6 +17,7 @@ RATE_SIGMA = 0.02  # how far the true rate usually is from the nominal one, as a
 RATES = 129  # so many are compared,
 RATE_STEP_NS = 2e6  # this far apart at the window's end,
 FIT_EVERY, RATE_EVERY, FRESH = 4, 16, 80  # in bins: lay the line, look for another rate, as long as it is new
+JUDGED = 40  # bins (10 s) that can tell an unlikely rate from losses
 EARLY_NS = 50e6  # a settled count takes an arrival this much too early for a new start
 FEWEST = 4  # points
 NEWEST = 4  # points that say too little yet to overrule what the arrivals since have shown
@@ -52,15 +54,21 @@ class Watch:
 class Dejitter(StampMapper[Segment]):
     """The count of samples over ``nominal_hz`` is the clock; its true rate, within a few percent, is the
     drift. Lost samples leave every later one late by whole periods: they are found, and the count moves on;
-    what was taken for lost and comes after all is taken back.
+    what was taken for lost and comes after all is taken back. Where nothing but a rate further off explains
+    arrivals that are even, the count begins anew at that rate.
     """
 
     def __init__(self, nominal_hz: float) -> None:
         super().__init__()
-        self._period_ns = 1e9 / nominal_hz
+        self._nominal_ns = self._period_ns = 1e9 / nominal_hz
         self._bin = BIN_S * nominal_hz
-        self._rate = 1.0  # true period over the nominal one
+        self._rate = 1.0  # true period over the one that is supposed
         self._start()
+
+    def status(self) -> ClockStatus:
+        status = super().status()
+        slower = self._period_ns / self._nominal_ns
+        return replace(status, drift_ppm=(1 + status.drift_ppm * 1e-6) * slower * 1e6 - 1e6)
 
     def restart(self) -> None:
         """The device was opened anew: nothing tells how many samples there were meanwhile."""
@@ -158,8 +166,12 @@ class Dejitter(StampMapper[Segment]):
         if len(self._points) < FEWEST or held_up:
             return  # what was held up is coming: it was not lost
         fresh = self._bins < FRESH
-        best = self._explain(fresh or self._bins % RATE_EVERY == 0)
-        if fresh or self._bins % FIT_EVERY == 0 or best.lost[-1] + self._losses[0] != self._moved:
+        any_rate = fresh or self._bins % RATE_EVERY == 0
+        best = self._explain(any_rate)
+        period_ns = self._far_period_ns(best) if any_rate and len(self._points) >= JUDGED else None
+        if period_ns is not None:
+            self._suppose(period_ns)
+        elif fresh or self._bins % FIT_EVERY == 0 or best.lost[-1] + self._losses[0] != self._moved:
             self._follow(best)
 
     def _explain(self, any_rate: bool) -> Explanation:
@@ -173,6 +185,19 @@ class Dejitter(StampMapper[Segment]):
         best = explain(counts, arrivals, periods, self._delay_ns, costs)
         self._delay_ns = best.delay_ns
         return best
+
+    def _far_period_ns(self, best: Explanation) -> float | None:
+        """The period at which nothing is missing, if losses as in ``best`` would not come so evenly."""
+        counts, arrivals = (np.array(self._points) - self._points[0]).T.astype(float)
+        return even(counts, arrivals, self._period_ns, best.lost)
+
+    def _suppose(self, period_ns: float) -> None:
+        """Begin anew at another rate; what was taken for lost in the window was not."""
+        self._lost -= self._moved - self._losses[0]
+        self._bin *= self._period_ns / period_ns
+        self._period_ns, self._rate = period_ns, 1.0
+        self._start()
+        self._resets += 1
 
     def _follow(self, best: Explanation) -> None:
         segment = self._segment

@@ -11,10 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mobind_live.clock.line import Prior, envelope
+
 LOSS_COST = 5.0  # minus the log of how often a bin has a loss
 PHASES = (0.2, 0.6)  # how far above a whole period less the first point may lie, in periods
 PROOF = 8.0  # a step must be this many times the usual delay, over the bins that have seen it
 FLOOR_NS = 1e6  # delays below this are as good as none: no host's arrivals are any better
+FEWEST_LOST = 0.03  # share of all samples; a rate that is nearer to the nominal one is found anyway
+EVEN = 0.2  # periods for the root of how many are lost; losses at random wander several times as far
+ANY_RATE = 1e9  # ns per second: nothing is known of it
 CAP = 6.0  # a delay counts up to so many usual ones: stalls prove nothing
 
 
@@ -61,3 +66,24 @@ def explain(
     cost += np.repeat(np.broadcast_to(period_costs, periods_ns.shape), len(PHASES))
     best = int(np.argmin(cost))
     return Explanation(float(periods[best]), lost[best].astype(np.int64), float(mean[best]))
+
+
+def even(counts: np.ndarray, arrivals_ns: np.ndarray, period_ns: float, lost: np.ndarray) -> float | None:
+    """The period, in ns, at which points with sample numbers ``counts`` (M,) and arrivals (M,) lose nothing.
+
+    None unless they keep to it far more closely than points would that lose ``lost`` (M,) up to each of them,
+    at ``period_ns``. All rise; M is 8 or more. Losses at random leave the count to wander from any line; a
+    device that is only slower does not.
+    """
+    total = int(lost[-1])
+    quarters = np.diff(lost[np.linspace(0, len(lost) - 1, 5).astype(int)])
+    outage = quarters.min() < total / 8  # all is lost in one of them, or two
+    if outage or total < FEWEST_LOST * (counts[-1] + total):
+        return None
+    late_ns = arrivals_ns - period_ns * counts
+    points = list(zip((period_ns * 1e-9 * counts).tolist(), late_ns.tolist(), strict=True))
+    line = envelope(points, Prior(0.0, ANY_RATE))
+    heights = [y - line(x) for x, y in points]
+    if np.mean(heights) > EVEN * np.sqrt(total) * period_ns:
+        return None
+    return period_ns * (1 + line.slope * 1e-9)

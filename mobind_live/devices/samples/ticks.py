@@ -13,10 +13,7 @@ LONGEST_GAP_S = 10.0  # a longer one must be one by the arrivals too, or the cou
 QUICKEST_S = 0.2  # no counter begins anew in less: one number was wrong, or came out of order
 LEAP_S = 2.0  # a count that is taken up again is set so far ahead that the clock takes it for the jump it is
 SPREAD = 0.2  # how far from the expected period that of a packet's stamps may be and still be believed
-FEWEST, PACKETS = (
-    5,
-    25,
-)  # so few packets, and the last so many, can tell that the rate is not the nominal one,
+FEWEST, PACKETS = 5, 25  # so few packets, and the last so many, can tell another rate than the nominal one,
 MOST = 2 / 3  # if so many agree: lost packets and uneven stamps make other periods
 MOST_NS = 4e18  # 127 years, and less than half of what int64 nanoseconds hold
 

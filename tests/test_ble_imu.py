@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import struct
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +45,8 @@ G = 9.80665
 
 @pytest.fixture
 def bluez(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBlueZ]:
-    """A BlueZ with one adapter, which bleak takes for the system's."""
+    """A BlueZ with one adapter, which bleak takes for the system's, and devices that no other test has."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with FakeBlueZ(tmp_path) as fake:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", fake.address)
         fake.run(fake.add_adapter)
@@ -233,6 +237,54 @@ def test_two_devices_that_are_opened_at_the_same_time(bluez: FakeBlueZ) -> None:
         thread.join()
 
     assert found == {imu.address: 6 for imu in imus}
+
+
+@pytest.mark.parametrize(("first", "second"), [("address", "name"), ("name", "address"), ("name", "name")])
+def test_a_device_that_is_served_is_taken_by_nobody_else_by_whatever_it_is_called(
+    bluez: FakeBlueZ, first: str, second: str
+) -> None:
+    imu = add(bluez, 1, "mine")
+    called = {"address": {}, "name": {"address": None, "name": "mine"}}
+
+    with driver(**called[first]) as opened:
+        with pytest.raises(DeviceError, match=r"is served already, .* its own `address`$"):
+            driver(**called[second]).__enter__()
+        assert imu.connected
+        bluez.run(bluez.notify, imu, NOTIFY, packet(0))
+        assert len(stamps_ms(read_until(opened, 6))) == 6
+    with driver(**called[second]):
+        assert imu.connections == 2
+
+
+def test_a_device_is_free_once_the_process_that_served_it_was_killed(bluez: FakeBlueZ) -> None:
+    add(bluez)
+    code = (
+        "import sys; from mobind_live.devices.bluetooth.claim import claim; print(claim(sys.argv[1]) is None)"
+    )
+    folder = {"TMPDIR": tempfile.gettempdir()}
+    other = subprocess.Popen(
+        [sys.executable, "-c", f"{code}; sys.stdout.flush(); sys.stdin.read()", "c0:ff:ee:00:00:01"],
+        env=os.environ | folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"False\n"
+        with pytest.raises(DeviceError, match="c0:ff:ee:00:00:01 is served already"):
+            driver().__enter__()
+        other.kill()
+    with driver():
+        pass
+
+
+def test_a_device_that_cannot_be_marked_as_in_use_is_one_line(bluez: FakeBlueZ, tmp_path: Path) -> None:
+    add(bluez)
+    (tmp_path / "mobind-live-ble-C0-FF-EE-00-00-01.lock").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DeviceError, match=r"cannot be marked as in use \(.*00-01\.lock\); free that path$"):
+        driver().__enter__()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_an_adapter_that_is_pulled_out_and_comes_back(bluez: FakeBlueZ) -> None:

@@ -325,6 +325,15 @@ def test_two_devices_cannot_have_one_port(write_rig: WriteRig, section: str, thi
     assert message == f":3: devices.b: {thing} is devices.a's already; give each its own"
 
 
+def test_two_bluetooth_devices_of_one_name_are_told_apart_by_their_addresses(write_rig: WriteRig) -> None:
+    section = "{driver: ble_imu, profile: xsens_dot, name: Xsens DOT}"
+    message = message_of(write_rig(f"devices:\n  a: {section}\n  b: {section}\n"))
+    assert message == (
+        ":3: devices.b: Bluetooth name 'Xsens DOT' (use `address`, which tells equal names apart) is "
+        "devices.a's already; give each its own"
+    )
+
+
 def test_one_port_by_two_names_is_one_port(write_rig: WriteRig, tmp_path: Path) -> None:
     """As ``/dev/serial/by-id/...`` and ``/dev/ttyUSB0`` are, or camera 3 and ``/dev/video3``."""
     (tmp_path / "by-id").symlink_to("/dev/ttyUSB0")

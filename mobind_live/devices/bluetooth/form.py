@@ -50,7 +50,9 @@ class BleForm(Profiled, ImuConfig):
     packet: PacketForm
 
     def held(self) -> tuple[str, ...]:
-        return (self.address.upper(),) if self.address else ()
+        if self.address:
+            return (self.address.upper(),)
+        return (f"Bluetooth name {self.name!r} (use `address`, which tells equal names apart)",)
 
     @classmethod
     def known(cls) -> Mapping[str, Mapping[str, Any]]:

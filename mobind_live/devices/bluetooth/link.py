@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakErro
 from bleak.uuids import normalize_uuid_str
 
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.bluetooth.claim import claim
 from mobind_live.driver import DeviceError
 
 FIND_S = 3.0  # below the grace that a process has to stop
@@ -43,6 +45,7 @@ class Link:
         self._address, self._name = address, name
         self._bluez: dict[str, Any] = {"bluez": {"adapter": adapter}} if adapter else {}
         self._client: BleakClient | None = None
+        self._claim: int | None = None
         self.label = f"{address or name}"
         self._packets: list[tuple[int, bytes]] = []  # (arrival, bytes)
         self._lost = asyncio.Event()
@@ -54,6 +57,7 @@ class Link:
         """Find and connect, listen to ``notify``, then write. Raises DeviceError."""
         async with _explained(self.label):
             device = await self._find()
+            self._take(device)
             self._client = client = BleakClient(
                 device, disconnected_callback=lambda _: self._lost.set(), timeout=CONNECT_S, **self._bluez
             )
@@ -73,12 +77,16 @@ class Link:
                 await client.write_gatt_char(self._characteristic(service, uuid), data)
 
     async def close(self) -> None:
-        """Disconnect; quietly, as what is being left may be gone already."""
-        if self._client is not None:
-            with contextlib.suppress(BleakError, OSError, EOFError):
-                async with asyncio.timeout(LEAVE_S):
-                    await self._client.disconnect()
-        self._client = None
+        """Disconnect; quietly, as what is being left may be gone already. Then others may have it."""
+        try:
+            if self._client is not None:
+                with contextlib.suppress(BleakError, OSError, EOFError):
+                    async with asyncio.timeout(LEAVE_S):
+                        await self._client.disconnect()
+        finally:
+            if self._claim is not None:
+                os.close(self._claim)
+            self._client = self._claim = None
 
     async def gather(self, seconds: float) -> list[tuple[int, bytes]]:
         """The packets of the next ``seconds``, with arrivals. Raises DeviceError once the link is lost."""
@@ -105,6 +113,22 @@ class Link:
                 f"{self.label} is not in range or does not advertise; is it on, and no phone connected to it?"
             )
         return found
+
+    def _take(self, device: BLEDevice) -> None:
+        """Have the device for this link alone: BlueZ gives it to any number. Raises DeviceError."""
+        try:
+            self._claim = claim(device.address)
+        except OSError as error:
+            raise DeviceError(
+                f"{self.label} cannot be marked as in use "
+                f"({error.strerror}: {error.filename}); free that path"
+            ) from error
+        if self._claim is None:
+            also = "" if self._address else f" ({device.address})"
+            raise DeviceError(
+                f"{self.label}{also} is served already, by another device of this rig or another rig: give "
+                "each sensor one section, with its own `address`"
+            )
 
     def _is_wanted(self, device: BLEDevice) -> bool:
         if self._address is not None:

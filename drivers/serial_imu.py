@@ -35,6 +35,9 @@ _PORT_ERRORS = (serial.SerialException, OSError, termios.error)
 GATHER_S = 0.04  # samples that arrive within this time go out together
 READ_BYTES = 65536
 SOCKET_S = 0.005
+SILENT_S = 5.0  # samples have come, and then not one byte for so long: begin anew
+SILENT_FIRST_S = 60.0  # before the first sample: opening resets many boards, some calibrate for half a minute
+SILENT_SAMPLES = 3.0  # and never less than the time of so many samples, for the slowest devices
 LINKS = Path("/dev/serial")
 SAY_S = 5.0  # what is wrong with the bytes is said in the log at most this often
 
@@ -75,6 +78,7 @@ class Driver:
         self._by_time = False
         self._said_ns = self._said_bad = 0
         self._sample_ns, self._unused = 0, 0  # when the last sample came, and how many bytes since
+        self._byte_ns, self._begun = 0, False  # when the last byte came, and whether any sample has
         self.counters = Counters()
 
     def __enter__(self) -> Self:
@@ -88,7 +92,7 @@ class Driver:
             )
         except (*_PORT_ERRORS, ValueError) as error:
             raise DeviceError(f"port {self._config.port} {_why(error)}") from error
-        self._sample_ns = host_now_ns()
+        self._sample_ns = self._byte_ns = host_now_ns()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,13 +101,15 @@ class Driver:
         self._port = None
 
     def read(self) -> Iterator[ImuReading]:
-        """The samples of the next 40 ms, each with its arrival. Raises DeviceError when the port is gone."""
+        """The samples of the next 40 ms, each with its arrival. Raises DeviceError when the port is gone, or
+        has been silent for some seconds: a board at the other end of a network goes without a word."""
         until_ns = host_now_ns() + int(GATHER_S * 1e9)
         samples: list[Sample] = []
         while True:
             data = self._bytes()
             now_ns = host_now_ns()
             self._unused += len(data)
+            self._listen(data, now_ns)
             try:
                 samples += self._parser.feed(data, now_ns)
             except HeaderError as error:
@@ -111,7 +117,7 @@ class Driver:
             if now_ns >= until_ns or len(data) >= READ_BYTES:
                 break
         if samples:
-            self._sample_ns, self._unused = now_ns, 0
+            self._sample_ns, self._unused, self._begun = now_ns, 0, True
         self._tell(now_ns)
         return iter([reading(self._context.name, samples)] if samples else [])
 
@@ -122,6 +128,19 @@ class Driver:
             return self._port.read(min(waiting, READ_BYTES))
         except (*_PORT_ERRORS, TypeError) as error:  # TypeError: closed while it was read
             raise DeviceError(f"port {self._config.port} was lost: {error}") from error
+
+    def _listen(self, data: bytes, now_ns: int) -> None:
+        """Raises DeviceError once nothing has come for too long."""
+        if data:
+            self._byte_ns = now_ns
+            return
+        least_s = SILENT_SAMPLES / self._config.nominal_hz
+        limit_s = max(SILENT_S if self._begun else SILENT_FIRST_S, least_s)
+        if now_ns - self._byte_ns > limit_s * 1e9:
+            raise DeviceError(
+                f"port {self._config.port} is open but sends nothing for {limit_s:g} s; is the sensor on, "
+                "and its cable or network in order?"
+            )
 
     def _tell(self, now_ns: int) -> None:
         """Count what was bad, and name the last of it in the log now and then."""

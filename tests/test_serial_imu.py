@@ -8,6 +8,7 @@ import termios
 import threading
 import tty
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,15 +22,17 @@ from memory_bus import MemoryBus
 from pydantic import ValidationError
 from serial_devices import DEVICES, FIELDS, RECORD, Device, config
 
+from mobind_live.clock import host_now_ns
 from mobind_live.config import ConfigError, load
 from mobind_live.devices.samples.limits import HeaderError
 from mobind_live.devices.samples.names import MOTION
 from mobind_live.devices.samples.readings import Parser, Sample
 from mobind_live.devices.serial.frames import LINE_BYTES
 from mobind_live.driver import Context, DeviceError, ImuReading
+from mobind_live.drivers import serial_imu
 from mobind_live.drivers.serial_imu import Config, Driver, reading
 from mobind_live.runtime.serve import Factory, Service
-from mobind_live.schema import Imu
+from mobind_live.schema import Health, Imu
 
 G = 9.80665
 ONE = {"format": RECORD, "fields": FIELDS}
@@ -396,6 +399,84 @@ def test_bad_lines_are_named_in_the_log(device: Port, caplog: pytest.LogCaptureF
 def test_a_silent_port_is_not_an_error(device: Port):
     with open_driver(device) as driver:
         assert list(driver.read()) == []
+
+
+def test_a_sensor_that_falls_silent_is_a_device_error_that_says_so(
+    device: Port, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(serial_imu, "SILENT_S", 0.3)
+    with open_driver(device) as driver:
+        device.send(START + line(1))
+        collect(driver, 1)
+        quiet_ns = host_now_ns()
+        with pytest.raises(DeviceError, match=r"is open but sends nothing for 0\.3 s; is the sensor on"):
+            collect(driver, 1)
+    assert host_now_ns() - quiet_ns > 0.2e9
+
+
+def test_a_board_may_say_something_and_then_calibrate_for_long_before_its_first_sample(
+    device: Port, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(serial_imu, "SILENT_S", 0.0)
+    monkeypatch.setattr(serial_imu, "SILENT_FIRST_S", 0.5)
+    with open_driver(device) as driver:
+        device.send(b"calibrating, keep still\n")
+        quiet_ns = host_now_ns()
+        with pytest.raises(DeviceError, match=r"sends nothing for 0\.5 s"):
+            collect(driver, 1)
+    assert host_now_ns() - quiet_ns > 0.4e9
+
+
+def test_a_sensor_of_a_few_samples_a_minute_is_not_taken_for_silent(
+    device: Port, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(serial_imu, "SILENT_S", 0.0)
+    slow = config(port=device.port, nominal_hz=0.1)
+    with Driver(slow, Context(name="wrist", epoch_ns=0)) as driver:
+        device.send(START + line(1))
+        collect(driver, 1)
+        assert collect(driver, 1, reads=5) == []
+
+
+def test_a_board_that_restarts_without_a_word_is_read_again_over_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Its end of the connection never closes: the power went. It listens again, and nobody else calls."""
+    monkeypatch.setattr(serial_imu, "SILENT_S", 0.5)
+    monkeypatch.setattr("mobind_live.runtime.serve.RETRY_FIRST_S", 0.01)
+    bus, stop = MemoryBus(), threading.Event()
+    reader = bus.subscriber()
+    with socket.create_server(("127.0.0.1", 0)) as board, ExitStack() as stack:
+        board.settimeout(20)
+        section = config(port=f"socket://127.0.0.1:{board.getsockname()[1]}")
+        service = Service(
+            cast(Factory, Driver), section, Context(name="wrist", epoch_ns=0), bus.publisher(), stop
+        )
+        loop = threading.Thread(target=service.run)
+        loop.start()
+        seen: set[int] = set()
+        waited: list[str] = []
+
+        def send_until_seen(board_end: socket.socket, number: int) -> None:
+            """More than once: what comes while the port is being opened is thrown away."""
+            end_ns = host_now_ns() + 20_000_000_000
+            while number * 10_000_000 not in seen and host_now_ns() < end_ns:
+                board_end.sendall(START + line(number))
+                stop.wait(0.02)
+                for message in (received.message for received in reader.poll(0)):
+                    if isinstance(message, Imu):
+                        seen.update(message.device_ns.tolist())
+                    elif isinstance(message, Health) and message.state == "waiting":
+                        waited.append(message.detail)
+
+        try:
+            send_until_seen(stack.enter_context(board.accept()[0]), 1)
+            send_until_seen(stack.enter_context(board.accept()[0]), 2)
+        finally:
+            stop.set()
+            loop.join()
+    assert seen == {10_000_000, 20_000_000}
+    assert "sends nothing for 0.5 s" in waited[0]
 
 
 def test_a_port_that_goes_away_is_a_device_error_and_can_be_opened_again(device: Port):

@@ -41,7 +41,7 @@ class _Timeline:
         Returns True if the timeline starts here, for the first time or anew: after a long silence, or when
         the stamps went back and stayed there.
         """
-        within = [np.abs(v) <= most for v, most in zip(values, self.most, strict=True)]
+        within = [np.isfinite(v) & (np.abs(v) <= most) for v, most in zip(values, self.most, strict=True)]
         whole = np.all([v.all(axis=tuple(range(1, v.ndim))) for v in within], axis=0)
         self.broken += int((~whole).sum())
         kept, first = np.unique(time_ns[whole], return_index=True)
@@ -164,7 +164,7 @@ class PoseTimeline(_Timeline):
     """One tracked person in one camera. Push stamps (N,) and keypoints (N, 17, 3); a frame in which the
     person is not found is pushed with zero scores."""
 
-    most = (float(np.finfo(np.float64).max),)
+    most = (np.inf,)
 
     def __init__(self) -> None:
         super().__init__((17, 3))

@@ -16,6 +16,7 @@ from mobind_live.models import pack
 from mobind_live.models.errors import CheckpointError, RecipeError
 from mobind_live.models.evaluate.peers import mobind
 from mobind_live.models.evaluate.peers.mobind import Peer, Voting
+from mobind_live.models.evaluate.readout import picked
 from mobind_live.models.train_peer import PeerRecipe
 from mobind_live.vocabulary import PARTS
 
@@ -101,3 +102,21 @@ def test_another_file_is_refused_by_name(tmp_path: Path) -> None:
 
     with pytest.raises(CheckpointError, match=r"x\.safetensors"):
         mobind.load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("lag", [-12, -5, 0, 9, 12])
+def test_a_window_is_compared_at_every_lag_early_or_late(lag: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With windows known by their first sample: the pose's n-th is the IMU's, ``lag`` later."""
+    method, first = Voting(Peer("mobind")), np.arange(100.0)
+    monkeypatch.setattr(
+        method, "_embedded", lambda windows, _: np.eye(200)[windows[:, 0, 0].astype(int) + 50]
+    )
+    imu = np.repeat(first[:, None], 7, axis=1)
+    pose = np.repeat((first + lag)[None, :, None], 6, axis=2)
+    (curve,) = method.score(imu, pose, -12, 12)
+    assert np.flatnonzero(curve).tolist() == [12 + lag]
+
+
+def test_what_a_method_cannot_tell_apart_counts_as_guessed() -> None:
+    assert [picked(np.array([1.0, 3.0, 3.0, 0.0]), truth) for truth in range(4)] == [0, 0.5, 0.5, 0]
+    assert picked(np.array([1.0, 3.0, 2.0]), 1) == 1.0

@@ -20,7 +20,6 @@ from mobind_live.models.datasets.bench5 import BenchTake, Worn
 from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.methods import Method, Metrics, Tick
 from mobind_live.models.features import STEP_HZ
-from mobind_live.vocabulary import PARTS
 
 REACH_S, EXCERPT_S, EVERY_S = 10.0, 20.0, 5.0
 MOVING_RAD_S = 0.5  # the root mean square of |gyro| that counts as motion
@@ -28,12 +27,13 @@ MOVING_RAD_S = 0.5  # the root mean square of |gyro| that counts as motion
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found for one sensor in one stretch of one take; ``error_s`` is None without a reference."""
+    """What was found for one sensor in one stretch of one take: ``right`` is how surely its part, ``error_s``
+    is None without a reference."""
 
     take: str
     part: str
     whole: bool
-    found: str
+    right: float
     error_s: float | None
 
 
@@ -90,10 +90,10 @@ def _find(
 ) -> Finding:
     reach = round(REACH_S * method.hz)
     curves = method.score(imu, pose, -reach, reach)
-    found = PARTS[int((curves.max(axis=-1) + parts).argmax())]
+    right = readout.picked(curves.max(axis=-1) + parts, worn.part_index)
     truth = bench5.OFFSETS_S.get(take, {}).get(worn.part)
     offset_s = readout.peak(curves[worn.part_index], -reach) / method.hz
-    return Finding(take, worn.part, whole, found, None if truth is None else offset_s - truth)
+    return Finding(take, worn.part, whole, right, None if truth is None else offset_s - truth)
 
 
 def metrics_of(found: list[Finding]) -> Metrics:
@@ -124,4 +124,4 @@ def _forearm_errors(found: list[Finding]) -> np.ndarray:
 
 
 def _right(found: list[Finding]) -> float:
-    return float(np.mean([f.found == f.part for f in found])) if found else float("nan")
+    return float(np.mean([f.right for f in found])) if found else float("nan")

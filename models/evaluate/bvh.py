@@ -105,7 +105,7 @@ def draw(rng: np.random.Generator, motion: list[BodyMotion], length: Length, con
 def _one(method: Method, groups: list[Group], length: Length, tick: Tick) -> Metrics:
     errors: list[float] = []
     moving: list[bool] = []
-    parts: list[bool] = []
+    parts: list[float] = []
     wearers: list[bool] = []
     bodies: list[bool] = []
     for done, group in enumerate(groups, start=1):
@@ -120,7 +120,7 @@ def _one(method: Method, groups: list[Group], length: Length, tick: Tick) -> Met
             # A sensor read later than the pose began has its first token at a later pose token: lag < 0.
             errors.append(readout.peak(curves[part], -high) / method.hz + shift_s)
             moving.append(float(np.sqrt((felt[1] ** 2).sum(axis=1).mean())) >= MOVING_RAD_S)
-            parts.append(int((curves.max(axis=-1) + method.parts(*felt)).argmax()) == part)
+            parts.append(readout.picked(curves.max(axis=-1) + method.parts(*felt), part))
             each = _by_person(method, imu, pose, group, person, part)
             wearers.append(int(each.argmax()) == person)
             agreed[person] += each

@@ -38,6 +38,14 @@ def overlap(imu_tokens: int, pose_tokens: int, low: int, high: int) -> np.ndarra
     return np.maximum(last - first, 0)
 
 
+def picked(scores: np.ndarray, truth: int) -> float:
+    """Whether the highest of ``scores`` (n,) is that of ``truth``; of several that are equal it is one picked
+    by lot, so that a method which cannot tell some of them apart is right as often as it would guess; who has
+    no scores (NaN) is not right."""
+    best = np.flatnonzero(scores == scores.max())
+    return float(truth in best) / max(1, len(best))
+
+
 def peak(curve: np.ndarray, low: int) -> float:
     """The lag, as a real number, at which ``curve`` (L,) is highest: the top of the parabola through the
     highest value and its two neighbours. ``low`` is the lag of its first value."""

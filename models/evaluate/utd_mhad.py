@@ -182,9 +182,9 @@ def part_metrics(method: Method, streams: list[Streams]) -> Metrics:
         clip = stream.clip
         best = method.score(stream.imu[0], stream.pose, -near, near).max(axis=-1)
         best = best + method.parts(clip.acc_g, clip.gyro_rad_s, np.ones(len(clip.acc_g)))
-        eleven.append(int(best.argmax()) == clip.part_index)
+        eleven.append(readout.picked(best, clip.part_index))
         if clip.action <= 21:
-            four.append(FOUR[int(best[list(FOUR)].argmax())] == clip.part_index)
+            four.append(readout.picked(best[list(FOUR)], FOUR.index(clip.part_index)))
     return {"part4_acc": _mean(four), "part_acc": _mean(eleven)}
 
 

@@ -169,12 +169,17 @@ class Voting:
         return np.zeros(len(PARTS))
 
     def _slid(self, imu: np.ndarray, rows: np.ndarray, low: int, high: int) -> np.ndarray:
-        """Each row's whole pose, up to a window of it, against the IMU's window at every lag."""
-        steps = min(rows.shape[1], len(imu), round(WINDOW_S * HZ)) // TOKEN_STEPS * TOKEN_STEPS
-        starts = np.clip(np.arange(low, high + 1), 0, len(imu) - steps)
-        own = self._embedded(np.stack([imu[s : s + steps] for s in np.unique(starts)]), "imu")
-        other = self._embedded(rows[:, :steps], "pose")
-        return (other @ own.T)[:, np.searchsorted(np.unique(starts), starts)]
+        """As much of each row's pose, up to a window of it, as meets the IMU at every lag, against what of
+        the IMU it meets there."""
+        lags = np.arange(low, high + 1)
+        longest = min(rows.shape[1] - max(0, -low), len(imu) - max(0, high), round(WINDOW_S * HZ))
+        steps = max(1, longest // TOKEN_STEPS) * TOKEN_STEPS
+        # Where it begins in the IMU, and where in the pose: one of both is its begin.
+        felt, own_of = np.unique(np.clip(lags, 0, len(imu) - steps), return_inverse=True)
+        seen, other_of = np.unique(np.clip(-lags, 0, rows.shape[1] - steps), return_inverse=True)
+        own = self._embedded(np.stack([imu[s : s + steps] for s in felt]), "imu")
+        other = np.stack([self._embedded(rows[:, s : s + steps], "pose") for s in seen])
+        return np.einsum("lre,le->rl", other[other_of], own[own_of])
 
     def _votes(self, imu: np.ndarray, pose: np.ndarray, low: int, high: int) -> np.ndarray:
         """The paper's reading: windows every 0.2 s, five votes each, bins of 0.2 s."""

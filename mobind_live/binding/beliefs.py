@@ -47,7 +47,7 @@ class Beliefs:
         """Every IMU's posterior in every camera."""
         own = {
             c: [
-                posterior.likelihood(*given, self.calibration)
+                posterior.likelihood(*given, self.calibration, e.hidden)
                 for given in zip(e.sums, e.motion_s, strict=True)
             ]
             for c, e in cameras.items()

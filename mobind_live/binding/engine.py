@@ -230,6 +230,8 @@ class Engine:
 
     def _encode_people(self, rows: list[Track]) -> None:
         keypoints = np.stack([row.timeline.take(self.block) for row in rows])
+        for row, own in zip(rows, keypoints, strict=True):
+            row.shown.see(own)
         tokens = self.rolling.pose([row.slot for row in rows], keypoints)
         placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
         self.evidence.see_people(
@@ -255,6 +257,7 @@ class Engine:
             tuple(row.track for row in rows),
             self.evidence.sums[SLOW][:, slots].cpu().numpy().astype(np.float64),
             self.evidence.motion_s[SLOW][:, slots].numpy(),
+            np.array([row.shown.hidden for row in rows]).reshape(len(rows), len(PARTS)),
         )
 
     def start_over(self, imus: Sequence[int], cameras: Sequence[str]) -> None:

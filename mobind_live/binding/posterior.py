@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mobind_live.binding import presence
+from mobind_live.binding.shown import with_hidden
 from mobind_live.binding.verdict import MIN_MOTION_S
 from mobind_live.vocabulary import PARTS, TRUNK
 
@@ -119,8 +120,11 @@ class Likelihood:
         return float(log_sum((self.rows + np.log(sums + TINY)).ravel(), 0)) - self.nobody
 
 
-def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibration) -> Likelihood:
-    """The likelihood from evidence sums (P, 11, L), L not 0, and the seconds of motion (P,) behind them."""
+def likelihood(
+    evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibration, hidden: np.ndarray | None = None
+) -> Likelihood:
+    """The likelihood from evidence sums (P, 11, L), L not 0, and the seconds of motion (P,) behind them; of
+    parts that are ``hidden`` (P, 11) bool little is known."""
     counted = calibration.scale * worth(motion_s, calibration.worth_s)
     logits = counted[:, None, None] * evidence
     rows = logits.max(axis=2)
@@ -128,6 +132,8 @@ def likelihood(evidence: np.ndarray, motion_s: np.ndarray, calibration: Calibrat
     if not lags.size:
         return Likelihood(rows, lags, 0.0, -np.inf)
     rows = rows + among_parts(rows, -(counted * motion_s)[:, None] * np.array(calibration.part_bias))
+    if hidden is not None:
+        rows, lags = with_hidden(rows, lags, hidden)
     somebody = float(log_sum((rows + np.log(lags.sum(axis=2))).ravel(), 0))
     odds = 0.0
     if motion_s.max() >= MIN_MOTION_S:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from mobind_live.binding.shown import Shown
 from mobind_live.binding.timeline import STEP_NS, STEP_S, ImuTimeline, PoseTimeline
 from mobind_live.models.centre import Centre
 from mobind_live.models.encoders import LOOKAHEAD
@@ -80,3 +81,4 @@ class Track(Row):
     gone: bool = False
     timeline: PoseTimeline = field(default_factory=PoseTimeline)
     seen_ns: int = 0
+    shown: Shown = field(default_factory=Shown)

@@ -11,12 +11,13 @@ from mobind_live.binding.posterior import CameraPosterior, Likelihood
 
 @dataclass(frozen=True, slots=True)
 class CameraSums:
-    """The evidence in one camera: ``sums`` (I, P, 11, L) of its ``tracks``, and ``motion_s`` (I, P) behind
-    it."""
+    """The evidence in one camera: ``sums`` (I, P, 11, L) of its ``tracks``, ``motion_s`` (I, P) behind it,
+    and which parts of them it does not show, ``hidden`` (P, 11) bool, if that is known."""
 
     tracks: tuple[int, ...]
     sums: np.ndarray
     motion_s: np.ndarray
+    hidden: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,9 +155,13 @@ class Watch:
         before = self._pulls.get(camera, {})
         pulls = {imu: pull for imu, pull in before.items() if self._agreements.known(imu, camera)}
         for imu, came in new.items():
+            hidden = self.engine.tracks[camera, came.track].shown.hidden
+            if hidden[came.part]:
+                continue
             if imu not in pulls or (pulls[imu].track, pulls[imu].part) != (came.track, came.part):
                 pulls[imu] = Pull(came.track, came.part)
-            pulls[imu].add(came.by_track[came.track], came.motion_s)
+            agreed = np.where(hidden, -np.inf, came.by_track[came.track])
+            pulls[imu].add(agreed, came.motion_s)
         self._pulls[camera] = pulls
 
     def _contradicted(self, imu: int, camera: str) -> bool:

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 GATHER_S = 0.04  # samples that arrive within this time go out together
 OPEN_S = 3.0  # for all streams to be found and opened
 SETTLE_S = 0.6  # after a stream is found, for another one like it to answer too
+LASTING = "if that is another sensor, say `source_id` or `host`; if not, have its sender keep its source_id"
 SEEK_S = 0.5  # a missing stream is looked for this often while others flow
 
 
@@ -63,6 +64,7 @@ class Driver:
     """The streams of one device. Those that are there are read; a missing one is looked for meanwhile."""
 
     def __init__(self, config: Config, context: Context) -> None:
+        self._context = context
         self._sources = config.sources(context.name)
         self._several = bool(config.imus)
         self._opened: dict[str, Opened] = {}
@@ -112,7 +114,8 @@ class Driver:
             self._seek()
 
     def _seek(self) -> None:
-        """Open the streams that are not open and can be found."""
+        """Open the streams that are not open and can be found. Raises OtherDevice for one that has come back
+        from another sender."""
         assert self._resolver is not None
         self._seek_ns = host_now_ns()
         missing = [stream for stream in self._sources if stream not in self._opened]
@@ -120,9 +123,12 @@ class Driver:
         for stream in missing:
             source = self._sources[stream]
             try:
-                self._opened[stream] = Opened(stream, source, lsl.choose(adverts, source.wanted))
+                advert = lsl.choose(adverts, source.wanted)
+                self._opened[stream] = Opened(stream, source, advert)
             except (LslError, LayoutError) as error:
                 self._trouble(stream, str(error))
+            else:
+                self._context.meet(stream, advert.sender, LASTING)
 
     def _step(self, stream: str) -> ImuReading | None:
         opened = self._opened.get(stream)

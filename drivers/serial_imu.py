@@ -23,9 +23,10 @@ from mobind_live.clock import host_now_ns
 from mobind_live.devices.samples.limits import HeaderError
 from mobind_live.devices.samples.readings import Sample
 from mobind_live.devices.serial.form import SerialForm
+from mobind_live.devices.serial.identity import identity
 from mobind_live.devices.serial.profiles import profiles
 from mobind_live.devices.udev import lasting_name
-from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading
+from mobind_live.driver import Context, Counters, DeviceError, Found, ImuReading, OtherDevice
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ SILENT_S = 5.0  # samples have come, and then not one byte for so long: begin an
 SILENT_FIRST_S = 60.0  # before the first sample: opening resets many boards, some calibrate for half a minute
 SILENT_SAMPLES = 3.0  # and never less than the time of so many samples, for the slowest devices
 LINKS = Path("/dev/serial")
+LASTING = "if that is another sensor, name each port by its lasting name, /dev/serial/by-id/..."
 SAY_S = 5.0  # what is wrong with the bytes is said in the log at most this often
 
 
@@ -92,6 +94,11 @@ class Driver:
             )
         except (*_PORT_ERRORS, ValueError) as error:
             raise DeviceError(f"port {self._config.port} {_why(error)}") from error
+        try:
+            self._meet()
+        except OtherDevice:
+            self.__exit__()
+            raise
         self._sample_ns = self._byte_ns = host_now_ns()
         return self
 
@@ -99,6 +106,12 @@ class Driver:
         if self._port is not None:
             self._port.close()
         self._port = None
+
+    def _meet(self) -> None:
+        """Raises OtherDevice if the port is not that of the device that it was at first."""
+        device = identity(self._config.port, list_ports.comports())
+        if device is not None:
+            self._context.meet(self._context.name, device, LASTING)
 
     def read(self) -> Iterator[ImuReading]:
         """The samples of the next 40 ms, each with its arrival. Raises DeviceError when the port is gone, or

@@ -40,6 +40,14 @@ class DeviceError(Exception):
     """
 
 
+class OtherDevice(Exception):
+    """Another device answers where the first one did. The process begins anew, so that nothing that was
+    found for the one is taken for the other's.
+
+    The text is one line for the user: which stream, what it came from and comes from, and what to do.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A device that a driver file's ``discover()`` found.
@@ -173,11 +181,20 @@ class ImuReading:
 class Context:
     """What the loop tells a driver: its ``name`` in the YAML, how often it was restarted, and
     ``epoch_ns``, the host time at which the rig started: the same after a restart, so that a driver
-    which plays something (a file, a scene) goes on where it would be by now."""
+    which plays something (a file, a scene) goes on where it would be by now. ``met`` is what each stream
+    came from at first: it outlives the driver, not the process."""
 
     name: str
     epoch_ns: int
     restarts: int = 0
+    met: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def meet(self, stream: str, device: str, advice: str) -> None:
+        """Tell which ``device`` a stream comes from, now that it is open, in words that are the same as long
+        as it is. Raises OtherDevice, with ``advice``, where another one was met before."""
+        before = self.met.setdefault(stream, device)
+        if before != device:
+            raise OtherDevice(f"{stream}: it came from {before}, and now comes from {device}; {advice}")
 
 
 @dataclass(slots=True)
@@ -206,7 +223,7 @@ class Driver(Protocol):
     counters: Counters
 
     def __enter__(self) -> Self:
-        """Open the device. Raises DeviceError if it is not there."""
+        """Open the device. Raises DeviceError if it is not there, OtherDevice if it is another one."""
         ...
 
     def __exit__(
@@ -216,7 +233,8 @@ class Driver(Protocol):
     def read(self) -> Iterable[Message | ImuReading]:
         """What has arrived since the last call, waiting at most about 0.2 s; may be empty.
 
-        Raises DeviceError when the device is gone, EndOfStream when a file has been played to its end.
+        Raises DeviceError when the device is gone, OtherDevice when it has become another one, EndOfStream
+        when a file has been played to its end.
         """
         ...
 

@@ -11,7 +11,7 @@ import pytest
 from memory_bus import MemoryBus
 
 from mobind_live.runtime.child import Child, ProcessSpec, RestartPolicy
-from mobind_live.runtime.process import Boot, LogLine
+from mobind_live.runtime.process import NEW_LIFE_EXIT, Boot, LogLine
 
 SECOND = 1_000_000_000
 
@@ -58,6 +58,14 @@ def test_a_state_that_was_not_come_to_is_kept_for_the_next_life(
     child._handed, child.heard_from = b"known", heard
     child.watch(SECOND)
     assert child._saved == kept
+
+
+def test_who_asks_for_a_new_life_has_it_at_once_however_often() -> None:
+    child = immortal()
+    for life in range(1, 20):
+        child._process = SimpleNamespace(exitcode=NEW_LIFE_EXIT, close=lambda: None)  # type: ignore[assignment]
+        child.watch(SECOND)
+        assert (child.restarts, child.start_at_ns, child.failed) == (life, SECOND, False)
 
 
 def test_a_device_is_named_once_in_its_log_lines(caplog: pytest.LogCaptureFixture) -> None:

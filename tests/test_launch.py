@@ -85,6 +85,35 @@ def test_a_users_driver_runs_beside_a_device_that_is_not_there(stage: Stage, rig
     assert stage.intake.topics["v1/imu/left/"].missed == 0
 
 
+_SWAPPED = """
+class Driver(Driver):
+    openings = 0
+
+    def __enter__(self):
+        type(self).openings += 1
+        self.context.meet(self.context.name, f"sensor {self.openings}", "look at the plugs")
+        self.left = 3
+        return self
+
+    def read(self):
+        if not self.left:
+            raise DeviceError("unplugged")
+        self.left -= 1
+        return super().read()
+"""
+
+
+def test_a_stream_that_comes_from_another_device_has_a_new_life(
+    stage: Stage, rig_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its messages are those of another sender: what knows lives, as a recording does, parts the two."""
+    rig_file.with_name("mine.py").write_text(_DRIVER + _SWAPPED)
+    specs = [spec for spec in launch.specs(load(rig_file), worker_target=None) if spec.name == "left"]
+    topics = stage.intake.topics
+    stage.play(specs, (lambda: "v1/imu/left/" in topics and topics["v1/imu/left/"].restarts, nothing))
+    assert "left: it came from sensor 1, and now comes from sensor 2; look at the plugs" in caplog.messages
+
+
 def _worker(link: children.Link, rig: object) -> None:
     children.beat(link)
 

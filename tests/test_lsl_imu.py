@@ -18,7 +18,7 @@ from mobind_live.devices.lsl import stream as lsl_stream
 from mobind_live.devices.lsl.channels import LayoutError
 from mobind_live.devices.lsl.liblsl import LslError
 from mobind_live.devices.lsl.stream import Opened, Source
-from mobind_live.driver import Context, DeviceError, ImuReading, StreamSpec
+from mobind_live.driver import Context, DeviceError, ImuReading, OtherDevice, StreamSpec
 from mobind_live.drivers import lsl_imu
 from mobind_live.drivers.lsl_imu import Config, Driver
 from mobind_live.runtime.serve import serve
@@ -332,6 +332,42 @@ def test_one_of_two_streams_ends_and_comes_back_while_the_other_flows(
     assert f"the LSL stream with name {left!r}: it has ended" in caplog.text
     for outlet in outlets.values():
         outlet.close()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_stream_that_comes_back_from_another_sender_is_another_device(several: bool) -> None:
+    name = unique()
+    outlet = Outlet(name, source_id="phone-1")
+    made = config(imus={"wrist": {"name": name}}) if several else config(name=name)
+    context = Context(name="suit" if several else "wrist", epoch_ns=0)
+    flows(made, context, outlet)
+    outlet.close()
+    outlet = Outlet(name, source_id="phone-1")
+    flows(made, context, outlet)
+    outlet.close()
+    outlet = Outlet(name, source_id="phone-2")
+    until(lambda: [one.source_id for one in lsl.resolve(0.5) if one.name == name] == ["phone-2"])
+    with pytest.raises(OtherDevice) as caught:
+        flows(made, context, outlet)
+    outlet.close()
+    assert str(caught.value).startswith(
+        "wrist: it came from the LSL stream with source_id 'phone-1' on host "
+    )
+    assert "and now comes from the LSL stream with source_id 'phone-2'" in str(caught.value)
+
+
+def flows(made: Config, context: Context, outlet: Outlet) -> None:
+    """Samples come from ``outlet``, through a driver that may have to look for it for a while."""
+
+    def came() -> bool:
+        try:
+            with Driver(made, context) as opened:
+                outlet.push([outlet.now_s()])
+                return bool(until(lambda: [*opened.read()]))
+        except DeviceError:
+            return False
+
+    until(came)
 
 
 class Started:

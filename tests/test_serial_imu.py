@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from memory_bus import MemoryBus
 from pydantic import ValidationError
+from serial.tools.list_ports_common import ListPortInfo
 from serial_devices import DEVICES, FIELDS, RECORD, Device, config
 
 from mobind_live.clock import host_now_ns
@@ -28,7 +29,7 @@ from mobind_live.devices.samples.limits import HeaderError
 from mobind_live.devices.samples.names import MOTION
 from mobind_live.devices.samples.readings import Parser, Sample
 from mobind_live.devices.serial.frames import LINE_BYTES
-from mobind_live.driver import Context, DeviceError, ImuReading
+from mobind_live.driver import Context, DeviceError, ImuReading, OtherDevice
 from mobind_live.drivers import serial_imu
 from mobind_live.drivers.serial_imu import Config, Driver, reading
 from mobind_live.runtime.serve import Factory, Service
@@ -492,6 +493,28 @@ def test_a_port_that_goes_away_is_a_device_error_and_can_be_opened_again(device:
         (one,) = collect(driver, 1)
     assert one.device_ns is not None
     assert one.device_ns.tolist() == [50_000_000]
+
+
+def test_a_port_behind_which_another_sensor_was_plugged_in_is_not_read_as_if_it_were_the_same(
+    device: Port, monkeypatch: pytest.MonkeyPatch
+):
+    usb = ListPortInfo(device.port)
+    usb.vid, usb.pid, usb.serial_number = 0x0403, 0x6001, "A1"
+    monkeypatch.setattr(serial_imu.list_ports, "comports", lambda: [usb])
+    section, context = config(port=device.port), Context(name="wrist", epoch_ns=0)
+    for _ in range(2):
+        with Driver(section, context) as driver:
+            device.send(START + line(1))
+            collect(driver, 1)
+    usb.serial_number = "B2"
+    with pytest.raises(OtherDevice) as caught:
+        Driver(section, context).__enter__()
+    assert str(caught.value) == (
+        "wrist: it came from USB device 0403:6001 number A1, and now comes from USB device 0403:6001 number "
+        "B2; if that is another sensor, name each port by its lasting name, /dev/serial/by-id/..."
+    )
+    with Driver(section, Context(name="wrist", epoch_ns=0)):  # the port was let go, and a new life knows none
+        pass
 
 
 def test_a_missing_port_is_named(tmp_path: Path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
+from mobind_live.devices.serial.identity import identity
 from mobind_live.drivers import serial_imu
 from mobind_live.drivers.serial_imu import Config, discover
 
@@ -29,6 +30,35 @@ def ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[ListPortInfo]
     monkeypatch.setattr(serial_imu, "LINKS", tmp_path)
     monkeypatch.setattr(serial_imu.list_ports, "comports", lambda: listed)
     return listed
+
+
+def plugged(node: str, location: str, serial_number: str | None = None) -> ListPortInfo:
+    info = port(Path(node), "USB Serial")
+    info.location, info.serial_number = location, serial_number
+    return info
+
+
+def test_a_sensor_is_known_by_its_serial_number_in_whichever_socket_it_is(tmp_path: Path):
+    link = tmp_path / "by-id"
+    link.symlink_to("/dev/ttyUSB7")
+    here = identity(str(link), [plugged("/dev/ttyUSB7", "1-1", "A1")])
+    there = identity(
+        "/dev/ttyUSB3", [plugged("/dev/ttyUSB7", "1-1", "B2"), plugged("/dev/ttyUSB3", "1-2", "A1")]
+    )
+    assert here == there == "USB device 1a86:7523 number A1"
+
+
+def test_a_sensor_without_a_serial_number_is_known_by_its_socket():
+    left, right = plugged("/dev/ttyUSB0", "1-1"), plugged("/dev/ttyUSB1", "1-2")
+    assert identity("/dev/ttyUSB0", [left, right]) == "USB device 1a86:7523 in socket 1-1"
+    assert identity("/dev/ttyUSB1", [left, right]) == "USB device 1a86:7523 in socket 1-2"
+
+
+def test_the_ports_of_one_device_are_told_apart_and_what_is_not_usb_is_unknown():
+    first, second = (plugged(f"/dev/ttyUSB{n}", f"1-1:1.{n}", "A1") for n in (0, 1))
+    assert identity("/dev/ttyUSB1", [first, second]) == "USB device 1a86:7523 number A1, port 1.1"
+    assert identity("socket://10.0.0.7:80", [first, second]) is None
+    assert identity("/dev/ttyS0", [port(Path("/dev/ttyS0"), "a port", vid=None)]) is None
 
 
 @pytest.mark.usefixtures("ports")

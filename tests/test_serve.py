@@ -21,6 +21,7 @@ from mobind_live.driver import (
     DriverConfig,
     EndOfStream,
     ImuReading,
+    OtherDevice,
     StreamSpec,
 )
 from mobind_live.runtime.health import StreamStats
@@ -213,6 +214,22 @@ def test_after_an_outage_no_stamp_lies_in_it() -> None:
         )
         stamps.append(lane.imu(given).t_ns)
     assert np.abs(stamps[1] - received[n - 20 :]).max() < 100_000_000
+
+
+def test_what_a_stream_first_came_from_is_known_until_the_process_ends() -> None:
+    context = Context(name="left", epoch_ns=0)
+    bus, stop = MemoryBus(), threading.Event()
+    devices = ["one", "one", "two"]
+
+    def meets() -> Iterable[Message]:
+        script.contexts[-1].meet("left", devices.pop(0), "name it")
+        raise DeviceError("unplugged")
+
+    script = Script([meets, meets, meets], stop)
+    with pytest.raises(OtherDevice) as caught:
+        serve(script, Config(), context, bus.publisher(), stop, Started())
+    assert str(caught.value) == "left: it came from one, and now comes from two; name it"
+    assert (script.opened, script.closed) == (3, 3)
 
 
 def test_a_played_file_says_ended_and_stays() -> None:

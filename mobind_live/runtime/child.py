@@ -20,6 +20,7 @@ from mobind_live.clock import host_now_ns
 from mobind_live.runtime.health import Heartbeat, State
 from mobind_live.runtime.process import (
     HOPELESS_EXIT,
+    NEW_LIFE_EXIT,
     Boot,
     Go,
     LogLine,
@@ -153,6 +154,9 @@ class Child:
                 self._read_pipe()
                 self._give_up(self._last_words)
                 return
+            if self._process.exitcode == NEW_LIFE_EXIT:
+                self._begin_anew(now_ns)
+                return
             if not self.heard_from and self._process.exitcode in _BY_OTHERS:
                 self._saved = self._saved or self._handed  # it has not come to restoring it
             self._died(f"ended with {_exit_text(self._process.exitcode)}", now_ns)
@@ -206,12 +210,22 @@ class Child:
         if delay_ns is None:
             self._give_up(f"given up after {self.policy.limit} restarts in 60 s; {reason}")
             return
-        self.restarts += 1
-        self.heard_from = False
-        self._before = f"restarting; {reason}"
-        self.start_at_ns = now_ns + delay_ns
+        self._plan(now_ns + delay_ns, f"restarting; {reason}")
         when = f"in {delay_ns * 1e-9:.1f} s" if delay_ns else "now"
         _log.warning("%s: %s; restarting %s", self.spec.name, how, when)
+
+    def _begin_anew(self, now_ns: int) -> None:
+        """It asked for another life: no death, so that none is counted, and it has said why itself."""
+        self.close()
+        self._saved = None
+        self._plan(now_ns, "beginning anew")
+
+    def _plan(self, start_at_ns: int, meanwhile: str) -> None:
+        """Have it started again at ``start_at_ns``, and say what it does ``meanwhile``."""
+        self.restarts += 1
+        self.heard_from = False
+        self._before = meanwhile
+        self.start_at_ns = start_at_ns
         self._say("starting", self._before)
 
     def _give_up(self, reason: str) -> None:

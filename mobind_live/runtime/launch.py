@@ -16,10 +16,10 @@ from pathlib import Path
 from mobind_live import registry
 from mobind_live.bus import PUBLISH_ENDPOINT, Proxy, Publisher, Subscriber
 from mobind_live.config import Rig
-from mobind_live.driver import Context, DriverConfig
+from mobind_live.driver import Context, DriverConfig, OtherDevice
 from mobind_live.models.errors import ModelError
 from mobind_live.runtime.child import ProcessSpec
-from mobind_live.runtime.process import Hopeless, Link, Target
+from mobind_live.runtime.process import Hopeless, Link, NewLife, Target
 from mobind_live.runtime.serve import serve
 from mobind_live.runtime.supervisor import Supervisor
 from mobind_live.terminal import console
@@ -31,10 +31,13 @@ _WATCHED = ("v1/health/", "v1/out/", "v1/sim/truth/")
 
 
 def run_device(link: Link, name: str, config: DriverConfig) -> None:
-    """A device's process: serve it until told to stop."""
+    """A device's process: serve it until told to stop, or until it is another device."""
     context = Context(name=name, epoch_ns=0, restarts=link.boot.restarts)
     with Publisher(link.boot.publish) as sender:
-        serve(registry.create, config, context, sender, link.stop, link)
+        try:
+            serve(registry.create, config, context, sender, link.stop, link)
+        except OtherDevice as error:
+            raise NewLife(str(error)) from error
 
 
 def run_worker(link: Link, rig: Rig) -> None:

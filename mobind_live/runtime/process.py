@@ -24,6 +24,7 @@ from typing import Any, TextIO
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 HOPELESS_EXIT = 3
+NEW_LIFE_EXIT = 4
 # What the terminal sends to the whole process group: Ctrl-C, and that it was closed.
 _OF_THE_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 
@@ -31,6 +32,11 @@ _OF_THE_TERMINAL = (signal.SIGINT, signal.SIGHUP)
 class Hopeless(Exception):
     """Raised by a target that would fail in the same way after a restart: a file it needs is not what it
     should be. The text is one line for the user."""
+
+
+class NewLife(Exception):
+    """Raised by a target that is well, but must begin anew as if it had never been. The text is one line for
+    the user: why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +163,7 @@ class PipeHandler(logging.Handler):
 
 def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[Any, ...]) -> None:
     """The entry of every child: run ``target(link, *args)``; exit 0 if it returns, 1 if it raises, 3 if it
-    raises ``Hopeless``."""
+    raises ``Hopeless``, 4 if ``NewLife``."""
     link = Link(boot, connection)
     # The supervisor decides who stops, and when.
     for number in _OF_THE_TERMINAL:
@@ -177,6 +183,9 @@ def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[A
     except Hopeless as error:
         _log.error("%s", error)
         sys.exit(HOPELESS_EXIT)
+    except NewLife as error:
+        _log.warning("%s", error)
+        sys.exit(NEW_LIFE_EXIT)
     except Exception as error:  # the process border: say what happened, let the supervisor restart
         _log.error("%s", one_line(error), exc_info=True)
         sys.exit(1)

@@ -134,7 +134,7 @@ class Service:
 
     def run(self) -> None:
         """Open, read, publish, until ``stop``. When the device is lost, try again for ever, ever more
-        slowly up to every 1.5 s."""
+        slowly up to every 1.5 s. Raises OtherDevice."""
         retry_s = RETRY_FIRST_S
         self.beat("starting", "opening the device")
         while not self._stop.is_set():
@@ -227,7 +227,7 @@ def serve(
 ) -> None:
     """Serve one device until ``stop``: wait for ``go``, then run. Heartbeats go out all the while.
 
-    Raises whatever a bug in the driver raises; DeviceError and EndOfStream are handled here.
+    Raises OtherDevice, and whatever a bug in the driver raises; DeviceError and EndOfStream are handled here.
     """
     service = Service(factory, config, context, sender, stop)
     service.await_start(go)

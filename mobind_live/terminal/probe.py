@@ -13,7 +13,15 @@ from rich.text import Text
 from mobind_live import registry
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
-from mobind_live.driver import Context, DeviceError, DriverConfig, EndOfStream, ImuReading, StreamSpec
+from mobind_live.driver import (
+    Context,
+    DeviceError,
+    DriverConfig,
+    EndOfStream,
+    ImuReading,
+    OtherDevice,
+    StreamSpec,
+)
 from mobind_live.runtime import stamps
 from mobind_live.runtime.aside import NoAnswer, Question
 from mobind_live.runtime.doubts import LEAST_S, doubt_of
@@ -109,7 +117,7 @@ def observe(name: str, config: DriverConfig, watch_s: float) -> Report:
                 _take(driver.read(), specs, seen, felt)
                 if not began and any(item.latest for item in seen.values()):
                     since_ns, began = host_now_ns(), True
-    except DeviceError as error:
+    except (DeviceError, OtherDevice) as error:
         return Report(name, str(error), tuple(seen.values()))
     except EndOfStream:
         ended = "; it came to its end first"

@@ -65,6 +65,11 @@ class Advert:
     text: bool
     info: Any = None
 
+    @property
+    def sender(self) -> str:
+        """What tells its sender from others that offer a stream like it."""
+        return f"the LSL stream with source_id {self.source_id!r} on host {self.host!r}"
+
     def __str__(self) -> str:
         return f"{self.name!r} (type {self.type!r}, source_id {self.source_id!r}, host {self.host!r})"
 

@@ -143,7 +143,9 @@ def _joint(model: Binder, own: Tensor, others: Tensor, batch: Batch) -> tuple[Te
     right = _true_lags(own_logits, batch)
     wanted = torch.where(present, right, nobody[..., 0])
     loss = (total - wanted).mean()
-    person = own_logits.flatten(2).logsumexp(2) > torch.logsumexp(other_logits, 2)
+    at_lag = own_logits.masked_fill(~_near(batch, own.shape[3])[:, None, None], -torch.inf).amax(3)
+    rivals = other_logits.unflatten(2, others.shape[2:]).logsumexp(3).amax(2)
+    person = at_lag.logsumexp(2) > rivals
     best = own.amax(dim=3).argmax(dim=2)
     return loss, _mean_of(person, present), _mean_of(best == batch.part, present)
 

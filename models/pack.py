@@ -77,3 +77,5 @@ def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Tak
         why = f"under {reels.SHORTEST_S:.1f} s, too short to be joined to others"
         text = f"takes left out: {len(short)}, such as {short[0]}: {why}"
         console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if not seen:
+        raise DatasetError(f"{root}: no takes to pack")

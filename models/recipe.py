@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -72,6 +73,11 @@ class Recipe(BaseModel):
         return self.model_copy(update=names).model_dump_json(warnings=False)
 
 
+def _content(path: Path) -> str:
+    """What tells a file from one of another content; of a folder, its name."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else path.name
+
+
 def _mapping(path: Path) -> dict[str, Any]:
     try:
         values = YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
@@ -137,6 +143,10 @@ class TrainConfig(Recipe):
         return self
 
     def fixed(self) -> str:
-        """What must not change between a run and its resumption."""
-        free = {"output", "device", "threads", "loaders", "save_every", "start_from"}
-        return self.model_dump_json(exclude=free)
+        """What must not change between a run and its resumption: of files what is in them, wherever they
+        lie; what was started from may be written over by now, and is known by its name."""
+        free = {"output", "device", "threads", "loaders", "save_every"}
+        held = {key: Path(_content(value)) for key, value in self if isinstance(value, Path)}
+        if self.start_from:
+            held["start_from"] = Path(self.start_from.name)
+        return self.model_copy(update=held).model_dump_json(exclude=free)

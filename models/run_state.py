@@ -30,6 +30,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     start: dict[str, Tensor]
+    recipe: str
     step: int = 0
     seconds: float = 0.0
     recent: dict[str, float] = field(default_factory=dict)
@@ -50,7 +51,7 @@ def prepare(config: TrainConfig, device: torch.device) -> Run:
         optimizer, max_lr=config.rate, total_steps=config.steps + 1, pct_start=0.15
     )
     start = {name: value.clone() for name, value in model.state_dict().items()}
-    return Run(model, average, optimizer, schedule, start)
+    return Run(model, average, optimizer, schedule, start, config.fixed())
 
 
 def update(run: Run, batch: Batch, config: TrainConfig, device: torch.device) -> Losses:
@@ -103,7 +104,7 @@ def save(run: Run, config: TrainConfig, state: Path) -> None:
     data = BytesIO()  # written by torch, a full disk is an error of its own kind
     torch.save(
         {
-            "recipe": config.fixed(),
+            "recipe": run.recipe,
             "model": run.model.state_dict(),
             "average": run.average.state_dict(),
             "optimizer": run.optimizer.state_dict(),
@@ -134,11 +135,11 @@ def blended(run: Run, share: float) -> Binder:
     return learned.with_weights(mean_state([learned.state_dict(), run.start], [share, 1 - share]))
 
 
-def restore(run: Run, state: Path, recipe: str, device: torch.device) -> None:
-    """Go back to what ``save`` wrote. Raises CheckpointError where it is not of this recipe."""
+def restore(run: Run, state: Path, device: torch.device) -> None:
+    """Go back to what ``save`` wrote. Raises CheckpointError where it is not of the run's recipe."""
     try:
         saved = torch.load(state, map_location=device, weights_only=True)
-        if saved.get("recipe", recipe) != recipe:
+        if saved.get("recipe", run.recipe) != run.recipe:
             raise CheckpointError(f"{state}: of another recipe; remove it to train from the start")
         if saved.get("processes", _processes()) != _processes():
             raise CheckpointError(

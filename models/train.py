@@ -87,7 +87,7 @@ def train(config: TrainConfig) -> Path:
         run = run_state.prepare(config, fleet.device)
         state = config.output.with_suffix(".state")
         if state.is_file():
-            run_state.restore(run, state, config.fixed(), fleet.device)
+            run_state.restore(run, state, fleet.device)
         if not _alike(run.step, fleet):
             raise CheckpointError(f"{state}: not the same to all processes; it must lie on a disk they share")
         if run.step == config.steps and fleet.rank == 0:

@@ -108,6 +108,21 @@ def test_a_state_that_does_not_fit_is_refused_by_name(motion: Path, tmp_path: Pa
         train.train(recipe(motion, tmp_path / "a.safetensors", steps=2))
 
 
+def test_a_run_knows_its_files_by_what_is_in_them(motion: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    """Carried elsewhere they are the same; and another file under the same name is not."""
+    own, other = tmp_path / "m.npz", tmp_path / "other.npz"
+    own.write_bytes(motion.read_bytes())
+    config = recipe(own, tmp_path / "a.safetensors", steps=1, start_from=uninterrupted)
+    train.train(config)
+    own.rename(other)
+    train.train(config.model_copy(update={"motion": other}))
+    with pytest.raises(CheckpointError, match="of another recipe"):
+        train.train(config.model_copy(update={"motion": other, "start_from": tmp_path / "a.safetensors"}))
+    other.write_bytes(other.read_bytes() + b" ")
+    with pytest.raises(CheckpointError, match="of another recipe"):
+        train.train(config.model_copy(update={"motion": other}))
+
+
 def test_whatever_is_in_place_of_a_state_is_refused_in_one_line(
     motion: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
@@ -120,7 +135,7 @@ def test_whatever_is_in_place_of_a_state_is_refused_in_one_line(
     for data in [*cut_off, bytes(len(good)), b"text\n" * 9, *map(pickled, others)]:
         state.write_bytes(data)
         with pytest.raises(CheckpointError, match=r"a\.state: .*remove it to train from the start$"):
-            run_state.restore(run_state.prepare(config, CPU), state, config.fixed(), CPU)
+            run_state.restore(run_state.prepare(config, CPU), state, CPU)
 
 
 def pickled(value: object) -> bytes:

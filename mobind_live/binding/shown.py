@@ -24,7 +24,7 @@ _TRUNK_ENDS = {"chest": "shoulder", "pelvis": "hip"}
 
 
 def _joints(part: str) -> list[int]:
-    """Those by which it is seen."""
+    """Those by which it is seen: a limb by both, the trunk, from the side too, by any."""
     if part == "head":
         return [KEYPOINT[joint] for joint in _FACE]
     ends = limb_joints(part)
@@ -49,7 +49,7 @@ _TAKEN_FOR = [_taken_for(part) for part in PARTS]
 
 @dataclass(slots=True)
 class Shown:
-    """How much of the last while each part (11,) of one person was seen."""
+    """How much of the last while in which one person was seen at all each part (11,) was."""
 
     share: np.ndarray = field(default_factory=lambda: np.ones(len(PARTS)))
     _seconds: float = 0.0
@@ -57,11 +57,14 @@ class Shown:
     def see(self, keypoints: np.ndarray) -> None:
         """Take in new steps, keypoints (n, 17, 3)."""
         seen = keypoints[..., 2] >= SEEN
+        seen = seen[seen.any(axis=1)]
+        if not len(seen):
+            return
         now = [
-            (seen[:, joints].any(axis=1) if part == "head" else seen[:, joints].all(axis=1)).mean()
+            (seen[:, joints].any(axis=1) if part in TRUNK else seen[:, joints].all(axis=1)).mean()
             for part, joints in zip(PARTS, _SHOWN_BY, strict=True)
         ]
-        new_s = len(keypoints) * STEP_S
+        new_s = len(seen) * STEP_S
         keep = math.exp(-new_s / _MEMORY_S) * self._seconds / (self._seconds + new_s)
         self.share = keep * self.share + (1 - keep) * np.array(now)
         self._seconds += new_s

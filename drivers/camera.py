@@ -10,13 +10,12 @@ from typing import Self
 from mobind_live.clock import host_now_ns
 from mobind_live.devices.camera import feed, live, playback, pose, v4l2, video
 from mobind_live.devices.camera.form import CameraForm, Source
-from mobind_live.driver import Context, Counters, DeviceError, EndOfStream, Found
+from mobind_live.driver import IDS_EACH_LIFE, Context, Counters, DeviceError, EndOfStream, Found
 from mobind_live.schema import Message, Pose, Preview
 
 log = logging.getLogger(__name__)
 
 READ_S = 0.2
-IDS_EACH_LIFE = 10_000
 
 
 class Config(CameraForm):

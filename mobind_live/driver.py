@@ -29,6 +29,7 @@ from mobind_live.section import Section, SubjectName, subject_name
 from mobind_live.vocabulary import Part
 
 MOST_HZ = 10_000.0  # of an IMU
+IDS_EACH_LIFE = 10_000  # of tracks: those of a camera's later life begin behind a multiple of it
 _MEASURED = re.compile(r"_(ms|s)(/|$)")
 Clock = Literal["device", "arrival", "host"]
 

@@ -31,20 +31,17 @@ def _joints(part: str) -> list[int]:
     return [*ends] if ends else [KEYPOINT[f"{side}_{_TRUNK_ENDS[part]}"] for side in ("left", "right")]
 
 
-def _taken_for(part: str) -> list[int]:
-    """The parts that look most like it: the other segments of the trunk, or the same halves of limbs."""
-    upper = ("upper_arm", "thigh")
-    return [
-        n
-        for n, other in enumerate(PARTS)
-        if other != part
-        and (part in TRUNK) == (other in TRUNK)
-        and (part in TRUNK or part.endswith(upper) == other.endswith(upper))
-    ]
+def _kind(part: str) -> str:
+    """What parts have in common that look most alike: the trunk's segments, and the same halves of limbs."""
+    if part in TRUNK:
+        return "trunk"
+    return "upper" if part.endswith(("upper_arm", "thigh")) else "lower"
 
 
 _SHOWN_BY = [_joints(part) for part in PARTS]
-_TAKEN_FOR = [_taken_for(part) for part in PARTS]
+_TAKEN_FOR = [
+    [n for n, other in enumerate(PARTS) if other != part and _kind(other) == _kind(part)] for part in PARTS
+]
 
 
 @dataclass(slots=True)

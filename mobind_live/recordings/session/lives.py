@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from mobind_live.driver import IDS_EACH_LIFE
 from mobind_live.schema import Pose
-
-IDS_EACH_LIFE = 10_000  # a life's ids begin behind a multiple of it, so that what they were can be read
 
 
 class Lives:

@@ -10,6 +10,7 @@ from typing import Self
 from mobind_live.clock import host_now_ns
 from mobind_live.devices.camera import feed, live, playback, pose, v4l2, video
 from mobind_live.devices.camera.form import CameraForm, Source
+from mobind_live.devices.camera.turn import Turn
 from mobind_live.driver import IDS_EACH_LIFE, Context, Counters, DeviceError, EndOfStream, Found
 from mobind_live.schema import Message, Pose, Preview
 
@@ -119,6 +120,7 @@ class Driver:
             ),
             play=playback.Playback(epoch_ns=self._context.epoch_ns, rate=rate, loop=config.loop),
             nominal_hz=config.expected_hz(source),
+            turn=Turn(source.rotate, source.mirror),
         )
 
     def _pose_options(self) -> pose.PoseOptions:

@@ -71,8 +71,9 @@ class StreamSpec:
     host's by the loop), ``arrival`` (no stamp: arrivals are de-jittered from ``nominal_hz``), or ``host``
     (already the host's time, taken as it is). IMUs of one ``clock_group`` (one receiver) are known to have
     one offset to each camera, those of one ``subject`` to be on one body. ``played``: its times are media
-    time, those of a recording or a scene, which the host's clock need not agree with. Raises ValueError for a
-    ``clock`` that is none, and for a name that no subject may have.
+    time, those of a recording or a scene, which the host's clock need not agree with. ``rotate``, ``mirror``:
+    how a camera's pictures are turned (see ``devices/camera/turn.py``); without ``rotate``, they cannot be.
+    Raises ValueError for a ``clock`` that is none, and for a name that no subject may have.
     """
 
     name: str
@@ -83,6 +84,8 @@ class StreamSpec:
     clock_group: str | None = None
     subject: str | None = None
     played: bool = False
+    rotate: int | None = None
+    mirror: bool = False
 
     def __post_init__(self) -> None:
         if self.clock not in get_args(Clock):

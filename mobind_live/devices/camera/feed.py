@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mobind_live.clock import host_now_ns
 from mobind_live.devices.camera import live, playback, video
+from mobind_live.devices.camera.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -20,12 +21,14 @@ MOST_HANGING = 2  # threads in a camera's own code, before the next try waits fo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedOptions:
-    """``play`` is how a file is played; ``request`` what a camera or stream is asked for."""
+    """``play`` is how a file is played; ``request`` what a camera or stream is asked for;
+    ``turn`` what is done to each picture."""
 
     source: int | str
     request: live.Request
     play: playback.Playback
     nominal_hz: float
+    turn: Turn = field(default_factory=Turn)
 
 
 class Feed:
@@ -64,7 +67,9 @@ class Feed:
         return self._grabber.ended and not self._is_live and self._grabber.queue.empty
 
     def get(self) -> video.Frame | None:
-        return self._grabber.queue.get()
+        """The oldest frame that waits, set right, or None."""
+        frame = self._grabber.queue.get()
+        return None if frame is None else replace(frame, image=self._options.turn(frame.image))
 
     def take_dropped(self) -> int:
         """How many frames were dropped since the last call."""

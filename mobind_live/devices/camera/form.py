@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from mobind_live.devices.camera import live, pose
+from mobind_live.devices.camera.turn import Rotation
 from mobind_live.driver import DriverConfig, StreamSpec
 from mobind_live.section import Section, resolve_path
 
@@ -56,13 +57,15 @@ Where = Annotated[int | str, AfterValidator(_source)]
 
 
 class Asked(Section):
-    """What is asked of one source; see ``live.Request``."""
+    """What is asked of one source, see ``live.Request``, and done to its pictures, see ``turn.Turn``."""
 
     size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] | None = None
     fps: float | None = Field(default=None, gt=0, le=1000)
     format: str | None = Field(default=None, pattern=r"^[A-Za-z0-9 ]{1,4}$")
     strict: bool = False
     delay_ms: float = Field(default=0.0, ge=0, le=2000)
+    rotate: Rotation = 0
+    mirror: bool = False
 
 
 class Source(Asked):
@@ -76,10 +79,12 @@ class CameraForm(Asked, DriverConfig):
     names of their streams, which share one pose network: what is there is worked off in one batch.
 
     ``size``, ``fps`` and ``format`` are asked of the camera; it is an error, if ``strict``, when it gives
-    something else. ``delay_ms`` from exposure to arrival is taken off the stamps. ``model``: a file or folder
-    of YOLO-pose weights, or a name that ultralytics fetches, once (``yolo11n-pose.pt``). ``imgsz`` is the
-    longer side of what the network sees, ``conf`` the least score of a person. A file plays at ``rate``
-    (``max``: every frame, as fast as they are worked off), and over again with ``loop``.
+    something else. ``delay_ms`` from exposure to arrival is taken off the stamps. ``rotate``: by how many
+    degrees each picture is turned clockwise; ``mirror``: whether left and right are exchanged then.
+    ``model``: a file or folder of YOLO-pose weights, or a name that ultralytics fetches, once
+    (``yolo11n-pose.pt``). ``imgsz`` is the longer side of what the network sees, ``conf`` the least score of
+    a person. A file plays at ``rate`` (``max``: every frame, as fast as they are worked off), and over again
+    with ``loop``.
     """
 
     source: Where | None = None
@@ -114,7 +119,13 @@ class CameraForm(Asked, DriverConfig):
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         return tuple(
-            StreamSpec(name=stream, kind="cam", nominal_hz=self.expected_hz(source))
+            StreamSpec(
+                name=stream,
+                kind="cam",
+                nominal_hz=self.expected_hz(source),
+                rotate=source.rotate,
+                mirror=source.mirror,
+            )
             for stream, source in self.cameras(name).items()
         )
 

@@ -294,6 +294,9 @@ def test_keypoints_that_cannot_be_used_are_one_line(
         (["--keypoints", "k.csv", "--imu", "a=b", "--plot", "p.xyz"], "no picture by this ending"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--imu-columns", "acc=1,2"], "needs three columns"),
         (["--keypoints", "k.csv", "--imu", "a=b", "--imu-columns", "time"], "time=..."),
+        (["--video", "v.mp4", "--imu", "a=b", "--rotate", "45"], "0, 90, 180 or 270"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--rotate", "90"], "for a --video: there is none"),
+        (["--keypoints", "k.csv", "--imu", "a=b", "--mirror"], "for a --video: there is none"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_one_line(words: list[str], says: str) -> None:

@@ -19,6 +19,7 @@ from mobind_live.binding.posterior import CameraPosterior
 from mobind_live.binding.views import CameraView
 from mobind_live.devices.camera import pose
 from mobind_live.devices.camera.pose import People, PoseOptions
+from mobind_live.devices.camera.turn import Turn
 from mobind_live.devices.camera.video import VideoError
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import ImuFile
@@ -372,7 +373,7 @@ def test_weights_made_anew_in_the_same_files_are_noticed(
         for weights in (b"weights", b"Weights", b"weights"):
             file.write_bytes(weights)
             os.utime(file, ns=(0, 0))
-            keys.add(video.cache_key(film, options))
+            keys.add(video.cache_key(film, options, Turn()))
         assert len(keys) == 2
 
 
@@ -441,7 +442,7 @@ def test_a_read_only_mount_costs_the_cache_and_not_the_answer(
 def test_a_cache_with_any_byte_broken_is_no_traceback(film: Path, network: type[TwoPeople]) -> None:
     video.read(film, OPTIONS, Progress(disable=True))
     cache = video.cache_path(film)
-    whole, key = cache.read_bytes(), video.cache_key(film, OPTIONS)
+    whole, key = cache.read_bytes(), video.cache_key(film, OPTIONS, Turn())
     assert video.load(cache, key) is not None
     for place, bit in product(range(0, len(whole), 3), (0x01, 0xFF)):
         cache.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])

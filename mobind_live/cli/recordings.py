@@ -41,6 +41,17 @@ Video = Annotated[Path | None, typer.Option(help="The video; its poses are kept 
 Keypoints = Annotated[
     Path | None, typer.Option(help="Instead of a video: one person's COCO-17 keypoints (CSV).")
 ]
+Rotate = Annotated[
+    int,
+    typer.Option(
+        metavar="0|90|180|270",
+        help="Turn the video clockwise, until people stand upright; beyond what a player turns it by itself.",
+    ),
+]
+Mirror = Annotated[
+    bool,
+    typer.Option("--mirror", help="Exchange left and right of a video that shows them as a mirror does."),
+]
 MaxOffset = Annotated[
     float,
     typer.Option(
@@ -75,6 +86,8 @@ def _files(
     pose_model: str,
     imu_columns: list[str] | None,
     units: list[str] | None,
+    rotate: int,
+    mirror: bool,
     subject: list[str] | None = None,
 ) -> Files:
     """What the options say of a recording."""
@@ -90,6 +103,8 @@ def _files(
         imu_columns=tuple(imu_columns or ()),
         units=tuple(units or ()),
         pose=PoseOptions(model=pose_model),
+        rotate=rotate,
+        mirror=mirror,
     )
 
 
@@ -99,6 +114,8 @@ def sync(
     imu: Imus = None,
     subject: Subjects = None,
     video: Video = None,
+    rotate: Rotate = 0,
+    mirror: Mirror = False,
     keypoints: Keypoints = None,
     max_offset: MaxOffset = 10.0,
     json_path: Annotated[
@@ -117,7 +134,7 @@ def sync(
 
     files = _files(
         imu=imu, subject=subject, video=video, keypoints=keypoints, max_offset=max_offset,
-        pose_model=pose_model, imu_columns=imu_columns, units=units,
+        pose_model=pose_model, imu_columns=imu_columns, units=units, rotate=rotate, mirror=mirror,
     )  # fmt: skip
     raise typer.Exit(run(files, screen(), json=json_path, plot=plot))
 
@@ -128,6 +145,8 @@ def enroll(
     label: Annotated[str, typer.Argument(help="The action's name.")],
     keypoints: Keypoints = None,
     video: Video = None,
+    rotate: Rotate = 0,
+    mirror: Mirror = False,
     imu: ImusOrParts = None,
     from_s: Annotated[
         float | None, typer.Option("--from", metavar="S", help="Where the action begins, in s.")
@@ -153,7 +172,7 @@ def enroll(
 
     files = _files(
         imu=imu, video=video, keypoints=keypoints, max_offset=max_offset,
-        pose_model=pose_model, imu_columns=imu_columns, units=units,
+        pose_model=pose_model, imu_columns=imu_columns, units=units, rotate=rotate, mirror=mirror,
     )  # fmt: skip
     run(Request(label=label, files=files, from_s=from_s, to_s=to_s, track=track, output=output), screen())
 

@@ -74,7 +74,7 @@ class StreamStats:
 
     def snapshot(self, now_ns: int, clock: ClockStatus | None = None, doubt: str = "") -> StreamHealth:
         """The stream's line of a heartbeat; ``clock`` is its mapping's state, where it has one, and ``doubt``
-        what is the matter with its numbers."""
+        what is the matter with what it sends."""
         clock = clock or ClockStatus()
         return StreamHealth(
             stream=self.stream,

@@ -25,6 +25,7 @@ from mobind_live.driver import (
 from mobind_live.runtime.doubts import Doubts
 from mobind_live.runtime.health import Heartbeat, State, StreamStats
 from mobind_live.runtime.stamps import check_arrival
+from mobind_live.runtime.turned import Turned
 from mobind_live.schema import Imu, Message, Pose, StreamHealth
 
 RETRY_FIRST_S = 0.5
@@ -52,6 +53,14 @@ class Lane:
         self._device_clock = clock.DeviceClock(spec.nominal_hz) if spec.clock == "device" else None
         self._dejitter = clock.Dejitter(spec.nominal_hz) if spec.clock == "arrival" else None
         self.doubts = Doubts("arrival" if spec.played else spec.clock)
+        self._turned = None if spec.rotate is None else Turned(spec.rotate, spec.mirror)
+
+    def ask(self, message: Imu | Pose) -> None:
+        """Ask what comes whether it can be right."""
+        if isinstance(message, Imu):
+            self.doubts.add(message)
+        elif self._turned is not None:
+            self._turned.add(message)
 
     def opened(self) -> None:
         """The device was opened, perhaps not for the first time."""
@@ -89,7 +98,8 @@ class Lane:
     def health(self, now_ns: int) -> StreamHealth:
         """The stream's line of a heartbeat, with the state of its clock mapping where it has one."""
         mapping = self._device_clock or self._dejitter
-        return self.stats.snapshot(now_ns, None if mapping is None else mapping.status(), self.doubts.text)
+        doubt = self.doubts.text if self._turned is None else self._turned.text
+        return self.stats.snapshot(now_ns, None if mapping is None else mapping.status(), doubt)
 
 
 def _check_shapes(reading: ImuReading) -> None:
@@ -195,8 +205,7 @@ class Service:
         check_arrival(lane.spec, message, host_now_ns())
         samples = 1 if isinstance(message, Pose) else len(message.t_ns)
         self._count(lane, samples, lost)
-        if isinstance(message, Imu):
-            lane.doubts.add(message)
+        lane.ask(message)
         if samples:
             self._sender.send(message)
 

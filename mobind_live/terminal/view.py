@@ -129,7 +129,7 @@ class RigView:
         return self.processes.get(self._sources.get(name, name))
 
     def doubt(self, name: str) -> str:
-        """What is the matter with a stream's numbers, or that what comes is none; empty if nothing is."""
+        """What is the matter with what a stream sends, or that what comes is none; empty if nothing is."""
         known, device = self.stream(name), self.device(name)
         if known is not None and known[0].received:
             return known[0].doubt

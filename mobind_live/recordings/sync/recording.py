@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mobind_live.kinematics import upright
 from mobind_live.recordings.files.keypoints import KeypointFile
 from mobind_live.schema import Pose
 from mobind_live.vocabulary import KEYPOINTS
@@ -37,6 +38,11 @@ class Recording:
         """The ids of those seen at all, the longest seen first."""
         ids, counts = np.unique(self.track_ids, return_counts=True)
         return tuple(ids[np.argsort(-counts, kind="stable")].tolist())
+
+    @property
+    def ways_s(self) -> np.ndarray:
+        """For how long people were seen each way up (4,); see ``upright.ways``."""
+        return upright.ways(self.keypoints) * self.length_s / max(len(self.t_ns) - 1, 1)
 
     @property
     def spans(self) -> dict[int, tuple[int, int]]:

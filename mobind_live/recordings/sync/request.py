@@ -10,6 +10,7 @@ import numpy as np
 
 from mobind_live.binding.timeline import IMU_GAP_NS
 from mobind_live.devices.camera.pose import PoseOptions
+from mobind_live.devices.camera.turn import ROTATIONS, Turn
 from mobind_live.driver import subject_name
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.hints import Hints, parse_columns, parse_units
@@ -25,7 +26,7 @@ Sources = dict[str, tuple[tuple[Path, ...], Hints]]
 class Files:
     """``imus`` are ``NAME=FILE`` or ``NAME=FILE,FILE``, ``subjects`` ``NAME=IMU,IMU``; ``imu_columns`` and
     ``units`` are as ``hints`` parses them, each for all IMUs or, with ``NAME:`` before it, for one. Offsets
-    are looked for up to ``max_offset_s``."""
+    are looked for up to ``max_offset_s``. ``rotate`` and ``mirror`` are what ``turn`` makes of them."""
 
     imus: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
@@ -35,13 +36,26 @@ class Files:
     imu_columns: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     pose: PoseOptions
+    rotate: int = 0
+    mirror: bool = False
 
     @property
     def has_camera(self) -> bool:
-        """Whether there is anything that people are seen in. Raises HintError if there are two."""
+        """Whether there is anything that people are seen in. Raises HintError if there are two, or if there
+        is no video to turn."""
         if self.video is not None and self.keypoints is not None:
             raise HintError("give one of --video and --keypoints, not both")
+        if self.turn != Turn() and self.video is None:
+            raise HintError("--rotate and --mirror are for a --video: there is none")
         return self.video is not None or self.keypoints is not None
+
+    @property
+    def turn(self) -> Turn:
+        """How the video's pictures are set right. Raises HintError."""
+        for rotate in ROTATIONS:
+            if rotate == self.rotate:
+                return Turn(rotate, self.mirror)
+        raise HintError(f"--rotate {self.rotate}: it can be 0, 90, 180 or 270, clockwise")
 
     def sensors(self) -> Sources:
         """Each IMU's file or two, and what is said of them; there may be none. Raises HintError."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mobind_live.kinematics.upright import doubt
 from mobind_live.models.output import write_json
 from mobind_live.recordings.files.errors import FileError, HintError
 from mobind_live.recordings.files.imu import ImuFile
@@ -20,7 +21,6 @@ from mobind_live.recordings.sync.recording import Recording, left_out, of_file
 from mobind_live.recordings.sync.request import Files, Sources, about, length_s, read_imus
 
 if TYPE_CHECKING:  # torch loads only when all files have been read
-    from mobind_live.devices.camera.pose import PoseOptions
     from mobind_live.recordings.sync.solve import Found
 
 
@@ -73,25 +73,28 @@ def read_people(files: Files, console: Console) -> Recording:
     else:
         assert files.video is not None
         path = files.video
-        seen, line = _watch(path, files.pose, console)
+        seen, line = _watch(path, files, console)
     if seen.length_s < SHORTEST_S:
         raise FileError(f"{path}: only {seen.length_s:.1f} s long; at least {SHORTEST_S:.0f} s are needed")
     everybody = seen.without_passers_by()
     if not everybody.tracks:
-        raise FileError(f"{path}: nobody is seen, or for less than two seconds")
+        turned = "" if files.video is None else "; a video that is turned needs --rotate"
+        raise FileError(f"{path}: nobody is seen, or for less than two seconds{turned}")
     say(console, "camera", line)
     people = everybody.longest()
-    if text := left_out(everybody, people):
+    turn = files.turn
+    lying = "" if files.video is None else doubt(people.ways_s, turn.rotate, turn.mirror, "--rotate")
+    for text in filter(None, (left_out(everybody, people), lying)):
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
     return people
 
 
-def _watch(path: Path, pose: PoseOptions, console: Console) -> tuple[Recording, str]:
+def _watch(path: Path, files: Files, console: Console) -> tuple[Recording, str]:
     from mobind_live.recordings.sync import video
 
     with _progress(console) as bar:
-        seen, kept = video.read(path, pose, bar)
-    source = f"kept in {video.cache_path(path).name}" if kept else f"by {Path(pose.model).name}"
+        seen, kept = video.read(path, files.pose, bar, turn=files.turn)
+    source = f"kept in {video.cache_path(path).name}" if kept else f"by {Path(files.pose.model).name}"
     return seen, about(path, seen.t_ns, 0, f"{len(seen.tracks)} tracks {source}")
 
 

@@ -18,6 +18,7 @@ from rich.progress import Progress
 from mobind_live.devices.camera import pose, video
 from mobind_live.devices.camera.playback import Playback, Player, frame_hz
 from mobind_live.devices.camera.pose import Finder, PoseOptions, YoloPose
+from mobind_live.devices.camera.turn import Turn
 from mobind_live.models import output
 from mobind_live.models.errors import BROKEN_NPZ, OutputError
 from mobind_live.recordings.files.errors import FileError
@@ -34,35 +35,43 @@ def cache_path(path: Path) -> Path:
 
 
 def read(
-    path: Path, options: PoseOptions, progress: Progress, *, seconds: float | None = None
+    path: Path,
+    options: PoseOptions,
+    progress: Progress,
+    *,
+    turn: Turn | None = None,
+    seconds: float | None = None,
 ) -> tuple[Recording, bool]:
-    """The people in the video ``path``, and whether they come from its cache. What lies after ``seconds``
+    """The people in the video ``path``, its pictures set right by ``turn``, and whether they come from its
+    cache. What lies after ``seconds``
     need not be looked at; a part is not kept. Raises FileError, VideoError or PoseError."""
     if not path.is_file():
         raise FileError(f"{path}: {'a folder, not a video' if path.is_dir() else 'no such file'}")
     if line := video.unstamped(path):
         raise FileError(line)
-    key = cache_key(path, options)
+    turn = turn or Turn()
+    key = cache_key(path, options, turn)
     kept = load(cache_path(path), key)
     if kept is not None:
         return kept, True
     frames, hz = _extent(path)  # a file that is no video is refused before the network loads
     network = YoloPose(replace(options, hz=(hz,)), (CAMERA,))
-    key = cache_key(path, options)  # its weights may only now have been fetched
-    found, whole = _watch(path, network, progress, frames, seconds)
+    key = cache_key(path, options, turn)  # its weights may only now have been fetched
+    found, whole = _watch(path, network, turn, progress, frames, seconds)
     if whole:
         save(cache_path(path), key, found)
     return found, False
 
 
-def cache_key(path: Path, options: PoseOptions) -> str:
-    """What the keypoints depend on: the video, the weights and the settings, as text."""
+def cache_key(path: Path, options: PoseOptions, turn: Turn) -> str:
+    """What the keypoints depend on: the video, how it is turned, the weights and the settings, as text."""
     seen, model = path.stat(), pose.place(options.model)
     return json.dumps(
         {
             "form": _FORM,
             "video": [seen.st_size, seen.st_mtime_ns],
             "model": [model.name, _digest(model)],
+            "turn": [turn.rotate, turn.mirror],
             "settings": [options.imgsz, options.conf, options.tracker],
         }
     )
@@ -112,7 +121,7 @@ def _extent(path: Path) -> tuple[int | None, float]:
 
 
 def _watch(
-    path: Path, finder: Finder, progress: Progress, frames: int | None, seconds: float | None
+    path: Path, finder: Finder, turn: Turn, progress: Progress, frames: int | None, seconds: float | None
 ) -> tuple[Recording, bool]:
     """The people, and whether the video was looked at to its end."""
     task = progress.add_task(f"poses in {path.name}", total=frames)
@@ -124,7 +133,7 @@ def _watch(
         if seconds is not None and stamps and frame.t_ns - stamps[0] > seconds * 1e9:
             whole = False
             break
-        people = finder({CAMERA: frame.image})[CAMERA]
+        people = finder({CAMERA: turn(frame.image)})[CAMERA]
         rows.append((len(stamps), people.track_ids, people.keypoints))
         stamps.append(frame.t_ns)
         progress.advance(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -179,6 +180,20 @@ def test_a_video_that_seems_turned_is_said_and_looked_at_anew_once_it_is_turned(
     again = people_of(film, 270)
     assert "--rotate" not in again
     assert "kept in film.avi.poses.npz" in again
+
+
+def test_glimpses_of_people_are_enough_to_tell(film: Path, monkeypatch: pytest.MonkeyPatch):
+    ids, look = iter(range(1, 1000)), Looker.__call__
+
+    def glimpse(self: Looker, images: dict[str, np.ndarray], /) -> dict[str, People]:
+        return {
+            camera: replace(people, track_ids=np.array([next(ids)], np.int32))
+            for camera, people in look(self, images).items()
+        }
+
+    monkeypatch.setattr(Looker, "__call__", glimpse)
+    with pytest.raises(FileError, match=r"nobody is seen, .*; people are seen lying; .* set --rotate 270"):
+        people_of(film, 0)
 
 
 def test_nobody_in_a_video_may_be_because_it_is_turned(film: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,7 +7,7 @@ import numpy as np
 from mobind_live.vocabulary import KEYPOINT
 
 _SEEN = 0.5  # the least score
-_LEAST_S, _SHARE = 10.0, 0.8
+_LEAST_S, _SHARE = 10.0, 0.7
 
 
 def ways(keypoints: np.ndarray) -> np.ndarray:

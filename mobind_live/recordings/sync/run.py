@@ -76,14 +76,14 @@ def read_people(files: Files, console: Console) -> Recording:
         seen, line = _watch(path, files, console)
     if seen.length_s < SHORTEST_S:
         raise FileError(f"{path}: only {seen.length_s:.1f} s long; at least {SHORTEST_S:.0f} s are needed")
+    turn, video = files.turn, files.video is not None
+    lying = doubt(seen.ways_s, turn.rotate, turn.mirror, "--rotate") if video else ""
     everybody = seen.without_passers_by()
     if not everybody.tracks:
-        turned = "" if files.video is None else "; a video that is turned needs --rotate"
-        raise FileError(f"{path}: nobody is seen, or for less than two seconds{turned}")
+        why = f"; {lying or 'a video that is turned needs --rotate'}" if video else ""
+        raise FileError(f"{path}: nobody is seen, or for less than two seconds{why}")
     say(console, "camera", line)
     people = everybody.longest()
-    turn = files.turn
-    lying = "" if files.video is None else doubt(people.ways_s, turn.rotate, turn.mirror, "--rotate")
     for text in filter(None, (left_out(everybody, people), lying)):
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
     return people

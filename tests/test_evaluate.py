@@ -265,6 +265,77 @@ def test_a_take_without_sensors_is_refused(tmp_path: Path, bench: Path) -> None:
         bench5_data.load(tmp_path)
 
 
+def test_a_take_may_have_any_name_and_place(
+    tmp_path: Path, bench: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "Monday" / "Take 9"
+    folder.mkdir(parents=True)
+    names = {"keypoints": "Keypoints", "imu_left_arm": "IMU_LeftWrist", "imu_right_arm": "imu_lower_arm_R"}
+    for old, new in names.items():
+        (folder / f"{new}.csv").write_bytes((bench / "take_4" / f"{old}.csv").read_bytes())
+    (folder / "notes.csv").touch()
+
+    untold = bench5.measure([Correlation()], tmp_path, 0, no_tick)[0]
+    assert (untold["part_acc_take"], untold["count_forearm_excerpts"]) == (1, 0)
+    assert "forearm_err_median_s" not in untold
+    assert "no true offsets are known of Take 9" in caplog.text
+    assert "not read, since its name does not begin with imu_: notes.csv" in caplog.text
+
+    (tmp_path / "offsets.csv").write_text(
+        "take,part,offset_s\nTake 9,left_arm,0.53\nTake 9,right_forearm,0.55\n"
+    )
+    told = bench5.measure([Correlation()], tmp_path, 0, no_tick)[0]
+    assert told == bench5.measure([Correlation()], bench, 0, no_tick)[0]
+    assert [take.name for take in bench5_data.load(folder)] == ["Take 9"]
+
+
+def test_takes_of_one_name_are_told_apart(tmp_path: Path, bench: Path) -> None:
+    for person in ("anna", "ben"):
+        (tmp_path / person).mkdir()
+        (tmp_path / person / "take_4").symlink_to(bench / "take_4")
+    takes = bench5_data.load(tmp_path)
+    assert [(take.name, take.offsets_s) for take in takes] == [("anna/take_4", {}), ("ben/take_4", {})]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("take,part\ntake_4,left_arm", "not lines of take,part,offset_s"),
+        ("take,part,offset_s\ntake_4,left_arm,soon", "could not convert string to float: 'soon'"),
+        ("take,part,offset_s\ntake_4,left_foot,1", "'left_foot' says no body part"),
+        ("take,part,offset_s\ntake_4,chest,nan", "not lines of take,part,offset_s"),
+        ("take,part,offset_s\ntake_5,chest,1", "there is no take take_5; there are take_4"),
+    ],
+)
+def test_offsets_that_cannot_be_meant_are_refused(tmp_path: Path, bench: Path, text: str, says: str) -> None:
+    (tmp_path / "take_4").symlink_to(bench / "take_4")
+    (tmp_path / "offsets.csv").write_text(text)
+    with pytest.raises(DatasetError, match=f"offsets.csv: .*{says}"):
+        bench5_data.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("left_arm", "left_forearm"),
+        ("right_leg", "right_shank"),
+        ("left_upper_arm", "left_upper_arm"),
+        ("RightLowerLeg", "right_shank"),
+        ("thigh_l", "left_thigh"),
+        ("Sternum", "chest"),
+        ("arm", ""),
+        ("left_right_arm", ""),
+        ("left_foot", ""),
+    ],
+)
+def test_a_file_s_name_says_the_part(text: str, part: str) -> None:
+    if part:
+        assert bench5_data._part(text) == part
+    else:
+        with pytest.raises(ValueError, match="says no body part"):
+            bench5_data._part(text)
+
+
 def test_what_a_sensor_says_of_its_place_counts_for_the_part_alone(bench: Path, utd: Path) -> None:
     class Stubborn(Correlation):
         def parts(self, acc_g: np.ndarray, gyro_rad_s: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -338,7 +409,7 @@ def test_held_out_motion(tmp_path: Path, small: Path, monkeypatch: pytest.Monkey
         (["utd"], "utd: no such data set; one of utd-mhad, bench5, bvh"),
         (["utd-mhad"], "no UTD-MHAD clips of subjects 2, 4 in"),
         (["utd-mhad", "--subjects", "two"], "--subjects two: give numbers"),
-        (["bench5"], "none of the folders take_1"),
+        (["bench5"], "no folder with a keypoints.csv"),
         (["bvh"], "no takes of the contents and styles that training leaves out"),
         (["bench5", "--checkpoint", "absent.safetensors"], "absent.safetensors: no such weights file"),
     ],

@@ -30,7 +30,10 @@ Jobs = Annotated[int, typer.Option(min=1, help="Scenes played side by side, one 
 @user_errors()
 def evaluate(
     dataset: Annotated[str, typer.Argument(help="utd-mhad, bench5 or bvh.")],
-    root: Annotated[Path, typer.Option("--root", help="Folder of the data set, or for bvh its packed file.")],
+    root: Annotated[
+        Path,
+        typer.Option("--root", help="Folder of the data set, or for bvh its packed file, folder or archive."),
+    ],
     subjects: Annotated[str, typer.Option(help="Subjects of utd-mhad, such as 2,4.")] = "2,4",
     checkpoint: Checkpoint = None,
     peers: Annotated[bool, typer.Option("--peers", help="Plain correlation beside the network.")] = False,

@@ -52,11 +52,11 @@ def findings(method: Method, takes: list[BenchTake], tick: Tick) -> list[Finding
         for worn in take.sensors:
             imu = method.imu(worn.acc_g, worn.gyro_rad_s, worn.valid)
             parts = method.parts(worn.acc_g, worn.gyro_rad_s, worn.valid)
-            found.append(_find(method, take.name, worn, imu, pose, parts, whole=True))
+            found.append(_find(method, take, worn, imu, pose, parts, whole=True))
             for first_s in _excerpts(worn, pose.shape[-2] / method.hz):
                 cut, steps = (_excerpt(first_s, hz) for hz in (method.hz, STEP_HZ))
                 parts = method.parts(worn.acc_g[steps], worn.gyro_rad_s[steps], worn.valid[steps])
-                found.append(_find(method, take.name, worn, imu[cut], pose[:, cut], parts, whole=False))
+                found.append(_find(method, take, worn, imu[cut], pose[:, cut], parts, whole=False))
             tick(method.name, sum(item.whole for item in found), total)
     return found
 
@@ -80,7 +80,7 @@ def _excerpts(worn: Worn, pose_s: float) -> list[float]:
 
 def _find(
     method: Method,
-    take: str,
+    take: BenchTake,
     worn: Worn,
     imu: np.ndarray,
     pose: np.ndarray,
@@ -91,9 +91,9 @@ def _find(
     reach = round(REACH_S * method.hz)
     curves = method.score(imu, pose, -reach, reach)
     right = readout.picked(curves.max(axis=-1) + parts, worn.part_index)
-    truth = bench5.OFFSETS_S.get(take, {}).get(worn.part)
+    truth = take.offsets_s.get(worn.part)
     offset_s = readout.peak(curves[worn.part_index], -reach) / method.hz
-    return Finding(take, worn.part, whole, right, None if truth is None else offset_s - truth)
+    return Finding(take.name, worn.part, whole, right, None if truth is None else offset_s - truth)
 
 
 def metrics_of(found: list[Finding]) -> Metrics:

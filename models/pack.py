@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mobind_live.models.datasets import bvh, reels
+from mobind_live.models.datasets import bvh, bvh_files, reels
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.output import make_room, write
 
@@ -62,7 +62,7 @@ def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Tak
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(f"reading {root}")
-        for count, (name, text) in enumerate(bvh.texts(root), start=1):
+        for count, (name, text) in enumerate(bvh_files.texts(root), start=1):
             progress.update(task, description=f"take {count}: {name}")
             group = bvh.group_of(name)
             if seen[group] == most_repeats:

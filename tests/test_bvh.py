@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import limb_joints
 from mobind_live.models import pack as packing
-from mobind_live.models.datasets import bvh, reels
+from mobind_live.models.datasets import bvh, bvh_files, reels
 from mobind_live.models.datasets import bvh_text as bvh_text_
 from mobind_live.models.errors import DatasetError, OutputError
 from mobind_live.vocabulary import KEYPOINTS, PARTS
@@ -53,6 +53,41 @@ def test_angles_in_another_order_and_frames_at_another_rate_are_the_same_motion(
     assert len(slow.root_m) == pytest.approx(2 * FRAMES, abs=2)
     np.testing.assert_allclose(turns(slow)[: 2 * FRAMES - 2 : 2], turns(known)[: FRAMES - 1], atol=1e-3)
     np.testing.assert_allclose(slow.root_m[: 2 * FRAMES - 2 : 2], known.root_m[: FRAMES - 1], atol=1e-3)
+
+
+def changed(text: str, scale: float = 1.0, turn: Rotation | None = None, joint: str = "joint_Root") -> str:
+    """The same take with all lengths times ``scale``, and one joint, which has only this child, turned."""
+    head, motion = text.split("MOTION")
+    values = np.array(motion.split()[5:], dtype=float).reshape(FRAMES, -1, 6)
+    values[..., :3] *= scale
+    if turn is not None:
+        names = [line.split()[1] for line in head.splitlines() if line.startswith(("ROOT", "JOINT"))]
+        own = values[:, names.index(joint)]
+        turned = Rotation.from_euler("ZXY", own[:, 3:], degrees=True)
+        own[:, 3:] = (turn * turned if joint == "Hips" else turned * turn).as_euler("ZXY", degrees=True)
+        own[:, :3] = turn.apply(own[:, :3]) if joint == "Hips" else own[:, :3]
+    rows = "\n".join(" ".join(f"{v:.6f}" for v in row) for row in values.reshape(FRAMES, -1))
+    return f"{head}MOTION\nFrames: {FRAMES}\nFrame Time: 0.033333\n{rows}\n"
+
+
+@pytest.mark.parametrize("per_cm", [0.01, 1 / 2.54, 10.0])
+def test_metres_inches_and_millimetres_are_told_by_the_legs(per_cm: float) -> None:
+    text = bvh_text(arm_swing=30.0)
+    known, same = bvh.parse("a", text), bvh.parse("b", changed(text, per_cm))
+    np.testing.assert_allclose(same.root_m, known.root_m, atol=1e-4)
+    np.testing.assert_allclose(same.offset_m, known.offset_m, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Gimbal lock")  # other angles for the same turn
+def test_who_is_of_another_size_or_stands_or_is_turned_otherwise_is_refused() -> None:
+    text = bvh_text(arm_swing=30.0)
+    with pytest.raises(DatasetError, match="tall: its legs are 3.2 long, which nobody's are"):
+        bvh.parse("tall", changed(text, 0.04))
+    z_up = Rotation.from_euler("x", 90, degrees=True)
+    with pytest.raises(DatasetError, match="zup: its body lies along Z; motion capture is read with Y up"):
+        bvh.parse("zup", changed(text, turn=z_up, joint="Hips"))
+    with pytest.raises(DatasetError, match="other: not the expected skeleton; Head has not its x axis up"):
+        bvh.parse("other", changed(text, turn=Rotation.from_euler("y", 180, degrees=True), joint="Head"))
 
 
 def test_joints_without_positions_have_their_offsets_and_hips_hang_from_what_is_above_them() -> None:
@@ -159,7 +194,22 @@ def test_an_archive_is_a_folder(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as archive:
         archive.add(folder, "bvh")
 
-    assert sorted(bvh.texts(tmp_path / "a.tar.xz")) == sorted(bvh.texts(folder))
+    assert sorted(bvh_files.texts(tmp_path / "a.tar.xz")) == sorted(bvh_files.texts(folder))
+
+
+def test_a_name_may_be_in_capitals_and_what_macos_leaves_is_no_take(tmp_path: Path) -> None:
+    (tmp_path / "One.BVH").write_text("text")
+    (tmp_path / "._One.bvh").write_bytes(b"\0\xff")
+    assert list(bvh_files.texts(tmp_path)) == [("One", "text")]
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "One.BVH", "takes/One.BVH")
+        archive.add(tmp_path / "._One.bvh", "takes/._One.bvh")
+    assert list(bvh_files.texts(tmp_path / "a.tar")) == [("One", "text")]
+    (tmp_path / "two.bvh").write_bytes(b"\xff")
+    with tarfile.open(tmp_path / "b.tar", "w") as archive:
+        archive.add(tmp_path / "two.bvh", "takes/two.bvh")
+    with pytest.raises(DatasetError, match=r"b.tar: takes/two.bvh: cannot be read as text"):
+        list(bvh_files.texts(tmp_path / "b.tar"))
 
 
 def test_what_cannot_be_packed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

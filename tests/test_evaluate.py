@@ -403,6 +403,25 @@ def test_held_out_motion(tmp_path: Path, small: Path, monkeypatch: pytest.Monkey
     assert [take.name for take in bvh._held_out(folder)] == ["d_kick_normal_001", "d_walk_old_001"]
 
 
+def test_other_motion_capture_is_held_out_and_short_takes_are_left_out_aloud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_takes(tmp_path / "bvh", ["d_walk_normal_001", "d_dance-long_normal_001", "05_01"])
+    long = (folder / "05_01.bvh").read_text()
+    first = "\n".join(long[long.index("Frame Time") :].splitlines()[1:31])
+    (folder / "brief.bvh").write_text(
+        long[: long.index("MOTION")] + f"MOTION\nFrames: 30\nFrame Time: 0.033333\n{first}\n"
+    )
+    assert [take.name for take in bvh._held_out(folder)] == ["05_01", "d_dance-long_normal_001"]
+    assert "2 of 2 takes, such as 05_01, are not of the motion" in caplog.text
+    assert "1 takes under 1.1 s left out" in caplog.text
+
+    (folder / "05_01.bvh").unlink()
+    (folder / "d_dance-long_normal_001.bvh").unlink()
+    with pytest.raises(DatasetError, match="nor other motion capture; 1 are under"):
+        bvh._held_out(folder)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -8,10 +8,8 @@ int32 for long ways, in 0.2 mm, from the middle of each take's way; ``start`` (N
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from lzma import LZMAError
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import BodyMotion, forward, limb_mounts
-from mobind_live.models.datasets import bvh_text
+from mobind_live.models.datasets import bvh_text, skeleton
 from mobind_live.models.errors import BROKEN_NPZ, DatasetError
 from mobind_live.vocabulary import KEYPOINTS, PARTS
 
@@ -32,6 +30,7 @@ ENDS = ("Hand_L", "Hand_R", "Foot_L", "Foot_R")
 PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 0, 13, 7, 10, 12, 14)
 _RADIANS, _METRES = 1e-4, 2e-4
 RATE_HZ = 30.0
+_LOOKS = 100  # frames of a take at which its skeleton is looked
 # The file's world has y up; ours has z up.
 _Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
@@ -60,16 +59,18 @@ class Take:
 
 
 def parse(name: str, text: str) -> Take:
-    """A take from the text of one BVH file in centimetres, y up, at any rate. Raises DatasetError where it
-    is none, or its joints have other names."""
+    """A take from the text of one BVH file, y up, in any usual unit, at any rate. Raises DatasetError where
+    it is none, or its joints have other names or axes."""
     file = bvh_text.read(name, text)
     if missing := [joint for joint in (*JOINTS, *ENDS) if joint not in file.joints]:
         raise DatasetError(f"{name}: not the expected skeleton; it lacks {', '.join(missing)}")
     where, turned = file.in_the_world("Hips")
     local = np.stack([turned, *map(file.rotation, JOINTS[1:])], axis=1)
+    offsets = np.array([file.position(joint)[0] for joint in (*JOINTS, *ENDS)])
+    metres = skeleton.metres_each(name, _leg(offsets))
+    _refuse_others(name, local[:: max(1, len(local) // _LOOKS)], offsets)
     local[:, 0] = _Z_UP @ local[:, 0]
-    root = where @ _Z_UP.T / 100
-    offsets = np.array([file.position(joint)[0] for joint in (*JOINTS, *ENDS)]) / 100
+    root, offsets = where @ _Z_UP.T * metres, offsets * metres
     rotvec = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(len(root), -1, 3)
     take = Take(name, rotvec, root, offsets)
     speed = 1 / (RATE_HZ * file.step_s)
@@ -80,28 +81,27 @@ def parse(name: str, text: str) -> Take:
     return Take(name, rotvec, root, offsets)
 
 
-def texts(root: Path) -> Iterator[tuple[str, str]]:
-    """(name, text) of every BVH file below a folder, in name order, or in a tar archive, in its own order."""
-    if root.is_dir():
-        for path in sorted(root.rglob("*.bvh")):
-            yield path.stem, _text(path)
-        return
-    try:
-        with tarfile.open(root) as archive:
-            members = [member for member in archive.getmembers() if member.name.endswith(".bvh")]
-            for member in members:
-                stream = archive.extractfile(member)
-                if stream is not None:
-                    yield Path(member.name).stem, stream.read().decode()
-    except (OSError, EOFError, LZMAError, UnicodeDecodeError, tarfile.TarError) as error:
-        raise DatasetError(f"{root}: neither a folder of .bvh files nor an archive of them") from error
+def _leg(offsets: np.ndarray) -> float:
+    """How long the legs are, by all joints' ``offsets`` (19, 3) from their parents."""
+    names = (*JOINTS, *ENDS)
+    bones = [names.index(f"{joint}_{side}") for joint in ("LowerLeg", "Foot") for side in "LR"]
+    return float(np.linalg.norm(offsets[bones], axis=1).sum() / 2)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as text") from error
+def _refuse_others(name: str, local: np.ndarray, offsets: np.ndarray) -> None:
+    """Raises DatasetError where the body of rotations (T, 15, 3, 3) is not turned as the names of its joints
+    say."""
+    ends = np.broadcast_to(np.eye(3), (len(local), len(ENDS), 3, 3))
+    turns = np.concatenate([local, ends], axis=1)
+    at, turned = forward(PARENTS, offsets, turns, np.zeros((len(local), 3)))
+    at, turned = (dict(zip((*JOINTS, *ENDS), np.moveaxis(v, 1, 0), strict=True)) for v in (at, turned))
+    skeleton.refuse_others(
+        name,
+        standing=at["Head"] - (at["Foot_L"] + at["Foot_R"]) / 2,
+        spine=at["Neck"] - at["Hips"],
+        left=at["UpperArm_L"] - at["UpperArm_R"],
+        axes={joint: turned[joint] for joint in ("Chest", "Head")},
+    )
 
 
 def content_of(name: str) -> str:

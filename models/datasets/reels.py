@@ -42,11 +42,27 @@ _LIMBS = [[JOINTS.index(f"{joint}_{side}") for joint in limb] for limb in (_ARM,
 # Whole contents and whole styles that training never sees; ``eval bvh`` runs on them.
 HELD_OUT_CONTENTS = frozenset({"kick", "slash", "call", "guide", "bye"})
 HELD_OUT_STYLES = frozenset({"old", "musical", "elderly", "chimpira"})
+# What the weights that ship were trained on.
+_TRAINED_CONTENTS = frozenset({
+    "bow", "byebye", "dance-short", "dash", "punch", "respond", "run", "walk", "walk-back",
+    "raise-up-hand", "wave-hand", "walk-turn",
+})  # fmt: skip
+_TRAINED_STYLES = frozenset({
+    "active", "angry", "childish", "exhausted", "feminine", "giant", "happy", "masculine", "masculinity",
+    "normal", "not-confident", "proud", "sad", "tired", "youthful",
+})  # fmt: skip
 
 
 def held_out(name: str) -> bool:
     """True if the take's content or style is kept for evaluation."""
     return content_of(name) in HELD_OUT_CONTENTS or style_of(name) in HELD_OUT_STYLES
+
+
+def unknown(name: str) -> bool:
+    """True if the take is of no content, or in no style, that was held out or trained on: other motion
+    capture, by its name."""
+    own = content_of(name) in _TRAINED_CONTENTS and style_of(name) in _TRAINED_STYLES
+    return not own and not held_out(name)
 
 
 def long_enough(takes: list[Take]) -> list[Take]:

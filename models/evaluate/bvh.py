@@ -3,18 +3,22 @@ ones, on contents and styles that training never saw (left and right forms of a 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mobind_live.kinematics.body import BodyMotion
-from mobind_live.models.datasets import bvh, reels, virtual
+from mobind_live.models.datasets import bvh, bvh_files, reels, virtual
 from mobind_live.models.datasets.virtual import Conditions
+from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import readout
 from mobind_live.models.evaluate.bench5 import MOVING_RAD_S
 from mobind_live.models.evaluate.methods import Method, Metrics, Tick
 from mobind_live.models.features import STEP_HZ
+
+_log = logging.getLogger(__name__)
 
 REELS = 24
 PEOPLE, WORN = 4, 2
@@ -82,10 +86,30 @@ def _groups(
 
 
 def _held_out(root: Path) -> list[bvh.Take]:
+    """The takes of ``root`` that training has not seen, by their names. Raises DatasetError."""
     if root.suffix == ".npz":
-        return reels.left_out(bvh.load(root), root)
-    named = ((name, text) for name, text in bvh.texts(root) if reels.held_out(name))
-    return reels.left_out([bvh.parse(name, text) for name, text in named], root)
+        takes = [take for take in bvh.load(root) if _is_new(take.name)]
+    else:
+        takes = [bvh.parse(name, text) for name, text in bvh_files.texts(root) if _is_new(name)]
+    kept = reels.long_enough(takes)
+    if not kept:
+        raise DatasetError(
+            f"{root}: no takes of the contents and styles that training leaves out, nor other motion capture"
+            + (f"; {len(takes)} are under {reels.SHORTEST_S:.1f} s" if takes else "")
+        )
+    if len(kept) < len(takes):
+        _log.warning("%s: %d takes under %.1f s left out", root, len(takes) - len(kept), reels.SHORTEST_S)
+    if strange := [take.name for take in kept if reels.unknown(take.name)]:
+        _log.warning(
+            "%s: %d of %d takes, such as %s, are not of the motion that the shipped weights were trained on, "
+            "by their names: taken as held out",
+            root, len(strange), len(kept), strange[0],
+        )  # fmt: skip
+    return kept
+
+
+def _is_new(name: str) -> bool:
+    return reels.held_out(name) or reels.unknown(name)
 
 
 def draw(rng: np.random.Generator, motion: list[BodyMotion], length: Length, conditions: Conditions) -> Group:
@@ -127,13 +151,13 @@ def _one(method: Method, groups: list[Group], length: Length, tick: Tick) -> Met
         bodies += (agreed.argmax(axis=1) == np.arange(len(pose))).tolist()
         tick(f"{method.name}: held-out motion", done, len(groups))
     size = np.abs(errors)
-    return {
+    metrics = {
         "sync_median_s": float(np.median(size)),
         "sync_mae_s": float(size.mean()),
         "sync_acc_0.2": float(np.mean(size <= 0.2)),
         "sync_acc_0.1": float(np.mean(size <= 0.1)),
         "sync_acc_0.05": float(np.mean(size <= 0.05)),
-        "sync_acc_0.05_moving": float(np.mean(size[moving] <= 0.05)) if any(moving) else 0.0,
+        "sync_acc_0.05_moving": float(np.mean(size[moving] <= 0.05)) if any(moving) else np.nan,
         "sync_bias_s": float(np.median(errors)),
         "part_acc": float(np.mean(parts)),
         "wearer4_acc": float(np.mean(wearers)),
@@ -141,6 +165,7 @@ def _one(method: Method, groups: list[Group], length: Length, tick: Tick) -> Met
         "count_sensors": float(len(errors)),
         "count_moving": float(np.sum(moving)),
     }
+    return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
 def _by_person(

@@ -81,7 +81,7 @@ def test_metres_inches_and_millimetres_are_told_by_the_legs(per_cm: float) -> No
 @pytest.mark.filterwarnings("ignore:Gimbal lock")  # other angles for the same turn
 def test_who_is_of_another_size_or_stands_or_is_turned_otherwise_is_refused() -> None:
     text = bvh_text(arm_swing=30.0)
-    with pytest.raises(DatasetError, match="tall: its legs are 3.2 long, which nobody's are"):
+    with pytest.raises(DatasetError, match=r"tall: its legs are 3\.2 long, which nobody's are"):
         bvh.parse("tall", changed(text, 0.04))
     z_up = Rotation.from_euler("x", 90, degrees=True)
     with pytest.raises(DatasetError, match="zup: its body lies along Z; motion capture is read with Y up"):

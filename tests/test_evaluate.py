@@ -10,7 +10,7 @@ import pytest
 import torch
 from mocap import quiet, write_takes
 from numpy.random import default_rng
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 from typer.testing import CliRunner
 
 from mobind_live.cli import app
@@ -177,21 +177,78 @@ def test_a_clip_without_a_skeleton_is_left_out_aloud(
     assert utd_data.load(tmp_path, (4,), some=True) == []
 
 
-def test_odd_subjects_are_left_out_in_silence_only_if_there_are_none(
+def test_without_odd_subjects_what_ships_has_the_card_s_bias_taken_away(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for folder in ("Inertial", "Skeleton"):
         (tmp_path / folder).mkdir()
     for action, subject in ((1, 2), (2, 2), (1, 4), (2, 4)):
         write_clip(tmp_path, action, subject, 1)
-    utd_mhad.measure([Correlation()], tmp_path, (2, 4), 0, no_tick)
-    assert not caplog.text
+    methods = [Correlation(), Correlation()]
+    own, other = utd_mhad.measure(methods, tmp_path, (2, 4), 0, no_tick, odd_bias_s=-0.03)
+    assert own["clip_sync_odd_bias_s"] == -0.03
+    assert "clip_sync_acc_0.1_debiased" in own
+    assert "clip_sync_odd_bias_s" not in other
+    assert "-0.0300 s of the weights that ship is taken instead" in caplog.text
 
     write_clip(tmp_path, 1, 3, 1)
     (tmp_path / "Inertial" / "a1_s3_t1_inertial.mat").write_bytes(b"no mat file")
     metrics = utd_mhad.measure([Correlation()], tmp_path, (2, 4), 0, no_tick)[0]
     assert "clip_sync_odd_bias_s" not in metrics
     assert "a1_s3_t1_inertial.mat: not one of UTD-MHAD's files" in caplog.text
+
+
+def test_the_bias_of_what_ships_is_the_card_s(root: Path) -> None:
+    card_text = (root / "models" / "weights" / "MODEL_CARD.md").read_text()
+    row = next(line for line in card_text.splitlines() if line.startswith("| `clip_sync_odd_bias_s`"))
+    assert float(row.split("|")[2]) == utd_mhad.SHIPPED_ODD_BIAS_S
+
+
+def test_subjects_of_the_training_and_one_alone_are_said(utd: Path, caplog: pytest.LogCaptureFixture) -> None:
+    both = utd_mhad.measure([Correlation()], utd, (1, 2), 0, no_tick, odd_bias_s=-0.03)[0]
+    assert "subjects 1 were trained on" in caplog.text
+    assert "clip_sync_odd_bias_s" not in both
+    assert "wearer4_random_acc" in both
+    caplog.clear()
+    alone = utd_mhad.measure([Correlation()], utd, (4,), 0, no_tick)[0]
+    assert "one subject alone: no figures of wearers" in caplog.text
+    assert "trained on" not in caplog.text
+    assert "wearer4_random_acc" not in alone
+    caplog.clear()
+
+
+def test_clips_are_found_below_and_in_capitals_but_not_twice(utd: Path, tmp_path: Path) -> None:
+    below = tmp_path / "copy" / "INERTIAL"
+    below.mkdir(parents=True)
+    for path in utd.glob("*/*.mat"):
+        (below / path.name.upper()).symlink_to(path)
+    same = zip(utd_data.load(utd, (2, 4)), utd_data.load(tmp_path, (2, 4)), strict=True)
+    assert all(
+        (a.action, a.trial, a.acc_g.tolist()) == (b.action, b.trial, b.acc_g.tolist()) for a, b in same
+    )
+    (tmp_path / "a1_s2_t1_inertial.mat").touch()
+    with pytest.raises(
+        DatasetError, match=r"A1_S2_T1_INERTIAL\.MAT: the same clip as .*/a1_s2_t1_inertial\.mat"
+    ):
+        utd_data.load(tmp_path, (2, 4))
+
+
+def test_other_units_and_skeletons_are_refused(tmp_path: Path) -> None:
+    for folder in ("Inertial", "Skeleton"):
+        (tmp_path / folder).mkdir()
+    write_clip(tmp_path, 1, 2, 1)
+    path = tmp_path / "Inertial" / "a1_s2_t1_inertial.mat"
+    inertial = loadmat(path)["d_iner"]
+    savemat(path, {"d_iner": inertial * ([9.8] * 3 + [1.0] * 3)})
+    with pytest.raises(DatasetError, match=r"inertial\.mat: the acceleration is about 9\.8"):
+        utd_data.load(tmp_path, (2,))
+    savemat(path, {"d_iner": inertial * ([1.0] * 3 + [np.pi / 180] * 3)})
+    with pytest.raises(DatasetError, match="no clip turns faster than 40; are they in deg/s"):
+        utd_data.load(tmp_path, (2,))
+    savemat(path, {"d_iner": inertial})
+    savemat(tmp_path / "Skeleton" / "a1_s2_t1_skeleton.mat", {"d_skel": np.ones((25, 3, 90))})
+    with pytest.raises(DatasetError, match=r"skeleton\.mat: 25 joints, not Kinect v1's 20"):
+        utd_data.load(tmp_path, (2,))
 
 
 class Deaf(Correlation):

@@ -28,7 +28,10 @@ ACTIONS = (
 )  # fmt: skip
 
 _log = logging.getLogger(__name__)
-_NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat")
+_NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_(inertial|skeleton)\.mat", re.IGNORECASE)
+_JOINTS = 20
+_REST_G = (0.5, 2.5)  # a clip's median acceleration: .96 to 1.44 in the development data
+_LEAST_DEG_S = 40.0  # the fastest turn of a folder of clips: nothing worn turns at 40 rad/s
 
 # Kinect v1 rows for the keypoints that it has; the head stands for the nose.
 _ROWS = {"nose": 0} | {
@@ -63,31 +66,62 @@ class Clip:
 
 
 def load(root: Path, subjects: tuple[int, ...], *, some: bool = False) -> list[Clip]:
-    """The clips of ``subjects``, in file-name order, that have both an inertial file and a skeleton. Raises
-    DatasetError if a subject has none, unless ``some`` of them are enough, and for a file that is damaged."""
+    """The clips of ``subjects``, in file-name order, that have both an inertial file and a skeleton, in
+    ``root`` or up to two folders below. Raises DatasetError if a subject has none, unless ``some`` of them
+    are enough, and for a file that is damaged or in other units."""
+    inertials, skeletons = _files(root)
     clips = []
-    for path in sorted((root / "Inertial").glob("a*_s*_t*_inertial.mat")):
-        numbers = _NAME.fullmatch(path.name)
-        skeleton = root / "Skeleton" / path.name.replace("inertial", "skeleton")
-        if numbers is None or int(numbers[2]) not in subjects:
+    for key, path in sorted(inertials.items(), key=lambda item: item[1].name.lower()):
+        if key[1] not in subjects:
             continue
-        if not skeleton.exists():
+        if key not in skeletons:
             _log.warning("%s: left out, since it has no skeleton", path)
             continue
-        inertial, joints = _numbers(path, "d_iner", 6), np.moveaxis(_numbers(skeleton, "d_skel", 3), 2, 0)
+        inertial = _numbers(path, "d_iner", 6)
+        joints = np.moveaxis(_numbers(skeletons[key], "d_skel", 3), 2, 0)
+        _refuse_others(path, inertial, skeletons[key], joints)
         clips.append(
             Clip(
-                *(int(number) for number in numbers.groups()),
+                *key,
                 acc_g=inertial[:, :3],
                 gyro_rad_s=np.radians(inertial[:, 3:]),
                 joints_m=_stretched(joints, len(inertial))[:, _ROW_OF],
             )
         )
+    for key in skeletons.keys() - inertials.keys():
+        if key[1] in subjects:
+            _log.warning("%s: left out, since it has no inertial file", skeletons[key])
     absent = sorted(set(subjects) - {clip.subject for clip in clips})
     if not some and (absent or not clips):
         said = ", ".join(map(str, absent))
         raise DatasetError(f"{root}: no UTD-MHAD clips of subjects {said} in Inertial/ and Skeleton/")
+    if clips and max(np.abs(clip.gyro_rad_s).max() for clip in clips) < np.radians(_LEAST_DEG_S):
+        raise DatasetError(f"{root}: no clip turns faster than {_LEAST_DEG_S:.0f}; are they in deg/s?")
     return clips
+
+
+Key = tuple[int, int, int]  # action, subject, trial
+
+
+def _files(root: Path) -> tuple[dict[Key, Path], dict[Key, Path]]:
+    """The inertial files and the skeletons. Raises DatasetError where one clip has two of a kind."""
+    found: dict[str, dict[Key, Path]] = {"inertial": {}, "skeleton": {}}
+    for path in (path for depth in ("*", "*/*", "*/*/*") for path in sorted(root.glob(depth))):
+        if match := _NAME.fullmatch(path.name):
+            key = (int(match[1]), int(match[2]), int(match[3]))
+            other = found[match[4].lower()].setdefault(key, path)
+            if other != path:
+                raise DatasetError(f"{path}: the same clip as {other}; which is meant?")
+    return found["inertial"], found["skeleton"]
+
+
+def _refuse_others(path: Path, inertial: np.ndarray, skeleton: Path, joints: np.ndarray) -> None:
+    """Raises DatasetError for an accelerometer that is not in g and a skeleton that is not Kinect v1's."""
+    size = float(np.median(np.linalg.norm(inertial[:, :3], axis=1)))
+    if not _REST_G[0] <= size <= _REST_G[1]:
+        raise DatasetError(f"{path}: the acceleration is about {size:.3g}, which is gravity in no clip in g")
+    if joints.shape[1] != _JOINTS:
+        raise DatasetError(f"{skeleton}: {joints.shape[1]} joints, not Kinect v1's {_JOINTS}")
 
 
 def _numbers(path: Path, key: str, width: int) -> np.ndarray:

@@ -60,7 +60,8 @@ def _measure(request: Request, methods: list[Method], tick: Tick) -> list[Metric
     """The metrics of each method, on the same draws."""
     if request.dataset == "utd-mhad":
         subjects = _numbers(request.subjects)
-        own, *others = utd_mhad.measure(methods, request.root, subjects, request.seed, tick)
+        known = utd_mhad.SHIPPED_ODD_BIAS_S if request.checkpoint is None else None
+        own, *others = utd_mhad.measure(methods, request.root, subjects, request.seed, tick, odd_bias_s=known)
         if request.checkpoint is None and actions.DEFAULT.is_file():  # other weights have no part in it
             own |= train_actions.measure(actions.load(), request.root, subjects)
         return [own, *others]
@@ -70,7 +71,7 @@ def _measure(request: Request, methods: list[Method], tick: Tick) -> list[Metric
 
 def _numbers(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(word) for word in text.split(","))
+        return tuple(dict.fromkeys(int(word) for word in text.split(",")))
     except ValueError as error:
         raise RequestError(f"--subjects {text}: give numbers with commas between, such as 2,4") from error
 

@@ -73,6 +73,32 @@ def test_one_corrupted_number_costs_one_row_and_misleads_nobody(
     assert np.abs(file.gyro_rad_s).max() < 40
 
 
+@pytest.mark.parametrize(
+    ("scale", "said", "unit"),
+    [
+        (1.0, "", "deg/s"),
+        (np.pi / 180, "", "rad/s"),
+        (1000.0, "mdeg/s", "mdeg/s"),
+        (1000.0, "", ""),
+        (1.0, "rad/s", ""),
+    ],
+)
+def test_a_gyroscope_at_rest_does_not_turn_gravity(
+    scale: float, said: str, unit: str, tmp_path: Path
+) -> None:
+    """Acceleration in m/s2 does not make it one in rad/s; it is off by 2 deg/s, as many are."""
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([np.arange(0, 10_000, 20), rng.normal(0, 0.02, (500, 6))])
+    rows[:, 1:4] += (0.0, 9.81, 0.5)
+    rows[:, 4:] = (rows[:, 4:] * 10 + (0.0, 1.0, -2.0)) * scale
+    path = write(tmp_path / "imu.csv", rows)
+    if unit:
+        assert read_imu(path, hints=Hints(gyro_unit=said)).units == f"m/s2, {unit}"
+    else:
+        with pytest.raises(FileError, match=r"gravity as deg/s would, not as rad/s|faster than gravity"):
+            read_imu(path, hints=Hints(gyro_unit=said))
+
+
 def test_units_in_which_hardly_a_row_can_be_measured_are_refused(tmp_path: Path) -> None:
     rows = ROWS["arm"][:200] * np.array([1, 1, 1, 1, 1e5, 1e5, 1e5])
     with pytest.raises(FileError, match=r"no sensor measures most of these rows in g, deg/s"):

@@ -17,6 +17,7 @@ _QUIET_SHARE = 0.05
 _NEAR = 1.5  # how far, as a factor, the quietest acceleration may be from gravity
 _STEADY = 0.25  # gravity's size varies less than this from one quiet moment to the next
 _TURNING_M_S3 = 0.3  # gravity turns fast enough to tell the gyroscope's unit
+_RESTING_M_S3 = 5.0  # what a gyroscope that is off by 30 deg/s, or .5 rad/s, says of gravity that rests
 _SLOW_S = 2.0  # means over so long hold mostly gravity: what the sensor is pushed to and fro cancels
 NO_UNIT = "none"
 _TOO_FAST = 100.0  # what turns to and fro quicker than the means below seems slower by up to ten
@@ -123,11 +124,16 @@ def swapped(acc: Rest, gyro: Rest) -> bool:
 
 def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: str = "") -> str:
     """The unit in which ``gyro`` (N, 3) turns gravity as fast as it turns, "" where too little does, or
-    NO_UNIT if it turns faster in any. ``mdeg/s`` only where it is ``said``: raw counts look much like it."""
-    ratio = turning(acc_m_s2, gyro, t_ns)
-    if ratio is None:
-        return ""
+    NO_UNIT if it turns faster in any. ``mdeg/s`` only where it is ``said``: raw counts look much like it.
+    Where gravity rests, it is not in rad/s if that would turn it all the same."""
+    seen, turned = _turnings(acc_m_s2, gyro, t_ns)
     units = GYRO_RAD_S.keys() - ({"mdeg/s"} - {said})
+    if seen < _TURNING_M_S3:
+        fast = {unit: turned * GYRO_RAD_S[unit] > _RESTING_M_S3 for unit in units}
+        return NO_UNIT if all(fast.values()) else "deg/s" if fast["rad/s"] and said != "mdeg/s" else ""
+    if turned == 0:
+        return ""
+    ratio = seen / turned
     if ratio < min(GYRO_RAD_S[unit] for unit in units) / _TOO_FAST:
         return NO_UNIT
     return min(units, key=lambda unit: abs(np.log(ratio / GYRO_RAD_S[unit])))
@@ -135,7 +141,13 @@ def gyro_unit(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray, said: st
 
 def turning(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> float | None:
     """How fast gravity turns in ``acc_m_s2`` (N, 3), in units of how fast ``gyro`` (N, 3) says it does; None
-    where too little of either turns. What one unit of the gyroscope should be in rad/s.
+    where too little of either turns. What one unit of the gyroscope should be in rad/s."""
+    seen, turned = _turnings(acc_m_s2, gyro, t_ns)
+    return None if seen < _TURNING_M_S3 or turned == 0 else seen / turned
+
+
+def _turnings(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> tuple[float, float]:
+    """How fast gravity turns in m/s^3, and how fast ``gyro`` (N, 3) says it does, if it were in rad/s.
 
     In the sensor's frame gravity changes by ``-gyro x acc``; the sensor's own jerk adds to it, by less, over
     seconds, than the factor of 57 that lies between the units.
@@ -146,7 +158,7 @@ def turning(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> float |
     gaps = np.convolve(~_there(t_ns), np.ones(len(acc) - len(seen) + 1), "valid") > 0
     seen, turned = (v if gaps.all() else v[~gaps] for v in (seen, turned))
     seen_rms, turned_rms = (float(np.sqrt(np.mean(np.sum(v * v, axis=1)))) for v in (seen, turned))
-    return None if seen_rms < _TURNING_M_S3 or turned_rms == 0 else seen_rms / turned_rms
+    return seen_rms, turned_rms
 
 
 def _grid(t_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

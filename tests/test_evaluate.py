@@ -295,7 +295,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rate = np.degrees(np.gradient(angle) * 50)[extra - offset :][:steps]
         up = 1 + 0.01 * rng.standard_normal(steps)
         lines = [
-            f"{20 * n}\t0\t{g:.4f}\t0\t0\t0\t{value:.3f}"
+            f"{20 * n}\t0\t0\t{g:.4f}\t0\t0\t{value:.3f}"  # about the vertical, along which gravity stays
             for n, (g, value) in enumerate(zip(up, rate, strict=True))
         ]
         header = "Millis\tAccelX\tAccelY\tAccelZ\tGyroX\tGyroY\tGyroZ"
@@ -346,12 +346,17 @@ def test_a_take_may_have_any_name_and_place(
     assert [take.name for take in bench5_data.load(folder)] == ["Take 9"]
 
 
-def test_takes_of_one_name_are_told_apart(tmp_path: Path, bench: Path) -> None:
+def test_takes_of_one_name_are_told_apart(
+    tmp_path: Path, bench: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "unseen").mkdir()
+    (tmp_path / "unseen" / "imu_chest.csv").touch()
     for person in ("anna", "ben"):
         (tmp_path / person).mkdir()
         (tmp_path / person / "take_4").symlink_to(bench / "take_4")
     takes = bench5_data.load(tmp_path)
     assert [(take.name, take.offsets_s) for take in takes] == [("anna/take_4", {}), ("ben/take_4", {})]
+    assert f"{tmp_path / 'unseen'}: left out, since it has no keypoints.csv" in caplog.text
 
 
 @pytest.mark.parametrize(

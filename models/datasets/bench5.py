@@ -71,10 +71,12 @@ class BenchTake:
 
 def load(root: Path) -> list[BenchTake]:
     """The takes in ``root`` or up to two folders below, in the order of their names. Raises DatasetError."""
-    files = (path for depth in ("*", "*/*", "*/*/*") for path in root.glob(depth))
+    files = [path for depth in ("*", "*/*", "*/*/*") for path in root.glob(depth)]
     folders = sorted({path.parent for path in files if path.name.casefold() == "keypoints.csv"})
     if not folders:
         raise DatasetError(f"{root}: no take in it: no folder with a keypoints.csv and imu_*.csv")
+    for folder in sorted({path.parent for path in files if _is_imu(path)} - {*folders}):
+        _log.warning("%s: left out, since it has no keypoints.csv", folder)
     names = _names(root, folders)
     offsets_s = OFFSETS_S | _told(root / _OFFSETS)
     if strange := sorted(offsets_s.keys() - OFFSETS_S.keys() - set(names)):
@@ -117,7 +119,7 @@ def _told(path: Path) -> dict[str, dict[str, float]]:
 
 def _take(folder: Path, name: str, offsets_s: Mapping[str, float]) -> BenchTake:
     there = {path.name.casefold(): path for path in sorted(folder.iterdir())}
-    imus = [path for low, path in there.items() if low.startswith("imu_") and low.endswith(".csv")]
+    imus = [path for path in there.values() if _is_imu(path)]
     if not imus:
         raise DatasetError(f"{folder}: no imu_*.csv beside keypoints.csv")
     others = [path.name for low, path in there.items() if low.endswith(".csv") and path not in imus]
@@ -131,6 +133,11 @@ def _take(folder: Path, name: str, offsets_s: Mapping[str, float]) -> BenchTake:
     except FileError as error:
         raise DatasetError(str(error)) from error
     return BenchTake(name, pose.take(pose.ready), sensors, offsets_s)
+
+
+def _is_imu(path: Path) -> bool:
+    name = path.name.casefold()
+    return name.startswith("imu_") and name.endswith(".csv")
 
 
 def _worn(path: Path) -> Worn:

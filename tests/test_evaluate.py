@@ -233,6 +233,22 @@ def test_clips_are_found_below_and_in_capitals_but_not_twice(utd: Path, tmp_path
         utd_data.load(tmp_path, (2, 4))
 
 
+def test_a_skeleton_that_does_not_last_as_long_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder in ("Inertial", "Skeleton"):
+        (tmp_path / folder).mkdir()
+    write_clip(tmp_path, 1, 2, 1)
+    path = tmp_path / "Skeleton" / "a1_s2_t1_skeleton.mat"
+    skeleton = loadmat(path)["d_skel"]
+    utd_data.load(tmp_path, (2,))
+    assert "1 clips, such as a1_s2_t1_inertial.mat (50 frames per second)" in caplog.text
+    caplog.clear()
+    savemat(path, {"d_skel": skeleton[..., ::3]})
+    utd_data.load(tmp_path, (2,))
+    assert not caplog.text
+
+
 def test_other_units_and_skeletons_are_refused(tmp_path: Path) -> None:
     for folder in ("Inertial", "Skeleton"):
         (tmp_path / folder).mkdir()

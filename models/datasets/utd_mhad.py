@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 _NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_(inertial|skeleton)\.mat", re.IGNORECASE)
 _JOINTS = 20
 _REST_G = (0.5, 2.5)  # a clip's median acceleration: .96 to 1.44 in the development data
+_USUAL_FPS = (12.0, 25.0)  # of skeletons stretched over their inertial files: 14.6 to 21 in those data
 _LEAST_DEG_S = 40.0  # the fastest turn of a folder of clips: nothing worn turns at 40 rad/s
 
 # Kinect v1 rows for the keypoints that it has; the head stands for the nose.
@@ -40,6 +41,7 @@ _ROWS = {"nose": 0} | {
     for joint, row in zip(("shoulder", "elbow", "wrist", "hip", "knee", "ankle"), rows, strict=True)
 }
 _FOCAL_PX = 500.0
+_INERTIAL_HZ = 50.0
 _SCORE = np.array([1.0 if name in _ROWS else 0.0 for name in KEYPOINTS])
 _ROW_OF = np.array([_ROWS.get(name, 0) for name in KEYPOINTS])
 
@@ -70,7 +72,8 @@ def load(root: Path, subjects: tuple[int, ...], *, some: bool = False) -> list[C
     ``root`` or up to two folders below. Raises DatasetError if a subject has none, unless ``some`` of them
     are enough, and for a file that is damaged or in other units."""
     inertials, skeletons = _files(root)
-    clips = []
+    clips: list[Clip] = []
+    apart: list[str] = []
     for key, path in sorted(inertials.items(), key=lambda item: item[1].name.lower()):
         if key[1] not in subjects:
             continue
@@ -80,6 +83,9 @@ def load(root: Path, subjects: tuple[int, ...], *, some: bool = False) -> list[C
         inertial = _numbers(path, "d_iner", 6)
         joints = np.moveaxis(_numbers(skeletons[key], "d_skel", 3), 2, 0)
         _refuse_others(path, inertial, skeletons[key], joints)
+        fps = len(joints) / len(inertial) * _INERTIAL_HZ
+        if not _USUAL_FPS[0] <= fps <= _USUAL_FPS[1]:
+            apart.append(f"{path.name} ({fps:.0f} frames per second)")
         clips.append(
             Clip(
                 *key,
@@ -88,6 +94,12 @@ def load(root: Path, subjects: tuple[int, ...], *, some: bool = False) -> list[C
                 joints_m=_stretched(joints, len(inertial))[:, _ROW_OF],
             )
         )
+    if apart:
+        _log.warning(
+            "%s: %d clips, such as %s, whose skeleton and inertial file seem not to last equally long: times "
+            "in them are doubtful",
+            root, len(apart), apart[0],
+        )  # fmt: skip
     for key in skeletons.keys() - inertials.keys():
         if key[1] in subjects:
             _log.warning("%s: left out, since it has no inertial file", skeletons[key])

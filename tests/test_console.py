@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import logging.handlers
+import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -344,6 +347,75 @@ def test_lines_and_log_go_to_the_stream(monkeypatch: pytest.MonkeyPatch) -> None
     logging.getLogger("x").warning("after")
     assert "after" not in stream.getvalue()
     assert len(logging.getLogger().handlers) == handlers
+
+
+class Held(io.StringIO):
+    """An output that takes nothing for a while: a terminal after Ctrl-S, a link that hangs, a pager."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries, self.takes = threading.Event(), threading.Event()
+        self.takes.set()
+
+    def write(self, text: str) -> int:
+        self.tries.set()
+        self.takes.wait()
+        return super().write(text)
+
+    def hold(self) -> None:
+        self.tries.clear()
+        self.takes.clear()
+
+
+def test_a_terminal_that_takes_nothing_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It would be all: the supervisor restarts nothing while it waits."""
+    monkeypatch.setattr(terminal, "TABLE_EVERY_NS", 0)
+    file = Held()
+    console = Console(file=file, force_terminal=True, width=100, height=40, legacy_windows=False)
+    view = RigView(title="t", streams=STREAMS, started_ns=0)
+    with terminal.LiveTable(view, tmp_path / "log", console) as output:
+        file.hold()
+        feed(output, health())
+        file.tries.wait()
+        for n in range(20):
+            logging.getLogger("x").warning("camera: lost %d", n)
+            feed(output, health())
+        held = file.getvalue()
+        file.takes.set()
+    assert "camera: lost" not in held
+    assert "camera: lost 19" in file.getvalue()
+
+
+def test_lines_that_nobody_takes_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "_MOST_LINES", 5)
+    stream = Held()
+    log = logging.getLogger("x")
+    with terminal.LogLines(RigView(title="t", streams=STREAMS, started_ns=0), stream):
+        stream.hold()
+        log.warning("first")
+        stream.tries.wait()
+        for n in range(20):
+            log.warning("line %d", n)
+        stream.takes.set()
+    text = stream.getvalue()
+    assert [n for n in range(20) if f"line {n}\n" in text] == [15, 16, 17, 18, 19]
+    assert "WARNING 15 lines are left out" in text
+
+
+def test_a_terminal_that_is_gone_ends_nothing(tmp_path: Path) -> None:
+    """Closed, it fails at each write."""
+    file = Held()
+    console = Console(file=file, force_terminal=True, width=100, height=40, legacy_windows=False)
+    with terminal.LiveTable(RigView(title="t", streams=STREAMS, started_ns=0), None, console) as output:
+        file.write = _gone  # type: ignore[method-assign]
+        feed(output, health())
+        feed(output, health())
+
+
+def _gone(text: str) -> int:
+    raise OSError(errno.EIO, "Input/output error")
 
 
 def test_a_log_that_cannot_be_written_is_said_once(tmp_path: Any) -> None:

@@ -20,6 +20,7 @@ import pytest
 from mcap.reader import SeekingReader
 from memory_bus import MemoryBus
 from rich.console import Console
+from test_console import Held
 from test_wire import EXAMPLES, binding, health, imu, offset
 
 from mobind_live.bus import Proxy, Publisher, Subscriber
@@ -150,6 +151,35 @@ def test_a_file_that_gets_another_name_meanwhile_is_finished(tmp_path: Path) -> 
     assert len(list(entries(tmp_path / "moved.mcap"))) == 1
     code, _ = recorded(tmp_path / "s.mcap", [], at_end=lambda: (tmp_path / "s.mcap").unlink())
     assert code == 1
+
+
+def test_a_terminal_that_takes_nothing_holds_up_no_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "_KEEP_NS", 0)
+    path, screen, stop = tmp_path / "s.mcap", Held(), threading.Event()
+    bus = MemoryBus()
+    subscriber, publisher = bus.subscriber(), bus.publisher()
+    publisher.send(imu())
+    inner, kept = subscriber.poll, list[int]()
+
+    def poll(timeout_ms: int) -> list[Received]:
+        if not kept:
+            screen.hold()
+        elif len(kept) == 1:
+            screen.tries.wait()
+        elif len(kept) == 5:
+            stop.set()
+            screen.takes.set()
+            return []
+        kept.append(sum(1 for _ in entries(path, quiet=True)))
+        publisher.send(imu())
+        return inner(timeout_ms)
+
+    subscriber.poll = poll  # type: ignore[method-assign]
+    console = Console(file=screen, force_terminal=True, width=100)
+    assert record.run(path, subscriber, ENDPOINT, stop, console) == 0
+    assert kept == [0, 2, 3, 4, 5]
 
 
 def test_the_size_is_that_of_the_file(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -15,12 +16,14 @@ from mobind_live.clock import host_now_ns
 from mobind_live.driver import StreamSpec
 from mobind_live.terminal.lines import lines
 from mobind_live.terminal.output import Notes, Output
+from mobind_live.terminal.painter import PaintedLines, Painter
 from mobind_live.terminal.table import render
 from mobind_live.terminal.view import Note, RigView
 
 _log = logging.getLogger(__name__)
 TABLE_EVERY_NS = 500_000_000
 LINES_EVERY_NS = 5_000_000_000
+_MOST_LINES = 10_000
 
 
 class LiveTable(Output):
@@ -31,14 +34,20 @@ class LiveTable(Output):
         super().__init__(view, [Notes(logging.INFO, self._note), *_file(log)], every_ns=TABLE_EVERY_NS)
         self._terminal = terminal or rich_console.Console()
         self._live = Live(console=self._terminal, screen=True, auto_refresh=False, transient=True)
+        self._painter = Painter(most=1)
 
     def _begin(self) -> None:
         self._live.start()
+        self._painter.__enter__()
 
     def _show(self, now_ns: int) -> None:
-        self._live.update(self._picture(now_ns), refresh=True)
+        self._painter.put(partial(self._live.update, self._picture(now_ns), refresh=True))
 
     def _end(self) -> None:
+        self._painter.put(self._last)
+        self._painter.__exit__()
+
+    def _last(self) -> None:
         self._live.stop()
         self._terminal.print(self._picture(self._fed_ns))  # as it was: by now all have fallen silent
         if self.view.log:
@@ -56,7 +65,15 @@ class LogLines(Output):
     """The same as log lines, every 5 s."""
 
     def __init__(self, view: RigView, stream: TextIO | None = None) -> None:
-        super().__init__(view, [logging.StreamHandler(stream)], every_ns=LINES_EVERY_NS, wait=True)
+        self._painter = Painter(_MOST_LINES)
+        lines_to = PaintedLines(logging.StreamHandler(stream), self._painter)
+        super().__init__(view, [lines_to], every_ns=LINES_EVERY_NS, wait=True)
+
+    def _begin(self) -> None:
+        self._painter.__enter__()
+
+    def _end(self) -> None:
+        self._painter.__exit__()
 
     def _show(self, now_ns: int) -> None:
         for line in lines(self.view, now_ns):

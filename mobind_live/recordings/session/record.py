@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +19,7 @@ from mobind_live.clock import host_now_ns
 from mobind_live.recordings.session.file import Writer
 from mobind_live.schema import TOPICS, Preview
 from mobind_live.terminal.monitor import batches
+from mobind_live.terminal.painter import Painter
 
 _KEEP_NS = 1_000_000_000
 _SILENT_NS = 3_000_000_000
@@ -61,7 +64,7 @@ def run(
     kept_ns = host_now_ns()
     about = {"wall_clock": datetime.now(UTC).isoformat(), "host_ns": str(kept_ns), "endpoint": endpoint}
     tally, ended_ns = Tally(), 0
-    with Writer(path, about) as file, Live(console=console, auto_refresh=False, transient=True) as live:
+    with _shown_on(console) as show, Writer(path, about) as file:
         for batch in batches(receiver, endpoint, console):
             now_ns = host_now_ns()
             for received in batch:
@@ -75,8 +78,7 @@ def run(
             if now_ns - kept_ns >= _KEEP_NS:
                 file.keep()
                 kept_ns = now_ns
-                progress = _progress(path, tally, file.size, receiver.intake, now_ns)
-                live.update(progress, refresh=console.is_terminal)
+                show(_progress(path, tally, file.size, receiver.intake, now_ns))
     if not tally.messages:
         path.unlink(missing_ok=True)  # it may have been given another name
         console.print(f"nothing came on {endpoint}: no file was written", style="yellow")
@@ -86,6 +88,13 @@ def run(
     for line in _losses(receiver.intake):
         console.print(Text(line, style="yellow"), soft_wrap=True)
     return 0
+
+
+@contextmanager
+def _shown_on(console: Console) -> Iterator[Callable[[Text], None]]:
+    """A line that is written anew each time, where there is a terminal; it holds up no recording."""
+    with Live(console=console, auto_refresh=False, transient=True) as live, Painter(most=1) as painter:
+        yield lambda text: painter.put(partial(live.update, text, refresh=console.is_terminal))
 
 
 def _progress(path: Path, tally: Tally, size: int, intake: Intake, now_ns: int) -> Text:

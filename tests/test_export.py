@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from test_session import SECOND, lived, session, timed
-from test_wire import binding, imu, offset, pose
+from test_session import SECOND, lived, received, session, timed
+from test_wire import EXAMPLES, binding, imu, offset, pose
 
+from mobind_live.bus import TopicCount
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import read_imu
 from mobind_live.recordings.session import export
-from mobind_live.recordings.session.file import Entry
+from mobind_live.recordings.session.file import Entry, Writer
 from mobind_live.recordings.session.lookup import Lookup
-from mobind_live.schema import Imu, Message, Pose, Verdict
+from mobind_live.schema import Imu, Message, Pose, Preview, Verdict
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -29,6 +30,7 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 START = 100 * SECOND
+PREVIEW = next(message for message in EXAMPLES if isinstance(message, Preview))
 
 
 def felt(second: int, quaternion: bool = False) -> Imu:
@@ -198,7 +200,7 @@ def test_what_is_recorded_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pyt
     path, longer = timed(tmp_path / "s.mcap", first), timed(tmp_path / "longer.mcap", [*first, *since])
     both = export._answers
 
-    def go_on(every: Iterator[Entry], tables: export._Tables) -> tuple[Lookup, int]:
+    def go_on(every: Iterator[Entry], tables: export._Tables) -> tuple[Lookup, dict[str, TopicCount]]:
         found = both(every, tables)
         longer.replace(path)
         return found
@@ -282,6 +284,24 @@ def test_an_export_that_is_interrupted_leaves_nothing(
         export.run(path, folder, Console(file=io.StringIO()))
     assert folder.exists() == there
     assert not there or not list(folder.iterdir())
+
+
+def test_what_the_recorder_missed_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "s.mcap"
+    with Writer(path, {}) as file:
+        for seq in (0, 1, 2, 7, 9):
+            sent = received(felt(seq), seq)
+            file.write(sent, sent.sent_ns)
+            file.write(received(PREVIEW, 10 * seq), sent.sent_ns)  # of which only the newest are kept
+    folder, text = tables(path)
+    assert [line for line in text.splitlines() if "not in the session" in line] == [
+        "v1/imu/left/: 5 of 10 messages are not in the session"
+    ]
+    assert json.loads((folder / "session.json").read_text())["missed"] == {"v1/imu/left/": 5}
+
+
+def test_of_a_whole_session_nothing_is_missing(exported: Path) -> None:
+    assert json.loads((exported / "session.json").read_text())["missed"] == {}
 
 
 def test_an_empty_session_is_said_and_leaves_no_folder(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -53,8 +54,10 @@ def timed(path: Path, messages: list[tuple[int, Message]], held_up_to_ns: int = 
 def lived(path: Path, messages: list[tuple[int, int, Message]], held_up_to_ns: int = 0) -> Path:
     """The same of messages from several lives of their senders (``boot_ns``)."""
     with Writer(path, {"wall_clock": "2026-11-22T10:00:00+00:00", "host_ns": "0"}) as file:
-        for n, (boot_ns, at_ns, message) in enumerate(messages):
-            sent = replace(received(message, n), boot_ns=boot_ns, sent_ns=at_ns)
+        seqs = Counter[tuple[str, int]]()
+        for boot_ns, at_ns, message in messages:
+            sent = replace(received(message, seqs[message.topic, boot_ns]), boot_ns=boot_ns, sent_ns=at_ns)
+            seqs[message.topic, boot_ns] += 1
             file.write(sent, max(at_ns, held_up_to_ns))
     return path
 

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,10 +20,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mobind_live.bus import TopicCount
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.session.file import Entry, about, entries
 from mobind_live.recordings.session.lookup import Lookup
-from mobind_live.schema import Action, Binding, CameraOffset, Imu, Offset, Pose, Verdict
+from mobind_live.schema import Action, Binding, CameraOffset, Imu, Offset, Pose, Preview, Received, Verdict
 from mobind_live.vocabulary import KEYPOINTS
 
 _AXES = ("x", "y", "z")
@@ -57,15 +58,17 @@ def run(path: Path, folder: Path, console: Console) -> None:
         with console.status(f"reading {escape(str(path))}"), _whole(folder) as part:
             with ExitStack() as stack:
                 tables = _Tables(part, stack, first.at_ns)
-                lookup, read = _answers(entries(path), tables)
+                lookup, counts = _answers(entries(path), tables)
+                read = sum(count.received for count in counts.values())
                 # No more than that: of a session that goes on, what came since may need columns of its own.
                 rows, aligned = _streams(islice(entries(path, quiet=True), read), lookup, tables)
-            noted = _noted(about(path), first.at_ns)
+            missed = {topic: count.missed for topic, count in sorted(counts.items()) if count.missed}
+            noted = {**_noted(about(path), first.at_ns), "missed": missed}
             (part / "session.json").write_text(json.dumps(noted, indent=2) + "\n")
     except OSError as error:
         raise FileError(f"{error.filename or folder}: {error.strerror or error}") from error
     console.print(_summary(rows, aligned))
-    for line in _stepped(lookup, tables):
+    for line in (*_missing(counts), *_stepped(lookup, tables)):
         console.print(Text(line, style="yellow"), soft_wrap=True)
     told = "t_s counts seconds from the session's start; t_NAME_s is the same moment on camera NAME's clock"
     console.print(Text(f"{folder}: {told}"))
@@ -113,12 +116,12 @@ class _Tables:
         return f"{(t_ns - self._first_ns) * 1e-9:.6f}"
 
 
-def _answers(every: Iterator[Entry], tables: _Tables) -> tuple[Lookup, int]:
-    """What the answers say, which have tables of their own; and how many entries there were."""
-    found, read = Lookup(), 0
+def _answers(every: Iterator[Entry], tables: _Tables) -> tuple[Lookup, dict[str, TopicCount]]:
+    """What the answers say, which have tables of their own, and how much of each topic is there."""
+    found, counts = Lookup(), dict[str, TopicCount]()
     for at_ns, received in every:
-        read += 1
         m = received.message
+        _count(counts.setdefault(received.topic, TopicCount()), received)
         if isinstance(m, tuple(_ANSWERS)):
             name, of, fields = _ANSWERS[type(m)]
             titles = [re.sub("_ns$", "_s", title) for title in ("t_ns", *of, *fields)]
@@ -133,7 +136,14 @@ def _answers(every: Iterator[Entry], tables: _Tables) -> tuple[Lookup, int]:
             found.bound(at_ns, m)
         elif isinstance(m, Imu):
             found.felt(m, received.boot_ns)
-    return found, read
+    return found, counts
+
+
+def _count(count: TopicCount, received: Received) -> None:
+    if isinstance(received.message, Preview):
+        count.received += 1  # those between were left out on purpose
+    else:
+        count.take(received.boot_ns, received.seq, received.sent_ns)
 
 
 def _streams(
@@ -201,6 +211,14 @@ def _summary(rows: Counter[str], aligned: Counter[tuple[str, str]]) -> Table:
         to = "" if name.startswith("cam_") else ", ".join(known) or "no camera: no offset was ok"
         table.add_row(f"{name}.csv", str(count), to)
     return table
+
+
+def _missing(counts: Mapping[str, TopicCount]) -> Iterator[str]:
+    """A line for each topic of which the recorder has missed messages, or a damaged file has lost some."""
+    for topic, count in sorted(counts.items()):
+        if count.missed:
+            every = count.missed + count.received
+            yield f"{topic}: {count.missed} of {every} messages are not in the session"
 
 
 def _stepped(lookup: Lookup, tables: _Tables) -> Iterator[str]:

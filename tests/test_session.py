@@ -144,7 +144,11 @@ def test_what_was_sent_before_the_end_is_recorded(tmp_path: Path) -> None:
     assert [entry.received.seq for entry in entries(tmp_path / "s.mcap")] == list(range(6_000))
 
 
-def test_a_file_that_gets_another_name_meanwhile_is_finished(tmp_path: Path) -> None:
+def test_a_file_that_gets_another_name_meanwhile_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "_KEEP_NS", 1 << 62)  # where the disk is slow it might be looked for
+
     def move() -> None:
         (tmp_path / "s.mcap").rename(tmp_path / "moved.mcap")
 
@@ -183,6 +187,20 @@ def test_a_terminal_that_takes_nothing_holds_up_no_recording(
     console = Console(file=screen, force_terminal=True, width=100)
     assert record.run(path, subscriber, ENDPOINT, stop, console) == 0
     assert kept == [0, 2, 3, 4, 5]
+
+
+def test_a_file_that_is_deleted_meanwhile_is_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "s.mcap"
+
+    def write(then: Callable[[], object]) -> None:
+        with Writer(path, {}) as file:
+            file.write(received(imu()), 1)
+            then()
+            file.keep()
+
+    write(lambda: path.rename(tmp_path / "moved.mcap"))
+    with pytest.raises(FileError, match=r"s\.mcap: was deleted while it was written"):
+        write(path.unlink)
 
 
 def test_the_size_is_that_of_the_file(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ class _Ends(Exception):
 class Writer:
     """A new session's file. What ``keep`` has seen to survives a crash of the machine; ``size`` is its bytes.
 
-    Raises FileError if the file is there already or cannot be written; what came before is in it then.
+    Raises FileError if the file is there already, cannot be written, or is deleted meanwhile; but for that,
+    what came before is in it then.
     """
 
     def __init__(self, path: Path, about: Mapping[str, str]) -> None:
@@ -87,6 +88,7 @@ class Writer:
         self._whole = True  # nothing failed to be written
         with self._faults():
             self._file = path.open("xb")
+        self._named = self._names() > 0  # some file systems do not count
         self._mcap = mcap.writer.Writer(self._file, chunk_size=_CHUNK_BYTES)
         try:
             with self._faults():
@@ -113,10 +115,17 @@ class Writer:
             self._mcap.add_message(channel, now_ns, data, sent_ns, received.seq & _U32)
 
     def keep(self) -> None:
-        """See to it that all that was written is on the disk."""
+        """See to it that all that was written is on the disk, in a file that somebody can still open."""
         with self._faults():
             self._mcap.flush()
             self._to_disk()
+        if self._named and not self._names():
+            self._whole = False
+            raise FileError(f"{self.path}: was deleted while it was written; what was recorded is gone")
+
+    def _names(self) -> int:
+        """How many names the file has; none once it was deleted."""
+        return os.fstat(self._file.fileno()).st_nlink
 
     def _to_disk(self) -> None:
         self._file.flush()

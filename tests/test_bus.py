@@ -13,7 +13,16 @@ import zmq
 from memory_bus import MemoryBus
 from test_wire import health, pose
 
-from mobind_live.bus import BusError, Intake, Proxy, Publisher, Subscriber, TopicCount, is_loopback, queue_for
+from mobind_live.bus import (
+    BusError,
+    Intake,
+    Proxy,
+    Publisher,
+    Subscriber,
+    TopicCount,
+    is_loopback,
+    queue_for,
+)
 from mobind_live.schema import Preview, Received, Truth
 from mobind_live.wire import encode
 
@@ -53,6 +62,23 @@ def test_the_first_message_already_arrives(proxy: Proxy) -> None:
     assert [received.message.t_ns for received in batch] == list(range(200))  # type: ignore[attr-defined]
     count = subscriber.intake.topics["v1/sim/truth/"]
     assert (count.received, count.missed, count.restarts) == (200, 0, 0)
+
+
+def test_the_last_message_still_arrives(tmp_path: Path) -> None:
+    """Of a rig that ends: nobody could count what comes after the last that was heard."""
+    publish, subscribe = f"ipc://{tmp_path}/p", f"ipc://{tmp_path}/s"
+    for _ in range(10):  # not each was cut short
+        with Subscriber(["v1/sim/"], subscribe) as subscriber:
+            with Proxy(publish, subscribe), Publisher(publish, wait_for_reader_ms=10_000) as publisher:
+                for t_ns in range(20):
+                    publisher.send(truth(t_ns))
+            batch = poll_until(subscriber, 20)
+        assert [received.seq for received in batch] == list(range(20))
+
+
+def test_a_sender_that_nobody_takes_from_ends_all_the_same(tmp_path: Path) -> None:
+    with Publisher(f"ipc://{tmp_path}/nobody", wait_for_reader_ms=0) as publisher:
+        publisher.send(truth())
 
 
 def test_a_subscriber_hears_only_its_topics(proxy: Proxy) -> None:
@@ -177,6 +203,15 @@ def test_a_sender_from_before_the_reader_came_has_lost_it_nothing() -> None:
     for boot_ns, seq, sent_ns in ((5, 80, 90), (1, 3, 95), (5, 81, 96), (1, 5, 97)):
         count.take(boot_ns, seq, sent_ns)
     assert (count.missed, count.restarts) == (1, 0)
+
+
+def test_who_starts_after_the_reader_is_missed_from_the_first_message_on() -> None:
+    known = Intake(began_ns=100)
+    for boot_ns, seq in ((90, 7), (110, 3)):
+        known.take(encode(replace(truth(), stream="a"), seq=seq, boot_ns=boot_ns, sent_ns=120))
+    known.take(encode(health(), seq=2, boot_ns=130, sent_ns=140))
+    counted = {topic: (count.missed, count.restarts) for topic, count in known.topics.items()}
+    assert counted == {"v1/sim/truth/": (3, 1), "v1/health/left/": (2, 0)}
 
 
 def test_that_the_supervisor_spoke_before_is_no_restart() -> None:

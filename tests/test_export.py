@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,8 +201,8 @@ def test_what_is_recorded_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pyt
     path, longer = timed(tmp_path / "s.mcap", first), timed(tmp_path / "longer.mcap", [*first, *since])
     both = export._answers
 
-    def go_on(every: Iterator[Entry], tables: export._Tables) -> tuple[Lookup, dict[str, TopicCount]]:
-        found = both(every, tables)
+    def go_on(every: Iterator[Entry], *made: Any) -> tuple[Lookup, dict[str, TopicCount]]:
+        found = both(every, *made)
         longer.replace(path)
         return found
 
@@ -279,7 +280,7 @@ def test_an_export_that_is_interrupted_leaves_nothing(
         assert not list(folder.glob("*.csv"))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(export, "about", interrupted)
+    monkeypatch.setattr(export, "_noted", interrupted)
     with pytest.raises(KeyboardInterrupt):
         export.run(path, folder, Console(file=io.StringIO()))
     assert folder.exists() == there

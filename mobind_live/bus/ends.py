@@ -50,7 +50,8 @@ class Numbering:
 @dataclass(slots=True)
 class TopicCount:
     """What a receiver knows of one topic: ``missed`` counts holes in ``seq``, ``restarts`` new senders.
-    ``since_ns`` is when the first message that it got was sent."""
+    ``since_ns`` is from when on it listens, or where that is not known when the first message that it got
+    was sent."""
 
     received: int = 0
     missed: int = 0
@@ -63,12 +64,12 @@ class TopicCount:
         what was sent before the reader came is not, so it may join any sender at any number.
         Where senders are not ``alone``, another one is no restart."""
         self.received += 1
-        if not self._last:
+        if not self._last and not self.since_ns:
             self.since_ns = sent_ns
         elif boot_ns in self._last:
             self.missed += max(0, seq - self._last[boot_ns] - 1)
         elif boot_ns >= self.since_ns:
-            self.restarts += alone
+            self.restarts += alone and bool(self._last)
             self.missed += seq
         self._last.pop(boot_ns, None)  # so that the one not heard for longest stands first
         self._last[boot_ns] = seq
@@ -79,8 +80,10 @@ class TopicCount:
 
 @dataclass(slots=True)
 class Intake:
-    """Decodes what arrives and counts it, by topic; malformed messages are counted by reason, never fatal."""
+    """Decodes what arrives and counts it, by topic; malformed messages are counted by reason, never fatal.
+    ``began_ns`` is when it began to listen, if that is known: who starts later is heard from the start."""
 
+    began_ns: int = 0
     topics: dict[str, TopicCount] = field(default_factory=dict)
     malformed: dict[str, int] = field(default_factory=dict)
     conflated: int = 0
@@ -92,7 +95,7 @@ class Intake:
         except SchemaError as error:
             self._refuse(str(error))
             return None
-        count = self.topics.setdefault(received.topic, TopicCount())
+        count = self.topics.setdefault(received.topic, TopicCount(since_ns=self.began_ns))
         # Of a process's health the supervisor speaks, too.
         alone = not isinstance(received.message, Health)
         count.take(received.boot_ns, received.seq, received.sent_ns, alone=alone)

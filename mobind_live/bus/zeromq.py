@@ -14,6 +14,7 @@ from typing import Self
 import zmq
 
 from mobind_live.bus.ends import Intake, Numbering, latest_previews, queue_for
+from mobind_live.clock import host_now_ns
 from mobind_live.schema import Message, Received
 
 PUBLISH_ENDPOINT = "tcp://127.0.0.1:5571"
@@ -22,6 +23,8 @@ SUBSCRIBE_ENDPOINT = "tcp://127.0.0.1:5572"
 _PROXY_QUEUE = 10_000
 _MAX_DRAIN = 2_000  # messages handed out by one poll, so that a flood cannot hold the caller for ever
 _MAX_MESSAGE_BYTES = 64 << 20
+_LAST_MS = 500  # for what was sent before the end
+_PASSING_S = 0.05
 
 
 class BusError(Exception):
@@ -31,8 +34,10 @@ class BusError(Exception):
 class _Socket:
     """A socket that closes with its ``with`` block and never keeps the process alive."""
 
-    def __init__(self, kind: int, endpoint: str) -> None:
-        self._socket = zmq.Context.instance().socket(kind)
+    def __init__(
+        self, kind: int, endpoint: str, context: zmq.Context[zmq.Socket[bytes]] | None = None
+    ) -> None:
+        self._socket = (context or zmq.Context.instance()).socket(kind)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._endpoint = endpoint
 
@@ -57,11 +62,14 @@ class Publisher(_Socket):
     """Sends messages, never waiting for anyone: a reader that is too slow misses some, and can count them.
 
     An XPUB socket, because it hears of its readers: the first messages would be lost before it does, so
-    it waits a moment for them.
+    it waits a moment for them. On closing it waits half a second at most until the last ones are gone: nobody
+    could count those.
     """
 
     def __init__(self, endpoint: str = PUBLISH_ENDPOINT, wait_for_reader_ms: int = 500) -> None:
-        super().__init__(zmq.XPUB, endpoint)
+        # A context of its own: that it has sent all is known by its termination.
+        self._context = zmq.Context()
+        super().__init__(zmq.XPUB, endpoint, self._context)
         self._socket.setsockopt(zmq.SNDHWM, _PROXY_QUEUE)
         self._connect()
         self._socket.poll(wait_for_reader_ms)
@@ -73,6 +81,10 @@ class Publisher(_Socket):
             self._socket.recv()  # subscriptions coming and going: read, so that they do not pile up
         self._socket.send_multipart(self._numbering.frames(message))
 
+    def close(self) -> None:
+        self._socket.close(linger=_LAST_MS)
+        self._context.term()
+
 
 class Subscriber(_Socket):
     """Receives the messages under ``topics`` (prefixes); of previews only the latest of each poll."""
@@ -81,7 +93,7 @@ class Subscriber(_Socket):
         self, topics: Sequence[str], endpoint: str = SUBSCRIBE_ENDPOINT, hwm: int | None = None
     ) -> None:
         super().__init__(zmq.SUB, endpoint)
-        self.intake = Intake()
+        self.intake = Intake(began_ns=host_now_ns())
         self._socket.setsockopt(zmq.RCVHWM, queue_for(topics) if hwm is None else hwm)
         for topic in topics:
             self._socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
@@ -134,6 +146,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        threading.Event().wait(_PASSING_S)  # what the last publishers have sent is on its way
         self._context.term()  # returns when the thread has closed both sockets
         self._thread.join()
 
@@ -143,7 +156,7 @@ def _forward(publishers: zmq.Socket[bytes], subscribers: zmq.Socket[bytes]) -> N
         zmq.proxy(publishers, subscribers)
     except zmq.ContextTerminated:
         publishers.close(linger=0)
-        subscribers.close(linger=0)
+        subscribers.close(linger=_LAST_MS)
 
 
 def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:

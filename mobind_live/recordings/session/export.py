@@ -58,13 +58,14 @@ def run(path: Path, folder: Path, console: Console) -> None:
         with console.status(f"reading {escape(str(path))}"), _whole(folder) as part:
             with ExitStack() as stack:
                 tables = _Tables(part, stack, first.at_ns)
-                lookup, counts = _answers(entries(path), tables)
+                noted = about(path)
+                lookup, counts = _answers(entries(path), tables, int(noted.get("host_ns", 0)))
                 read = sum(count.received for count in counts.values())
                 # No more than that: of a session that goes on, what came since may need columns of its own.
                 rows, aligned = _streams(islice(entries(path, quiet=True), read), lookup, tables)
             missed = {topic: count.missed for topic, count in sorted(counts.items()) if count.missed}
-            noted = {**_noted(about(path), first.at_ns), "missed": missed}
-            (part / "session.json").write_text(json.dumps(noted, indent=2) + "\n")
+            told = {**_noted(noted, first.at_ns), "missed": missed}
+            (part / "session.json").write_text(json.dumps(told, indent=2) + "\n")
     except OSError as error:
         raise FileError(f"{error.filename or folder}: {error.strerror or error}") from error
     console.print(_summary(rows, aligned))
@@ -116,12 +117,13 @@ class _Tables:
         return f"{(t_ns - self._first_ns) * 1e-9:.6f}"
 
 
-def _answers(every: Iterator[Entry], tables: _Tables) -> tuple[Lookup, dict[str, TopicCount]]:
-    """What the answers say, which have tables of their own, and how much of each topic is there."""
+def _answers(every: Iterator[Entry], tables: _Tables, began_ns: int) -> tuple[Lookup, dict[str, TopicCount]]:
+    """What the answers say, which have tables of their own, and how much of each topic is there of what was
+    sent since ``began_ns``."""
     found, counts = Lookup(), dict[str, TopicCount]()
     for at_ns, received in every:
         m = received.message
-        _count(counts.setdefault(received.topic, TopicCount()), received)
+        _count(counts.setdefault(received.topic, TopicCount(since_ns=began_ns)), received)
         if isinstance(m, tuple(_ANSWERS)):
             name, of, fields = _ANSWERS[type(m)]
             titles = [re.sub("_ns$", "_s", title) for title in ("t_ns", *of, *fields)]

@@ -203,7 +203,7 @@ def test_an_offset_says_what_it_refers_to_and_repeats_the_clocks_mapping(answers
     assert offset.verdict is not Verdict.OK
     token_ns = answers.engine.imus["arm"].last_token_ns
     assert offset.reference_ns == token_ns - round(offset.offset_s * 1e9), "a camera's stamp"
-    assert (offset.lags_s[0], offset.lags_s[-1]) == pytest.approx((-1.0, 1.0))
+    assert (offset.lags_s[0], offset.lags_s[-1]) == pytest.approx((-2.2, 2.2))
     assert offset.weights.sum() == pytest.approx(1, abs=1e-5)
     assert not offset.simulated
     assert not answers._doubted

@@ -73,6 +73,18 @@ def said(arrivals: list[Arrival], model: Binder) -> list[Said]:
     return play(engine_of(specs(SCENE), model), arrivals)
 
 
+def test_an_offset_just_larger_than_any_that_is_looked_for_is_said_to_be_that(
+    arrivals: list[Arrival], model: Binder
+) -> None:
+    said = play(engine_of(specs(SCENE), model, max_offset_s=3.3), arrivals)
+    beyond = [moment.offset("leg", "front") for moment in said]
+    assert all(offset.verdict is not Verdict.OK for offset in beyond)
+    assert beyond[-1].alarm == "seems to be -3.4 s, or more: only up to 3.3 s is looked for"
+    within = said[-1].offset("leg", "side")
+    assert (within.verdict, within.alarm) == (Verdict.OK, "")
+    assert within.offset_s == pytest.approx(TRUTH["leg", "side"], abs=0.05)
+
+
 @pytest.mark.parametrize(("forgets_s", "stale"), [((40.0, 6.0), True), ((math.inf, math.inf), False)])
 def test_what_is_said_of_a_whole_recording_is_not_about_its_end(
     arrivals: list[Arrival], model: Binder, forgets_s: tuple[float, float], stale: bool

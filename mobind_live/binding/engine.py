@@ -34,6 +34,10 @@ STALE_NS = 3_000_000_000
 JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
 _EVERY = ""  # camera: of an IMU's clock itself, whoever sees it
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
+# Looked at beyond the largest offset: what lies just outside fits half a stride inside, too, and would have no
+# rival there.
+GUARD_S = 1.2
+EDGE_S = 0.05  # an offset so far beyond the largest may be that one
 
 
 def silent(arrived_ns: int, now_ns: int) -> bool:
@@ -66,7 +70,8 @@ class Engine:
         # Of a recording nothing is asked that looks back so far.
         self.rolling = Rolling(model, device, BEHIND_S if keep_tracks else max(BEHIND_S, max_offset_s))
         self.calibration = calibration(model)
-        max_lag = round(max_offset_s * TOKEN_HZ)
+        self.max_offset_s = max_offset_s
+        max_lag = round((max_offset_s + GUARD_S) * TOKEN_HZ)
         self.lags = 2 * max_lag + 1
         self.evidence = Evidence(
             len(imus), len(PARTS), model.sizes.token, max_lag, TOKEN_HZ, device, memories_s
@@ -299,6 +304,10 @@ class Engine:
         """The tracks of ``camera`` of which there is anything to say."""
         known = self.evidence.sums.shape[2]
         return [row for row in self.tracks.values() if row.camera == camera and row.slot < known]
+
+    def beyond(self, offset_s: float) -> bool:
+        """Whether an offset is larger than any that is asked for."""
+        return abs(offset_s) > self.max_offset_s + EDGE_S
 
     def moving(self, imu: str) -> bool:
         return self.imus[imu].motion > MOVING

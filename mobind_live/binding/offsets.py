@@ -32,7 +32,7 @@ DISPUTED_P = 0.5  # of another offset, above which what was sure before is not r
 
 class _Seen(NamedTuple):
     """The offset of one IMU in ``camera`` as the evidence has it ``now``, what it was ``found`` from and what
-    that is worth."""
+    that is worth; ``beyond``: it would be ok, were it not larger than any that is asked for."""
 
     imu: str
     camera: str
@@ -40,6 +40,7 @@ class _Seen(NamedTuple):
     found: peak.OffsetAnswer
     now: Estimate
     worth: Verdict
+    beyond: bool
 
 
 class Offsets:
@@ -108,7 +109,8 @@ class Offsets:
         worth = verdict(found.p, given.p_none, given.motion_s, moving, stale)
         if worth is Verdict.OK and now.sigma_s > HELD_SIGMA_S:
             worth = Verdict.NO_MOTION
-        return _Seen(imu, camera, given, found, now, worth)
+        beyond = worth is Verdict.OK and engine.beyond(now.offset_s)
+        return _Seen(imu, camera, given, found, now, Verdict.AMBIGUOUS if beyond else worth, beyond)
 
     def _said(self, seen: _Seen, now_ns: int) -> Offset:
         engine, course = self.engine, self.course(seen.imu, seen.camera)
@@ -125,7 +127,7 @@ class Offsets:
             reference_ns=round(seen.now.at_s * 1e9),
             rate_ppm=course.line.rate_ppm,
             rate_sigma_ppm=course.line.sigma_ppm,
-            alarm=course.alarm(now_ns * 1e-9),
+            alarm=self._too_large(seen) or course.alarm(now_ns * 1e-9),
             second_peak_ratio=seen.found.second_peak_ratio,
             evidence_s=seen.given.motion_s,
             lags_s=self._lags_s,
@@ -134,6 +136,11 @@ class Offsets:
             clock_drift_ppm=clock_drift_ppm,
             simulated=engine.simulated,
         )
+
+    def _too_large(self, seen: _Seen) -> str:
+        most_s = self.engine.max_offset_s
+        about = f"seems to be {seen.now.offset_s:+.1f} s, or more: only up to {most_s:g} s is looked for"
+        return about if seen.beyond else ""
 
     def follow(self, index: int, camera: str, sure: Sure, now_ns: int) -> None:
         """Take a sure offset into its course, with what the last seconds alone say, if it is time for it."""
@@ -162,6 +169,8 @@ class Offsets:
         stale = any(silent(engine.camera_arrived_ns[camera], now_ns) for camera in (ahead, behind))
         moving = any(engine.moving(imu) for imu in engine.names)
         worth = verdict(tie.p, 0.0, tie.motion_s, moving, stale)
+        if worth is Verdict.OK and engine.beyond(offset_s):
+            worth = Verdict.AMBIGUOUS
         course = self._of_cameras.setdefault((ahead, behind), OffsetCourse())
         if worth is Verdict.OK:
             course.sure(Sure(Estimate(now_ns * 1e-9, offset_s, sigma_s), tie.p, 0, 0), now_ns * 1e-9)

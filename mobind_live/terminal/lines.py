@@ -45,7 +45,8 @@ def _offset_line(view: RigView, imu: str, camera: str, now_ns: int) -> str:
     message = view.offset(imu, camera, now_ns)
     true_s = view.true_offset_s(imu, camera)
     truth = "" if true_s is None else f"  (truth {true_s:+.3f})"
-    return f"offset  {imu:<14} {camera:<10} {words.offset(message)} s  {words.verdict(message)}{truth}"
+    text = f"offset  {imu:<14} {camera:<10} {words.offset(message)} s  {words.verdict(message)}{truth}"
+    return f"{text}  ALARM {words.clean(message.alarm)}" if message.alarm else text
 
 
 def _binding_line(view: RigView, imu: str, message: Binding, now_ns: int) -> str:

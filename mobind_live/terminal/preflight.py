@@ -167,6 +167,9 @@ def _time(offsets: list[Offset]) -> Finding:
     if sure:
         text = ", ".join(f"{words.offset(offset)} s to {offset.camera}" for offset in sure)
         return Finding("", State.PASS, f"offset {text}")
+    if told := [offset for offset in offsets if offset.alarm]:
+        text = ", ".join(f"offset to {offset.camera} {words.clean(offset.alarm)}" for offset in told)
+        return Finding("", State.WAIT, text)
     return Finding("", State.WAIT, "offset not known yet: move in view of a camera")
 
 

@@ -42,7 +42,9 @@ def state(seen: Seen[Health], now_ns: int) -> str:
 
 
 def _alarms(view: RigView, now_ns: int) -> list[str]:
-    return [item.alarm for imu in view.bindings if (item := view.binding(imu, now_ns)) and item.alarm]
+    worn = [item.alarm for imu in view.bindings if (item := view.binding(imu, now_ns)) and item.alarm]
+    timed = [(imu, camera, view.offset(imu, camera, now_ns).alarm) for imu, camera in view.offsets]
+    return worn + [f"{imu}: its offset to {camera} {alarm}" for imu, camera, alarm in timed if alarm]
 
 
 def _doubts(view: RigView) -> list[str]:

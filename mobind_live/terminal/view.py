@@ -90,7 +90,7 @@ class RigView:
         seen = self.offsets[imu, camera]
         if seen.fresh(now_ns):
             return seen.message
-        return replace(seen.message, verdict=Verdict.STALE, held_s=0.0)
+        return replace(seen.message, verdict=Verdict.STALE, held_s=0.0, alarm="")
 
     def binding(self, imu: str, now_ns: int) -> Binding | None:
         """The last binding, if there is one; stale in the same way."""

@@ -284,6 +284,6 @@ def _found(
         part_verdict=binding.part_verdict,
         lags_s=offset.lags_s,
         weights=offset.weights,
-        alarm=binding.alarm,
+        alarm=binding.alarm or offset.alarm,
         step=step,
     )

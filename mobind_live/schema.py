@@ -124,8 +124,8 @@ class Offset(Message):
     seconds of motion behind it. ``reference_ns``, ``offset_s`` and ``rate_ppm`` map stamps:
     ``offset(t_cam) = offset_s + rate_ppm * 1e-6 * (t_cam - reference_ns) * 1e-9``.
     ``rate_sigma_ppm`` is the standard deviation of ``rate_ppm``, which is 0 before there is enough to tell.
-    ``alarm`` is a sentence for half a minute after the offset has stepped, and while it seems to be larger than
-    any that is looked for.
+    ``alarm`` is a sentence for half a minute after the offset has stepped, and while it seems to be larger
+    than any that is looked for. ``lags_s`` reach a little further than those.
     ``clock_offset_s`` and ``clock_drift_ppm`` repeat the device clock's own mapping; they are not part of
     ``offset_s``. ``held_s`` is 0 while current evidence supports the offset. Otherwise its wearer has left:
     this is the offset that was last certain, ``held_s`` seconds ago, extrapolated with its drift, and

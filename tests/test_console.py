@@ -199,6 +199,14 @@ def test_an_answer_that_stopped_coming_is_stale() -> None:
     assert not any("ok" in line.split() for line in as_lines(view_of(offset(), sure, ACTION), 20 * SECOND))
 
 
+def test_what_is_odd_about_an_offset_is_told_while_it_comes() -> None:
+    stepped = replace(offset(), alarm="stepped by +0.200 s")
+    told = "left: its offset to front stepped by +0.200 s"
+    assert any(told in line for line in shown(view_of(stepped)))
+    assert any(line.endswith("ALARM stepped by +0.200 s") for line in as_lines(view_of(stepped), 0))
+    assert not any("stepped" in line for line in shown(view_of(stepped), now_ns=20 * SECOND))
+
+
 def test_what_was_known_before_a_recording_ended_stays_readable() -> None:
     ended = replace(binding(), part_verdict=Verdict.STALE, p_part=0.9)
     screen = shown(view_of(offset(), ended))

@@ -180,6 +180,30 @@ def test_a_trunk_sensor_must_be_on_the_trunk_in_each_camera(second: float, state
     assert findings(bound=chest)["left"][0] is state
 
 
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        ([("front", 1, 0.55), ("front", 4, 0.4)], "1 and 4 in front move alike: is one a mirror image?"),
+        ([("front", 1, 0.75), ("front", 4, 0.15)], "one person at a time"),
+        ([("front", 1, 0.4), ("front", 4, 0.3), ("front", 5, 0.3)], "one person at a time"),
+        ([("front", 1, 0.55), ("side", 4, 0.4)], "one person at a time"),
+    ],
+)
+def test_of_two_who_move_alike_it_says_so(places: list[tuple[str, int, float]], words: str) -> None:
+    told = tuple(Candidate(camera=c, track=track, part="left_forearm", p=p) for c, track, p in places)
+    open_ = replace(BOUND, wearer_verdict=Verdict.AMBIGUOUS, candidates=told)
+    state, text = findings(bound=open_)["left"]
+    assert state is State.WAIT
+    assert words in text
+
+
+def test_an_offset_that_is_too_large_is_said_to_be() -> None:
+    beyond = replace(offset(), verdict=Verdict.AMBIGUOUS, alarm="seems to be +10.4 s, or more")
+    state, text = findings(found=beyond)["left"]
+    assert state is State.WAIT
+    assert "offset to front seems to be +10.4 s, or more" in text
+
+
 def test_without_an_offset_it_waits() -> None:
     state, text = findings(found=replace(offset(), verdict=Verdict.AMBIGUOUS))["left"]
 

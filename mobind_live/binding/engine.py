@@ -34,8 +34,8 @@ STALE_NS = 3_000_000_000
 JUMP_NS = 1_000_000_000  # what a stamp may be off by a clock that goes on
 _EVERY = ""  # camera: of an IMU's clock itself, whoever sees it
 MOVING = 0.3  # an IMU's motion from which on it counts as moving
-# Looked at beyond the largest offset: what lies just outside fits half a stride inside, too, and would have no
-# rival there.
+# Looked at beyond the largest offset: what lies just outside fits half a stride inside, too, and would have
+# no rival there.
 GUARD_S = 1.2
 EDGE_S = 0.05  # an offset so far beyond the largest may be that one
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -119,6 +120,8 @@ def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
 
 
 _UNCLEAR = "not yet clear who wears it: move it alone, one person at a time, unlike the others"
+_ALIKE = "{} and {} in {} move alike: is one a mirror image? Else move one at a time, unlike the others"
+_ONE_OF_TWO_P, _EACH_P = 0.9, 0.2
 
 
 def _place(binding: Binding) -> Finding:
@@ -131,7 +134,7 @@ def _place(binding: Binding) -> Finding:
     if Verdict.NO_MOTION in (binding.wearer_verdict, binding.part_verdict):
         return Finding(binding.stream, State.WAIT, "has not moved enough: have its wearer move")
     if binding.wearer_verdict is not Verdict.OK:
-        return Finding(binding.stream, State.WAIT, _UNCLEAR)
+        return Finding(binding.stream, State.WAIT, _unclear(binding))
     if binding.part_verdict is Verdict.OK:
         as_said = ", as configured" if wanted else ""
         return Finding(binding.stream, State.PASS, f"on the {found} of {binding.wearer}{as_said}")
@@ -142,6 +145,18 @@ def _place(binding: Binding) -> Finding:
         where = f"on head, chest or pelvis of {binding.wearer}, as it should be; {guess}"
         return Finding(binding.stream, State.PASS, where)
     return Finding(binding.stream, State.WAIT, f"{guess}: move the {wanted} alone")
+
+
+def _unclear(binding: Binding) -> str:
+    """What to do about a wearer who is not known; between whom, if it is one of two in one picture."""
+    p: defaultdict[tuple[str, int], float] = defaultdict(float)
+    for candidate in binding.candidates:
+        p[candidate.camera, candidate.track] += candidate.p
+    for camera in {camera for camera, _ in p}:
+        seats = sorted((seat for seat in p if seat[0] == camera), key=lambda seat: -p[seat])[:2]
+        if len(seats) == 2 and p[seats[1]] >= _EACH_P and p[seats[0]] + p[seats[1]] >= _ONE_OF_TWO_P:
+            return _ALIKE.format(*sorted(track for _, track in seats), camera)
+    return _UNCLEAR
 
 
 def _elsewhere(binding: Binding) -> bool:

@@ -73,6 +73,14 @@ def said(arrivals: list[Arrival], model: Binder) -> list[Said]:
     return play(engine_of(specs(SCENE), model), arrivals)
 
 
+def test_cameras_without_any_imu_are_no_error(arrivals: list[Arrival], model: Binder) -> None:
+    engine = engine_of((), model)
+    said = play(engine, [arrival for arrival in arrivals[:400] if isinstance(arrival.message, Pose)])
+    assert len(engine.cameras) == 2
+    assert all(engine.people(camera) for camera in engine.cameras)
+    assert all(not moment.offsets and not moment.bindings for moment in said)
+
+
 def test_an_offset_just_larger_than_any_that_is_looked_for_is_said_to_be_that(
     arrivals: list[Arrival], model: Binder
 ) -> None:

@@ -23,7 +23,10 @@ _WRONG = 0.02  # the chance that all that is wrong
 def of_others(alone: Mapping[str, Sequence[CameraPosterior]]) -> dict[str, np.ndarray]:
     """For each camera the log-prior (I, P) over the wearer of each IMU from where the other cameras find it,
     given the posteriors of all IMUs in each; at most zero, which is what it is where they say nothing."""
-    worn = {c: np.array([p.wearer for p in each]).reshape(len(each), -1) for c, each in alone.items()}
+    worn = {
+        c: np.array([p.wearer for p in each]).reshape(len(each), len(each[0].tracks) if each else 0)
+        for c, each in alone.items()
+    }
     logs = {camera: np.zeros_like(wearer) for camera, wearer in worn.items()}
     for here, there in permutations(worn, 2):
         spoken = _one_person(worn[there], worn[here])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mobind_live.binding import presence
+from mobind_live.binding import newcomers, presence
 from mobind_live.binding.shown import with_hidden
 from mobind_live.binding.verdict import MIN_MOTION_S
 from mobind_live.vocabulary import PARTS, TRUNK
@@ -134,10 +134,14 @@ def likelihood(
     rows = rows + among_parts(rows, -(counted * motion_s)[:, None] * np.array(calibration.part_bias))
     if hidden is not None:
         rows, lags = with_hidden(rows, lags, hidden)
-    somebody = float(log_sum((rows + np.log(lags.sum(axis=2))).ravel(), 0))
     odds = 0.0
     if motion_s.max() >= MIN_MOTION_S:
         odds = presence.log_odds(presence.statistics(evidence, motion_s), calibration.presence)
+    if (new := newcomers.among(motion_s, MIN_MOTION_S)).any():
+        totals = log_sum(rows + np.log(lags.sum(axis=2)), 1)
+        of_new, more = newcomers.judged(evidence, motion_s, totals, new, calibration.presence)
+        odds, rows = max(odds, of_new), rows + more[:, None]
+    somebody = float(log_sum((rows + np.log(lags.sum(axis=2))).ravel(), 0))
     return Likelihood(rows, lags, somebody - odds, odds)
 
 

@@ -23,7 +23,11 @@ def among(motion_s: np.ndarray, least_s: float) -> np.ndarray:
 
 
 def judged(
-    evidence: np.ndarray, motion_s: np.ndarray, totals: np.ndarray, new: np.ndarray, weights: tuple[float, ...]
+    evidence: np.ndarray,
+    motion_s: np.ndarray,
+    totals: np.ndarray,
+    new: np.ndarray,
+    weights: tuple[float, ...],
 ) -> tuple[float, np.ndarray]:
     """The log-odds that one of the ``new`` (P,) is the wearer, by ``presence`` with its ``weights``, and what
     to add to the log-likelihoods ``totals`` (P,) of all people for that, from their evidence (P, 11, L) and

@@ -220,6 +220,18 @@ def test_people_have_a_name_while_a_sensor_is_surely_on_them(exported: Path) -> 
     assert not any(row["wearer"] for row in table(exported / "cam_front.csv") if row["track"] == "0")
 
 
+def test_a_frame_in_which_nobody_is_seen_has_a_row(tmp_path: Path) -> None:
+    """Unlike a camera that sends nothing."""
+    nobody = replace(
+        seen(1), track_ids=np.empty(0, np.int32), boxes=np.empty((0, 4), np.float32),
+        keypoints=np.empty((0, 17, 3), np.float32),
+    )  # fmt: skip
+    folder, _ = tables(timed(tmp_path / "s.mcap", [at(1, seen(0)), at(2, nobody), at(3, seen(2))]))
+    people = len(seen(0).track_ids)
+    assert [row["people"] for row in table(folder / "frames_front.csv")] == [str(people), "0", str(people)]
+    assert len(table(folder / "cam_front.csv")) == 2 * people
+
+
 def test_a_name_ends_with_the_answers(tmp_path: Path) -> None:
     """As where the worker has died."""
     worn = replace(binding(), wearer="anna", tracks={"front": 1}, wearer_verdict=Verdict.OK)

@@ -170,6 +170,8 @@ def _streams(
             tracks = m.track_ids.tolist()
             who = [lookup.wearer(at_ns, m.stream, received.boot_ns, track) for track in tracks]
             tables.add(f"cam_{m.stream}", ["t_s", *_PERSON], _people(m, who, tables))
+            rows[f"frames_{m.stream}"] += 1
+            tables.add(f"frames_{m.stream}", ["t_s", "people"], [[tables.seconds(m.t_ns), len(tracks)]])
     return rows, aligned
 
 

@@ -52,6 +52,19 @@ def test_wrong_units_and_dead_sensors_are_told(acc_by: float, gyro_by: float, wo
     assert words in doubt(acc_by * acc, gyro_by * gyro, t_ns)
 
 
+@pytest.mark.parametrize(
+    ("acc_sign", "gyro_sign"),
+    [((-1, 1, 1), (-1, 1, 1)), ((1, 1, 1), (-1, -1, -1))],
+    ids=["a mirrored frame", "a gyroscope the other way"],
+)
+def test_axes_that_cannot_belong_together_are_told(
+    acc_sign: tuple[int, ...], gyro_sign: tuple[int, ...]
+) -> None:
+    acc, gyro, t_ns = worn("squats", "left_thigh")
+    assert doubt(acc, gyro, t_ns) == ""
+    assert "turns against gravity" in doubt(acc * acc_sign, gyro * gyro_sign, t_ns)
+
+
 @pytest.mark.parametrize(("every", "words"), [(10, "10% of its samples are no numbers (NaN)"), (100, "")])
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_share_of_samples_that_are_no_numbers_is_told(every: int, words: str, which: int) -> None:

@@ -99,5 +99,7 @@ def doubt(acc_m_s2: np.ndarray, gyro_rad_s: np.ndarray, t_ns: np.ndarray) -> str
     ratio = plausible.turning(acc_m_s2, gyro_rad_s, t_ns)
     if ratio is None or _SLOWER < ratio < _FASTER:
         return ""
+    if ratio < 0:
+        return "it turns against gravity: look at the order and the signs of its axes, the gyroscope's too"
     compared = f"{1 / ratio:.0f} times as fast as" if ratio < 1 else f"{ratio:.0f} times slower than"
     return f"it turns {compared} gravity does in it: look at the gyroscope's unit and scale"

@@ -95,9 +95,11 @@ class Intake:
         except SchemaError as error:
             self._refuse(str(error))
             return None
-        count = self.topics.setdefault(received.topic, TopicCount(since_ns=self.began_ns))
-        # Of a process's health the supervisor speaks, too.
+        # Of a process's health the supervisor speaks, too; and a process's first one, which says that it
+        # starts, may go out before it knows of all its readers.
         alone = not isinstance(received.message, Health)
+        began_ns = self.began_ns if alone else 0
+        count = self.topics.setdefault(received.topic, TopicCount(since_ns=began_ns))
         count.take(received.boot_ns, received.seq, received.sent_ns, alone=alone)
         return received
 

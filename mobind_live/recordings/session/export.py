@@ -24,7 +24,18 @@ from mobind_live.bus import TopicCount
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.session.file import Entry, about, entries
 from mobind_live.recordings.session.lookup import Lookup
-from mobind_live.schema import Action, Binding, CameraOffset, Imu, Offset, Pose, Preview, Received, Verdict
+from mobind_live.schema import (
+    Action,
+    Binding,
+    CameraOffset,
+    Health,
+    Imu,
+    Offset,
+    Pose,
+    Preview,
+    Received,
+    Verdict,
+)
 from mobind_live.vocabulary import KEYPOINTS
 
 _AXES = ("x", "y", "z")
@@ -123,7 +134,8 @@ def _answers(every: Iterator[Entry], tables: _Tables, began_ns: int) -> tuple[Lo
     found, counts = Lookup(), dict[str, TopicCount]()
     for at_ns, received in every:
         m = received.message
-        _count(counts.setdefault(received.topic, TopicCount(since_ns=began_ns)), received)
+        since_ns = 0 if isinstance(m, Health) else began_ns  # as ``bus.Intake`` counts
+        _count(counts.setdefault(received.topic, TopicCount(since_ns=since_ns)), received)
         if isinstance(m, tuple(_ANSWERS)):
             name, of, fields = _ANSWERS[type(m)]
             titles = [re.sub("_ns$", "_s", title) for title in ("t_ns", *of, *fields)]

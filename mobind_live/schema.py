@@ -247,8 +247,8 @@ class StreamHealth:
     quickest deliveries, ``clock_uncertainty_ms`` the mapping's own error (the constant smallest delay
     apart), ``clock_resets`` how often the mapping began anew: the device restarted, or a clock jumped.
     ``doubt`` says why an IMU's numbers of the last 20 s cannot be m/s^2 and rad/s (a wrong unit, a dead
-    sensor), or its stamps no time (a wrong unit or clock), or why a camera's picture
-    seems to be turned; empty if nothing is the matter.
+    sensor), or its stamps no time (a wrong unit or clock), or why a camera's picture seems to be turned;
+    empty if nothing is the matter.
     """
 
     stream: str

@@ -32,15 +32,13 @@ def judged(
     """The log-odds that one of the ``new`` (P,) is the wearer, by ``presence`` with its ``weights``, and what
     to add to the log-likelihoods ``totals`` (P,) of all people for that, from their evidence (P, 11, L) and
     seconds of motion (P,)."""
-    old = ~new
-    of_old = presence.log_odds(presence.statistics(evidence[old], motion_s[old]), weights)
-    each = {
-        int(n): presence.log_odds(presence.statistics(evidence[[n]], motion_s[[n]]), weights)
-        for n in np.flatnonzero(new)
-    }
+
+    def odds(who: np.ndarray) -> float:
+        return presence.log_odds(presence.statistics(evidence[who], motion_s[who]), weights)
+
+    of_old, of_each = odds(~new), np.array([odds(np.array([n])) for n in np.flatnonzero(new)])
     more = np.zeros(len(motion_s))
     if of_old < 0:
-        level = np.logaddexp.reduce(totals[old])
-        for n, odds in each.items():
-            more[n] = max(0.0, odds - of_old - (totals[n] - level))
-    return max(each.values()) - float(np.log(len(motion_s))), more
+        level = np.logaddexp.reduce(totals[~new])
+        more[new] = np.maximum(0.0, of_each - of_old - (totals[new] - level))
+    return float(of_each.max() - np.log(len(motion_s))), more

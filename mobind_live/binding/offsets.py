@@ -138,9 +138,10 @@ class Offsets:
         )
 
     def _too_large(self, seen: _Seen) -> str:
+        if not seen.beyond:
+            return ""
         most_s = self.engine.max_offset_s
-        about = f"seems to be {seen.now.offset_s:+.1f} s, or more: only up to {most_s:g} s is looked for"
-        return about if seen.beyond else ""
+        return f"seems to be {seen.now.offset_s:+.1f} s, or more: only up to {most_s:g} s is looked for"
 
     def follow(self, index: int, camera: str, sure: Sure, now_ns: int) -> None:
         """Take a sure offset into its course, with what the last seconds alone say, if it is time for it."""

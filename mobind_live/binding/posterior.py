@@ -137,12 +137,11 @@ def likelihood(
     odds = 0.0
     if motion_s.max() >= MIN_MOTION_S:
         odds = presence.log_odds(presence.statistics(evidence, motion_s), calibration.presence)
+    totals = log_sum(rows + np.log(lags.sum(axis=2)), 1)
     if (new := newcomers.among(motion_s, MIN_MOTION_S)).any():
-        totals = log_sum(rows + np.log(lags.sum(axis=2)), 1)
         of_new, more = newcomers.judged(evidence, motion_s, totals, new, calibration.presence)
-        odds, rows = max(odds, of_new), rows + more[:, None]
-    somebody = float(log_sum((rows + np.log(lags.sum(axis=2))).ravel(), 0))
-    return Likelihood(rows, lags, somebody - odds, odds)
+        odds, rows, totals = max(odds, of_new), rows + more[:, None], totals + more
+    return Likelihood(rows, lags, float(log_sum(totals, 0)) - odds, odds)
 
 
 def settled(

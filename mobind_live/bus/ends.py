@@ -95,13 +95,17 @@ class Intake:
         except SchemaError as error:
             self._refuse(str(error))
             return None
+        self.count(received)
+        return received
+
+    def count(self, received: Received) -> None:
+        """Count the next message of its topic."""
         # Of a process's health the supervisor speaks, too; and a process's first one, which says that it
         # starts, may go out before it knows of all its readers.
         alone = not isinstance(received.message, Health)
         began_ns = self.began_ns if alone else 0
         count = self.topics.setdefault(received.topic, TopicCount(since_ns=began_ns))
         count.take(received.boot_ns, received.seq, received.sent_ns, alone=alone)
-        return received
 
     def counters(self) -> dict[str, float]:
         """The counts as a health message carries them; topics with nothing to report are left out."""

@@ -36,8 +36,7 @@ def _stream_line(view: RigView, spec: StreamSpec, now_ns: int) -> str:
         f"{head} {health.rate_hz:6.1f} of {health.nominal_hz:g} Hz  "
         f"age {words.age(words.age_s(health, at_ns, now_ns))}  loss {words.loss(health)}  "
         f"gaps {view.gaps(spec.kind, spec.name)}  shed {view.shed(spec.kind, spec.name)}  "
-        f"clock {' '.join(item for item in (offset, drift, residual) if item)}"
-        + (f"  ALARM {health.doubt}" if health.doubt else "")
+        f"clock {' '.join(item for item in (offset, drift, residual) if item)}" + _alarm(health.doubt)
     )
 
 
@@ -46,7 +45,7 @@ def _offset_line(view: RigView, imu: str, camera: str, now_ns: int) -> str:
     true_s = view.true_offset_s(imu, camera)
     truth = "" if true_s is None else f"  (truth {true_s:+.3f})"
     text = f"offset  {imu:<14} {camera:<10} {words.offset(message)} s  {words.verdict(message)}{truth}"
-    return f"{text}  ALARM {words.clean(message.alarm)}" if message.alarm else text
+    return text + _alarm(message.alarm)
 
 
 def _binding_line(view: RigView, imu: str, message: Binding, now_ns: int) -> str:
@@ -60,4 +59,8 @@ def _binding_line(view: RigView, imu: str, message: Binding, now_ns: int) -> str
         text += f"  action {action.label} {100 * action.p:.0f} % {action.verdict}"
     if worn is not None:
         text += f"  (truth {worn.person} {worn.part})"
-    return f"{text}  ALARM {words.clean(message.alarm)}" if message.alarm else text
+    return text + _alarm(message.alarm)
+
+
+def _alarm(said: str) -> str:
+    return f"  ALARM {words.clean(said)}" if said else ""

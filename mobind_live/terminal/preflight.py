@@ -152,7 +152,7 @@ def _unclear(binding: Binding) -> str:
     p: defaultdict[tuple[str, int], float] = defaultdict(float)
     for candidate in binding.candidates:
         p[candidate.camera, candidate.track] += candidate.p
-    for camera in {camera for camera, _ in p}:
+    for camera in dict.fromkeys(camera for camera, _ in p):
         seats = sorted((seat for seat in p if seat[0] == camera), key=lambda seat: -p[seat])[:2]
         if len(seats) == 2 and p[seats[1]] >= _EACH_P and p[seats[0]] + p[seats[1]] >= _ONE_OF_TWO_P:
             return _ALIKE.format(*sorted(track for _, track in seats), camera)

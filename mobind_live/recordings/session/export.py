@@ -20,22 +20,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from mobind_live.bus import TopicCount
+from mobind_live.bus import Intake, TopicCount
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.session.file import Entry, about, entries
 from mobind_live.recordings.session.lookup import Lookup
-from mobind_live.schema import (
-    Action,
-    Binding,
-    CameraOffset,
-    Health,
-    Imu,
-    Offset,
-    Pose,
-    Preview,
-    Received,
-    Verdict,
-)
+from mobind_live.schema import Action, Binding, CameraOffset, Imu, Offset, Pose, Preview, Verdict
 from mobind_live.vocabulary import KEYPOINTS
 
 _AXES = ("x", "y", "z")
@@ -131,11 +120,13 @@ class _Tables:
 def _answers(every: Iterator[Entry], tables: _Tables, began_ns: int) -> tuple[Lookup, dict[str, TopicCount]]:
     """What the answers say, which have tables of their own, and how much of each topic is there of what was
     sent since ``began_ns``."""
-    found, counts = Lookup(), dict[str, TopicCount]()
+    found, intake = Lookup(), Intake(began_ns=began_ns)
     for at_ns, received in every:
         m = received.message
-        since_ns = 0 if isinstance(m, Health) else began_ns  # as ``bus.Intake`` counts
-        _count(counts.setdefault(received.topic, TopicCount(since_ns=since_ns)), received)
+        if isinstance(m, Preview):  # those between were left out on purpose
+            intake.topics.setdefault(received.topic, TopicCount()).received += 1
+        else:
+            intake.count(received)
         if isinstance(m, tuple(_ANSWERS)):
             name, of, fields = _ANSWERS[type(m)]
             titles = [re.sub("_ns$", "_s", title) for title in ("t_ns", *of, *fields)]
@@ -150,14 +141,7 @@ def _answers(every: Iterator[Entry], tables: _Tables, began_ns: int) -> tuple[Lo
             found.bound(at_ns, m)
         elif isinstance(m, Imu):
             found.felt(m, received.boot_ns)
-    return found, counts
-
-
-def _count(count: TopicCount, received: Received) -> None:
-    if isinstance(received.message, Preview):
-        count.received += 1  # those between were left out on purpose
-    else:
-        count.take(received.boot_ns, received.seq, received.sent_ns)
+    return found, intake.topics
 
 
 def _streams(

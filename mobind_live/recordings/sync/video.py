@@ -43,8 +43,8 @@ def read(
     seconds: float | None = None,
 ) -> tuple[Recording, bool]:
     """The people in the video ``path``, its pictures set right by ``turn``, and whether they come from its
-    cache. What lies after ``seconds``
-    need not be looked at; a part is not kept. Raises FileError, VideoError or PoseError."""
+    cache. What lies after ``seconds`` need not be looked at; a part is not kept. Raises FileError, VideoError
+    or PoseError."""
     if not path.is_file():
         raise FileError(f"{path}: {'a folder, not a video' if path.is_dir() else 'no such file'}")
     if line := video.unstamped(path):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mobind_live.models.datasets import bvh, bvh_files, reels
+from mobind_live.models.datasets import bvh, bvh_takes, reels
+from mobind_live.models.datasets.bvh_files import BvhFile
+from mobind_live.models.datasets.bvh_takes import LeftOut
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.output import make_room, write
 
@@ -55,27 +59,48 @@ def pack(root: Path, output: Path, most_repeats: int, console: Console) -> Packe
 
 
 def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Take]:
-    """The takes, parsed only where they may be kept: parsing is what takes the time. Says which are too short
-    for reels."""
+    """The takes, parsed only where they may be kept: parsing is what takes the time. Says which are left out:
+    files that cannot be used, takes too short for reels, and repeats."""
     seen: Counter[str] = Counter()
     short: list[str] = []
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"reading {root}")
-        for count, (name, text) in enumerate(bvh_files.texts(root), start=1):
-            progress.update(task, description=f"take {count}: {name}")
-            group = bvh.group_of(name)
-            if seen[group] == most_repeats:
-                continue
-            take = bvh.parse(name, text)
-            if reels.long_enough([take]):
-                seen[group] += 1
+    repeats: list[str] = []
+    left_out = LeftOut()
+
+    def wanted(name: str) -> bool:
+        if seen[bvh.group_of(name)] < most_repeats:
+            return True
+        repeats.append(name)
+        return False
+
+    with _progress(console, root) as tick:
+        for take in bvh_takes.takes(root, wanted, tick, left_out):
+            if not reels.long_enough([take]):
+                short.append(take.name)
+            elif wanted(take.name):  # of several people in one file, the first may have been the last wanted
+                seen[bvh.group_of(take.name)] += 1
                 yield take
-            else:
-                short.append(name)
+    lines = left_out.lines()
     if short:
         why = f"under {reels.SHORTEST_S:.1f} s, too short to be joined to others"
-        text = f"takes left out: {len(short)}, such as {short[0]}: {why}"
-        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        lines.append(f"takes left out: {len(short)}, such as {short[0]}: {why}")
+    if repeats:
+        why = f"there are {most_repeats} of {bvh.group_of(repeats[0])}; --most-repeats keeps more"
+        lines.append(f"takes left out: {len(repeats)}, such as {repeats[0]}: {why}")
+    for line in lines:
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if not seen:
         raise DatasetError(f"{root}: no takes to pack")
+
+
+@contextmanager
+def _progress(console: Console, root: Path) -> Iterator[Callable[[BvhFile], None]]:
+    """A bar that goes on with each file it is called with."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"reading {escape(str(root))}", total=None)
+
+        def tick(file: BvhFile) -> None:
+            said = f"reading {escape(file.where)}"
+            progress.update(task, completed=file.number - 1, total=file.count, description=said)
+
+        yield tick

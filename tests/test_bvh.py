@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +85,12 @@ def test_who_is_of_another_size_or_stands_or_is_turned_otherwise_is_refused() ->
     with pytest.raises(DatasetError, match=r"tall: its legs are 3\.2 long, which nobody's are"):
         bvh.parse("tall", changed(text, 0.04))
     z_up = Rotation.from_euler("x", 90, degrees=True)
-    with pytest.raises(DatasetError, match="zup: its body lies along Z; motion capture is read with Y up"):
-        bvh.parse("zup", changed(text, turn=z_up, joint="Hips"))
+    known, same = bvh.parse("a", text), bvh.parse("zup", changed(text, turn=z_up, joint="Hips"))
+    np.testing.assert_allclose(same.root_m, known.root_m, atol=1e-4)
+    np.testing.assert_allclose(turns(same), turns(known), atol=1e-4)
+    on_back = Rotation.from_euler("x", -90, degrees=True)
+    with pytest.raises(DatasetError, match="back: its body lies along -Z; motion capture is read with Y up"):
+        bvh.parse("back", changed(text, turn=on_back, joint="Hips"))
     with pytest.raises(DatasetError, match="other: not the expected skeleton; Head has not its x axis up"):
         bvh.parse("other", changed(text, turn=Rotation.from_euler("y", 180, degrees=True), joint="Head"))
 
@@ -194,22 +199,81 @@ def test_an_archive_is_a_folder(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as archive:
         archive.add(folder, "bvh")
 
-    assert sorted(bvh_files.texts(tmp_path / "a.tar.xz")) == sorted(bvh_files.texts(folder))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("subject 1/day/d_walk_plain_001.bvh", (folder / "d_walk_plain_001.bvh").read_text())
+        archive.writestr("subject 1\\d_wave_old_001.bvh", (folder / "d_wave_old_001.bvh").read_text())
+        archive.writestr("subject 1/readme.txt", "none")
+    assert len(texts(folder)) == 2
+    assert texts(tmp_path / "a.tar.xz") == texts(tmp_path / "a.zip") == texts(folder)
+    assert texts(folder / "d_wave_old_001.bvh") == texts(folder)[1:]
+
+
+def texts(root: Path) -> list[tuple[str, str]]:
+    return sorted((file.name, file.text()) for file in bvh_files.entries(root))
+
+
+def test_a_damaged_member_is_named_and_a_damaged_archive_refused(tmp_path: Path) -> None:
+    folder = write_takes(tmp_path / "bvh", ["d_walk_plain_001", "d_wave_old_001"])
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, f"in/{path.name}")
+    data = (tmp_path / "a.zip").read_bytes()
+    middle = data.index(b"JOINT LowerLeg_R")
+    (tmp_path / "b.zip").write_bytes(data[:middle] + b"?" + data[middle + 1 :])
+    said = io.StringIO()
+    done = packing.pack(tmp_path / "b.zip", tmp_path / "m.npz", 1, Console(file=said, width=300))
+    assert [take.name for take in bvh.load(done.path)] == ["d_wave_old_001"]
+    assert "take left out: in/d_walk_plain_001.bvh: cannot be read (Bad CRC-32" in said.getvalue()
+
+    with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as archive:
+        archive.add(folder, "bvh")
+    (tmp_path / "c.tar.xz").write_bytes((tmp_path / "a.tar.xz").read_bytes()[:-400])
+    with pytest.raises(DatasetError, match=r"c\.tar\.xz: the archive is damaged or cut short"):
+        packing.pack(tmp_path / "c.tar.xz", tmp_path / "n.npz", 1, quiet())
+
+
+def test_files_that_cannot_be_used_are_named_and_left_out(tmp_path: Path) -> None:
+    names = ["d_walk_plain_001", "d_walk_plain_002", "d_wave_old_001"]
+    folder = write_takes(tmp_path / "bvh", names)
+    cut = folder / "d_walk_plain_001.bvh"
+    cut.write_text(cut.read_text()[:-200])
+    (folder / "below").mkdir()
+    (folder / "below" / "other.bvh").write_text(HIPS + "Frame Time: 0.03\n1 2 3\n")
+    said = io.StringIO()
+
+    done = packing.pack(folder, tmp_path / "m.npz", 1, Console(file=said, width=300))
+
+    assert [take.name for take in bvh.load(done.path)] == names[1:]
+    assert "take left out: below/other.bvh: not a skeleton whose names are known; it lacks" in said.getvalue()
+    assert "take left out: d_walk_plain_001.bvh: 90 frames of 114 channels are said, 10" in said.getvalue()
+    for name in names[1:]:
+        (folder / f"{name}.bvh").unlink()
+    with pytest.raises(
+        DatasetError, match=r"bvh: below/other\.bvh: not a .* and 1 more file cannot be used$"
+    ):
+        packing.pack(folder, tmp_path / "none.npz", 1, quiet())
+
+
+def test_repeats_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    folder = write_takes(tmp_path / "bvh", [f"walk_{n}" for n in range(5)])
+    said = io.StringIO()
+    assert packing.pack(folder, tmp_path / "m.npz", 3, Console(file=said, width=300)).takes == 3
+    assert "takes left out: 2, such as walk_3: there are 3 of walk; --most-repeats" in said.getvalue()
 
 
 def test_a_name_may_be_in_capitals_and_what_macos_leaves_is_no_take(tmp_path: Path) -> None:
     (tmp_path / "One.BVH").write_text("text")
     (tmp_path / "._One.bvh").write_bytes(b"\0\xff")
-    assert list(bvh_files.texts(tmp_path)) == [("One", "text")]
+    assert texts(tmp_path) == [("One", "text")]
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         archive.add(tmp_path / "One.BVH", "takes/One.BVH")
         archive.add(tmp_path / "._One.bvh", "takes/._One.bvh")
-    assert list(bvh_files.texts(tmp_path / "a.tar")) == [("One", "text")]
+    assert texts(tmp_path / "a.tar") == [("One", "text")]
     (tmp_path / "two.bvh").write_bytes(b"\xff")
     with tarfile.open(tmp_path / "b.tar", "w") as archive:
         archive.add(tmp_path / "two.bvh", "takes/two.bvh")
     with pytest.raises(DatasetError, match=r"b.tar: takes/two.bvh: cannot be read as text"):
-        list(bvh_files.texts(tmp_path / "b.tar"))
+        packing.pack(tmp_path / "b.tar", tmp_path / "m.npz", 1, quiet())
 
 
 def test_what_cannot_be_packed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +288,7 @@ def test_what_cannot_be_packed_says_so(tmp_path: Path, monkeypatch: pytest.Monke
         return str(caught.value)
 
     assert "no such folder" in refused(tmp_path / "nowhere")
-    assert "no takes" in refused(tmp_path / "empty")
+    assert "empty: holds no .bvh files" in refused(tmp_path / "empty")
     assert "neither a folder of .bvh files nor an archive" in refused(tmp_path / "text.tar.xz")
     assert ".npz" in refused(folder, "motion.bin")
     monkeypatch.setattr(packing, "MOST_BYTES", 10)
@@ -246,8 +310,16 @@ HIPS = (
         (HIPS + "Frame Time: 0.03\n1 2 x\n", "not a BVH file"),
         (HIPS + "Frame Time: 0.03\n1 2\n", "1 frames of 3 channels are said, 2 numbers there"),
         (HIPS + "Frame Time: 0.03\n1 2 nan\n", "a number is not finite"),
+        (HIPS + "1 2 3\n", "says no `Frame Time:`"),
+        (
+            HIPS.replace("Xrot", "Zrot") + "Frame Time: 0.03\n1 2 3\n",
+            "its hierarchy cannot be read at `CHANNELS",
+        ),
         (HIPS + "Frame Time: 3\n1 2 3\n", "3 s from frame to frame"),
-        (HIPS + "Frame Time: 0.03\n1 2 3\n", "not the expected skeleton; it lacks Spine, Chest"),
+        (
+            HIPS + "Frame Time: 0.03\n1 2 3\n",
+            "not a skeleton whose names are known; it lacks head, left hip, ",
+        ),
         ("HIERARCHY\n}\nMOTION\n", "its hierarchy cannot be read at `}`"),
     ],
 )

@@ -478,7 +478,7 @@ def test_held_out_motion(tmp_path: Path, small: Path, monkeypatch: pytest.Monkey
     assert from_folder["clear_sync_mae_s"] < from_folder["sync_mae_s"]
     assert from_folder["long_clear_count_sensors"] == 2 * bvh.PEOPLE * bvh.WORN
     assert set(from_folder) == set(from_packed)
-    assert [take.name for take in bvh._held_out(folder)] == ["d_kick_normal_001", "d_walk_old_001"]
+    assert [take.name for take in bvh._held_out(folder, no_tick)] == ["d_kick_normal_001", "d_walk_old_001"]
 
 
 def test_other_motion_capture_is_held_out_and_short_takes_are_left_out_aloud(
@@ -490,14 +490,14 @@ def test_other_motion_capture_is_held_out_and_short_takes_are_left_out_aloud(
     (folder / "brief.bvh").write_text(
         long[: long.index("MOTION")] + f"MOTION\nFrames: 30\nFrame Time: 0.033333\n{first}\n"
     )
-    assert [take.name for take in bvh._held_out(folder)] == ["05_01", "d_dance-long_normal_001"]
+    assert [take.name for take in bvh._held_out(folder, no_tick)] == ["05_01", "d_dance-long_normal_001"]
     assert "2 of 2 takes, such as 05_01, are not of the motion" in caplog.text
     assert "1 takes under 1.1 s left out" in caplog.text
 
     (folder / "05_01.bvh").unlink()
     (folder / "d_dance-long_normal_001.bvh").unlink()
     with pytest.raises(DatasetError, match="nor other motion capture; 1 are under"):
-        bvh._held_out(folder)
+        bvh._held_out(folder, no_tick)
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_other_motion_capture_is_held_out_and_short_takes_are_left_out_aloud(
         (["utd-mhad"], "no UTD-MHAD clips of subjects 2, 4 in"),
         (["utd-mhad", "--subjects", "two"], "--subjects two: give numbers"),
         (["bench5"], "no folder with a keypoints.csv"),
-        (["bvh"], "no takes of the contents and styles that training leaves out"),
+        (["bvh"], "holds no .bvh files"),
         (["bench5", "--checkpoint", "absent.safetensors"], "absent.safetensors: no such weights file"),
     ],
 )

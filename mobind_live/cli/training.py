@@ -17,7 +17,7 @@ Recipe = Annotated[Path, typer.Argument(metavar="CONFIG", help="A training recip
 @verbs.command()
 @user_errors()
 def pack(
-    root: Annotated[Path, typer.Argument(help="A folder of .bvh files, or a tar archive of them.")],
+    root: Annotated[Path, typer.Argument(help="A folder of .bvh files, or a zip or tar archive of them.")],
     output: Annotated[Path, typer.Option("--output", help="The packed file to write (.npz).")],
     most_repeats: Annotated[
         int, typer.Option(min=1, help="Takes to keep of each data set, content and style.")

@@ -1,14 +1,16 @@
 """Motion capture in BVH: read a folder or archive, pack it in half precision, and make body motion of it.
 
-The joint names are those of the Bandai-Namco Research Motion Dataset. A packed file is an ``.npz`` with all
+The joints and their frames are those of the Bandai-Namco Research Motion Dataset; those of other programs
+are turned into them (``joint_names``, ``body_frames``, ``retarget``). A packed file is an ``.npz`` with all
 takes end to end: ``rotation`` (F, 15, 3) int16, local rotation vectors in 1e-4 rad; ``root`` (F, 3) int16,
 int32 for long ways, in 0.2 mm, from the middle of each take's way; ``start`` (N + 1,) int64; ``name`` (N,);
-``offset_m`` (15 + 4, 3).
+``offset_m`` (15 + 4, 3), or (N, 15 + 4, 3) where people differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import BodyMotion, forward, limb_mounts
-from mobind_live.models.datasets import bvh_text, skeleton
+from mobind_live.models.datasets import bvh_text, joint_names, retarget, skeleton
 from mobind_live.models.errors import BROKEN_NPZ, DatasetError
 from mobind_live.vocabulary import KEYPOINTS, PARTS
 
@@ -30,9 +32,8 @@ ENDS = ("Hand_L", "Hand_R", "Foot_L", "Foot_R")
 PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 0, 13, 7, 10, 12, 14)
 _RADIANS, _METRES = 1e-4, 2e-4
 RATE_HZ = 30.0
+_SAME_M = 1e-3
 _LOOKS = 100  # frames of a take at which its skeleton is looked
-# The file's world has y up; ours has z up.
-_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 # Where face keypoints and trunk sensors sit, in metres in the frame of their joint: x up, y ahead and z left,
 # but of the hips, whose y points to the right and z ahead.
@@ -59,21 +60,47 @@ class Take:
 
 
 def parse(name: str, text: str) -> Take:
-    """A take from the text of one BVH file, y up, in any usual unit, at any rate. Raises DatasetError where
-    it is none, or its joints have other names or axes."""
+    """The take of one BVH file, of the first person in it: see ``everybody``."""
+    return everybody(name, text)[0]
+
+
+def everybody(name: str, text: str) -> list[Take]:
+    """A take of each person in the text of one BVH file, in any usual unit, at any rate, of any program that
+    names joints as people do, y up or, where that is sure, z up; others than the first are called ``name``-2
+    and so on. Raises DatasetError where it is none, or its joints are others or turned in an unknown way."""
     file = bvh_text.read(name, text)
-    if missing := [joint for joint in (*JOINTS, *ENDS) if joint not in file.joints]:
-        raise DatasetError(f"{name}: not the expected skeleton; it lacks {', '.join(missing)}")
-    where, turned = file.in_the_world("Hips")
-    local = np.stack([turned, *map(file.rotation, JOINTS[1:])], axis=1)
-    offsets = np.array([file.position(joint)[0] for joint in (*JOINTS, *ENDS)])
-    metres = skeleton.metres_each(name, _leg(offsets))
-    _refuse_others(name, local[:: max(1, len(local) // _LOOKS)], offsets)
-    local[:, 0] = _Z_UP @ local[:, 0]
-    root, offsets = where @ _Z_UP.T * metres, offsets * metres
+    found = joint_names.people(name, file)
+    return [_of(f"{name}-{n}" if n > 1 else name, file, person) for n, person in enumerate(found, start=1)]
+
+
+def _of(name: str, file: bvh_text.BvhText, person: joint_names.Person) -> Take:
+    """One person's take."""
+    joints = (*JOINTS, *ENDS)
+    if all(file.joints[person.stands[joint]].name == joint for joint in joints):
+        # Our own names mostly mean our own frames, which are taken as they are.
+        with suppress(DatasetError):
+            return _in_our_world(name, _as_they_are(file, person), file.step_s)
+    return _in_our_world(name, retarget.solve(name, file, person, joints, PARENTS), file.step_s)
+
+
+def _as_they_are(file: bvh_text.BvhText, person: joint_names.Person) -> retarget.Solved:
+    """The motion of joints whose frames are ours."""
+    keys = [person.stands[joint] for joint in (*JOINTS, *ENDS)]
+    where, turned = file.in_the_world(keys[0])
+    local = np.stack([turned, *map(file.rotation, keys[1 : len(JOINTS)])], axis=1)
+    return retarget.Solved(local, where, np.array([file.position(key)[0] for key in keys]))
+
+
+def _in_our_world(name: str, solved: retarget.Solved, step_s: float) -> Take:
+    """A take in metres, z up, at 30 Hz, of frames ``step_s`` apart. Raises DatasetError."""
+    metres = skeleton.metres_each(name, leg(solved.offsets))
+    local, offsets = solved.local, solved.offsets * metres
+    to_ours = _checked(name, solved, metres)
+    local[:, 0] = to_ours @ local[:, 0]
+    root = solved.root @ to_ours.T * metres
     rotvec = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(len(root), -1, 3)
     take = Take(name, rotvec, root, offsets)
-    speed = 1 / (RATE_HZ * file.step_s)
+    speed = 1 / (RATE_HZ * step_s)
     if abs(speed - 1) < 0.01 or len(root) < 2:
         return take
     local, root = resampled(take, RATE_HZ, speed)
@@ -81,27 +108,33 @@ def parse(name: str, text: str) -> Take:
     return Take(name, rotvec, root, offsets)
 
 
-def _leg(offsets: np.ndarray) -> float:
+def leg(offsets: np.ndarray) -> float:
     """How long the legs are, by all joints' ``offsets`` (19, 3) from their parents."""
     names = (*JOINTS, *ENDS)
     bones = [names.index(f"{joint}_{side}") for joint in ("LowerLeg", "Foot") for side in "LR"]
     return float(np.linalg.norm(offsets[bones], axis=1).sum() / 2)
 
 
-def _refuse_others(name: str, local: np.ndarray, offsets: np.ndarray) -> None:
-    """Raises DatasetError where the body of rotations (T, 15, 3, 3) is not turned as the names of its joints
-    say."""
+def _checked(name: str, solved: retarget.Solved, metres: float) -> np.ndarray:
+    """The rotation (3, 3) from the file's world to ours. Raises DatasetError where the body does not stand in
+    it, or is not turned as the names of its joints say."""
+    look = slice(None, None, max(1, len(solved.local) // _LOOKS))
+    local, root = solved.local[look], solved.root[look]
     ends = np.broadcast_to(np.eye(3), (len(local), len(ENDS), 3, 3))
     turns = np.concatenate([local, ends], axis=1)
-    at, turned = forward(PARENTS, offsets, turns, np.zeros((len(local), 3)))
+    at, turned = forward(PARENTS, solved.offsets, turns, np.zeros((len(local), 3)))
     at, turned = (dict(zip((*JOINTS, *ENDS), np.moveaxis(v, 1, 0), strict=True)) for v in (at, turned))
+    ankles = np.stack([at["Foot_L"], at["Foot_R"]], axis=1)
+    to_ours = skeleton.to_z_up(
+        name, at["Head"] - ankles.mean(axis=1), root * metres, (ankles + root[:, None]) * metres
+    )
     skeleton.refuse_others(
         name,
-        standing=at["Head"] - (at["Foot_L"] + at["Foot_R"]) / 2,
         spine=at["Neck"] - at["Hips"],
         left=at["UpperArm_L"] - at["UpperArm_R"],
         axes={joint: turned[joint] for joint in ("Chest", "Head")},
     )
+    return to_ours
 
 
 def content_of(name: str) -> str:
@@ -137,8 +170,20 @@ def pack(takes: Iterator[Take], most_repeats: int) -> dict[str, np.ndarray]:
         "root": root.astype(np.int16 if np.abs(root).max() < np.iinfo(np.int16).max else np.int32),
         "start": np.cumsum([0] + [len(t.root_m) for t in kept]),
         "name": np.array([t.name for t in kept]),
-        "offset_m": kept[0].offset_m.astype(np.float32),
+        "offset_m": _bones(kept).astype(np.float32),
     }
+
+
+def _bones(takes: list[Take]) -> np.ndarray:
+    """The offsets of all, (19, 3) if they are the same person's, else of each, (N, 19, 3)."""
+    if all(same_body(take, takes[0]) for take in takes):
+        return takes[0].offset_m
+    return np.stack([take.offset_m for take in takes])
+
+
+def same_body(one: Take, other: Take) -> bool:
+    """Whether all bones are as long, to the millimetre; where the hips are at first is no bone."""
+    return bool(np.abs(one.offset_m[1:] - other.offset_m[1:]).max() < _SAME_M)
 
 
 def _anchor(take: Take) -> np.ndarray:
@@ -158,9 +203,10 @@ def load(path: Path) -> list[Take]:
         raise DatasetError(f"{path}: not a packed motion file; make one with `mobind-live pack`") from error
     if not len(names):
         raise DatasetError(f"{path}: holds no takes")
+    each = offsets if offsets.ndim == 3 else [offsets] * len(names)
     return [
-        Take(str(name), rotation[a:b], root[a:b], offsets)
-        for name, a, b in zip(names, start[:-1], start[1:], strict=True)
+        Take(str(name), rotation[a:b], root[a:b], bones)
+        for name, a, b, bones in zip(names, start[:-1], start[1:], each, strict=True)
     ]
 
 
@@ -177,7 +223,7 @@ def _fit(
         and start[0] == 0
         and start[-1] == len(root)
         and bool((np.diff(start) >= 0).all())
-        and offsets.shape == (len(JOINTS) + len(ENDS), 3)
+        and offsets.shape in (bones := (len(JOINTS) + len(ENDS), 3), (len(names), *bones))
         and all(bool(np.isfinite(values).all()) for values in (rotation, root, offsets))
     )
 

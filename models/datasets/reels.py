@@ -8,7 +8,7 @@ at 60 Hz, and windows are cut from them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,11 @@ from mobind_live.models.datasets.bvh import (
     at_times,
     body_motion,
     content_of,
+    leg,
     load,
     orthonormal,
     resampled,
+    same_body,
     style_of,
 )
 from mobind_live.models.datasets.drills import drill
@@ -114,11 +116,23 @@ def make_reel(
 ) -> BodyMotion:
     """A reel of at least ``seconds`` of takes drawn from ``takes``."""
     wanted = int(seconds * REEL_HZ)
+    takes = _of_one_body(rng, takes)
     local, root = _piece(rng, takes, variation)
     while len(root) < wanted:
         local, root = _joined(local, root, *_piece(rng, takes, variation))
     scale = rng.uniform(*variation.height)
     return body_motion(local, root * scale, takes[0].offset_m * scale, REEL_HZ).in_single()
+
+
+def _of_one_body(rng: np.random.Generator, takes: list[Take]) -> list[Take]:
+    """``takes`` as the person of one of them would have done them: with their bones, and steps as much longer
+    as their legs."""
+    if all(same_body(take, takes[0]) for take in takes):
+        return takes
+    body = takes[rng.integers(len(takes))].offset_m
+    return [
+        replace(take, root_m=take.root_m * leg(body) / leg(take.offset_m), offset_m=body) for take in takes
+    ]
 
 
 def of_training(

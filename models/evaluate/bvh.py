@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mobind_live.kinematics.body import BodyMotion
-from mobind_live.models.datasets import bvh, bvh_files, reels, virtual
+from mobind_live.models.datasets import bvh, bvh_takes, reels, virtual
+from mobind_live.models.datasets.bvh_files import BvhFile
+from mobind_live.models.datasets.bvh_takes import LeftOut
 from mobind_live.models.datasets.virtual import Conditions
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import readout
@@ -62,7 +65,7 @@ class Group:
 
 def measure(methods: list[Method], root: Path, seed: int, tick: Tick) -> list[Metrics]:
     """All metrics of each method. ``root`` is a packed file, a folder or an archive. Raises DatasetError."""
-    takes = _held_out(root)
+    takes = _held_out(root, tick)
     found: list[Metrics] = [{} for _ in methods]
     for length_name, length in LENGTHS.items():
         rngs = np.random.default_rng((seed, 20)).spawn(REELS)
@@ -85,12 +88,15 @@ def _groups(
     return groups
 
 
-def _held_out(root: Path) -> list[bvh.Take]:
+def _held_out(root: Path, tick: Tick) -> list[bvh.Take]:
     """The takes of ``root`` that training has not seen, by their names. Raises DatasetError."""
     if root.suffix == ".npz":
         takes = [take for take in bvh.load(root) if _is_new(take.name)]
     else:
-        takes = [bvh.parse(name, text) for name, text in bvh_files.texts(root) if _is_new(name)]
+        left_out = LeftOut()
+        takes = list(bvh_takes.takes(root, _is_new, partial(_read, tick), left_out))
+        for line in left_out.lines():
+            _log.warning("%s: %s", root, line)
     kept = reels.long_enough(takes)
     if not kept:
         raise DatasetError(
@@ -106,6 +112,10 @@ def _held_out(root: Path) -> list[bvh.Take]:
             root, len(strange), len(kept), strange[0],
         )  # fmt: skip
     return kept
+
+
+def _read(tick: Tick, file: BvhFile) -> None:
+    tick("reading motion capture", file.number, file.count)
 
 
 def _is_new(name: str) -> bool:

@@ -159,8 +159,8 @@ joint_Root world
 """
 
 # The frames of zero turns: the file's axes in a body that stands, arms out, down or between, or legs astride;
-# all bones along x; ours.
-T_POSE, A_POSE, I_POSE, ASTRIDE, ALONG_X, AS_OURS = "T", "A", "I", "astride", "x", "ours"
+# all bones along x; the same but for hips and head, which are upright; ours.
+T_POSE, A_POSE, I_POSE, ASTRIDE, ALONG_X, MIXED, AS_OURS = "T", "A", "I", "astride", "x", "mixed", "ours"
 _ARMS_DEG = {T_POSE: 0.0, A_POSE: 45.0, I_POSE: 90.0, ASTRIDE: 0.0}
 
 
@@ -176,7 +176,7 @@ class Form:
     six: str = ""  # positions for every joint: "places" or, counted from the offsets, "deltas"
     hz: float = 30.0
     prefix: str = ""
-    pose_first: bool = False
+    pose_first: float | None = None  # so many degrees of turn at each joint in a frame before the motion
     changes: tuple[tuple[str, str], ...] = ()  # of the hierarchy's text
 
 
@@ -298,8 +298,8 @@ def text(person: Person, form: Form) -> str:
             offset = np.zeros(3)
         head[n] = (offset, channels)
     values = np.concatenate(columns, axis=1)
-    if form.pose_first:
-        still = values[:1] * 0
+    if form.pose_first is not None:
+        still = values[:1] * 0 + form.pose_first
         still[:, :3] = values[:1, :3]
         values = np.concatenate([still, values])
         frames += 1
@@ -366,7 +366,7 @@ def _frame(joint: str, form: Form) -> np.ndarray:
         return np.eye(3)
     own = STANDING[joint]
     left = -1 if joint.endswith("R") else 1
-    if form.rest == ALONG_X:
+    if form.rest == ALONG_X or (form.rest == MIXED and joint not in ("Hips", "Head")):
         if "Leg" in joint:
             return own.T @ np.stack([-UP, -AHEAD, LEFT], axis=1)
         if joint[-2:] in ("_L", "_R"):

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from mobind_live.kinematics.body import limb_joints
 from mobind_live.models import pack as packing
-from mobind_live.models.datasets import bvh, bvh_files, reels
+from mobind_live.models.datasets import bvh, bvh_files, reels, skeleton
 from mobind_live.models.datasets import bvh_text as bvh_text_
 from mobind_live.models.errors import DatasetError, OutputError
 from mobind_live.vocabulary import KEYPOINTS, PARTS
@@ -80,7 +80,7 @@ def test_metres_inches_and_millimetres_are_told_by_the_legs(per_cm: float) -> No
 
 
 @pytest.mark.filterwarnings("ignore:Gimbal lock")  # other angles for the same turn
-def test_who_is_of_another_size_or_stands_or_is_turned_otherwise_is_refused() -> None:
+def test_who_is_of_another_size_or_lies_is_refused_and_z_up_is_turned() -> None:
     text = bvh_text(arm_swing=30.0)
     with pytest.raises(DatasetError, match=r"tall: its legs are 3\.2 long, which nobody's are"):
         bvh.parse("tall", changed(text, 0.04))
@@ -91,8 +91,25 @@ def test_who_is_of_another_size_or_stands_or_is_turned_otherwise_is_refused() ->
     on_back = Rotation.from_euler("x", -90, degrees=True)
     with pytest.raises(DatasetError, match="back: its body lies along -Z; motion capture is read with Y up"):
         bvh.parse("back", changed(text, turn=on_back, joint="Hips"))
-    with pytest.raises(DatasetError, match="other: not the expected skeleton; Head has not its x axis up"):
-        bvh.parse("other", changed(text, turn=Rotation.from_euler("y", 180, degrees=True), joint="Head"))
+
+
+@pytest.mark.filterwarnings("ignore:Gimbal lock")
+def test_a_head_with_a_frame_of_its_own_looks_the_same_way() -> None:
+    text = bvh_text(arm_swing=30.0)
+    half = Rotation.from_euler("y", 180, degrees=True)
+    heads = [
+        bvh.body_motion(turns(take), take.root_m, take.offset_m, 30.0).rotation[:, PARTS.index("head")]
+        for take in (bvh.parse("a", text), bvh.parse("b", changed(text, turn=half, joint="Head")))
+    ]
+    np.testing.assert_allclose(heads[1], heads[0], atol=1e-4)
+
+
+def test_a_joint_that_is_turned_otherwise_is_named() -> None:
+    spine, left = np.tile([0.0, 1, 0], (3, 1)), np.tile([1.0, 0, 0], (3, 1))
+    ours = np.tile(np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]]), (3, 1, 1))
+    skeleton.refuse_others("take", spine, left, {"Chest": ours, "Head": ours})
+    with pytest.raises(DatasetError, match="take: not the expected skeleton; Head has not its x axis up"):
+        skeleton.refuse_others("take", spine, left, {"Chest": ours, "Head": -ours})
 
 
 def test_joints_without_positions_have_their_offsets_and_hips_hang_from_what_is_above_them() -> None:

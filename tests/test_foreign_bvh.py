@@ -18,6 +18,7 @@ from foreign_bvh import (
     CMU,
     I_POSE,
     LAFAN,
+    MIXED,
     MVN,
     OPTITRACK,
     OURS,
@@ -59,7 +60,7 @@ def assert_same(written: str, person: Person = WALKER, m: float = 2e-3, rad: flo
     assert turned < rad
 
 
-@pytest.mark.parametrize("rest", [T_POSE, A_POSE, I_POSE, ASTRIDE, ALONG_X, AS_OURS])
+@pytest.mark.parametrize("rest", [T_POSE, A_POSE, I_POSE, ASTRIDE, ALONG_X, MIXED, AS_OURS])
 @pytest.mark.parametrize("tree", TREES, ids=TREE_IDS)
 def test_other_names_and_frames_are_the_same_motion(tree: str, rest: str) -> None:
     if tree == OURS and rest == ALONG_X:
@@ -102,8 +103,14 @@ def test_other_ways_of_writing_the_same_file() -> None:
     assert_same("\ufeff" + plain.replace("Frame Time: ", "Frame Time:\t"))
 
 
-def test_a_pose_before_the_motion_is_left_out() -> None:
-    assert_same(text(WALKER, Form(CMU, pose_first=True)))
+@pytest.mark.parametrize("degrees", [0.0, 40.0])
+def test_a_pose_before_the_motion_is_left_out(degrees: float) -> None:
+    assert_same(text(WALKER, Form(CMU, pose_first=degrees)))
+
+
+def test_who_starts_fast_loses_no_frame() -> None:
+    fast = Person(WALKER.places_m[::6], WALKER.turns[::6])
+    assert len(bvh.parse("take", text(fast, Form(CMU))).root_m) == len(fast.turns)
 
 
 def test_limbs_that_end_in_an_end_site_end_there() -> None:

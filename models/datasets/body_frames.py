@@ -41,6 +41,7 @@ _TOP = ("Spine", "Chest", "Neck", "Head")
 _ALIKE = np.cos(np.radians(35))  # of axes and bones that are taken to be the same
 _STRAIGHT = np.cos(np.radians(15))  # of a body and the file's axes it is taken to stand along
 _QUARTERS = Rotation.create_group("O").as_matrix()  # all 24 turns by right angles
+_FAR = 1 + 2 * np.cos(np.radians(60))  # the trace of a rotation
 _DOWN = 0.6  # a cosine: legs in a pose of somebody who stands
 
 
@@ -60,7 +61,25 @@ def ours(name: str, motion: Motion) -> dict[str, np.ndarray]:
         bodies = dict.fromkeys(STANDING, low)
     else:
         bodies = {"Hips": low, **dict.fromkeys(_TOP, top), **_limbs_as_they_move(name, motion, low, top)}
+    # These carry nothing by which to tell, and have frames of their own in some files.
+    for joint, body in (("Spine", "Hips"), ("Neck", "Chest"), ("Head", "Chest")):
+        bodies[joint] = _as_it_moves(motion, joint, body, bodies)
     return {joint: _calibrated(joint, to_body, motion.zero) for joint, to_body in bodies.items()}
+
+
+def _as_it_moves(motion: Motion, joint: str, body: str, bodies: dict[str, np.ndarray]) -> np.ndarray:
+    """The axes of a joint of the trunk: those it should have, if it is mostly not turned far from the
+    ``body``, else those after the nearest right angles."""
+    seen = _mean_turn(motion, joint, body, bodies[body])
+    if np.trace(bodies[joint].T @ seen) > _FAR:
+        return bodies[joint]
+    return _QUARTERS[np.argmax(np.einsum("nij,ij->n", _QUARTERS, seen))]
+
+
+def _mean_turn(motion: Motion, joint: str, body: str, axes: np.ndarray) -> np.ndarray:
+    """The mean rotation (3, 3) from a joint's frame to the body's axes, which ``axes`` gives of ``body``."""
+    frames = motion.turned[body] @ axes.T
+    return Rotation.from_matrix(np.swapaxes(frames, -1, -2) @ motion.turned[joint]).mean().as_matrix()
 
 
 def bone(joint: str, zero: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -71,6 +90,9 @@ def bone(joint: str, zero: Mapping[str, np.ndarray]) -> np.ndarray:
 def _trunk_axes(name: str, zero: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Rotations (3, 3) from the zero pose to the body's axes, by the hips and by the shoulders."""
     up = zero["Head"] - zero["Hips"]
+    first = zero["Spine"] - zero["Hips"]
+    if first.any() and _unit(first) @ _unit(up) < _ALIKE:  # the frames above the hips are other ones
+        up = first
     low = _axes(zero["UpperLeg_L"] - zero["UpperLeg_R"], up)
     top = _axes(zero["UpperArm_L"] - zero["UpperArm_R"], zero["Head"] - zero["Chest"])
     if low is None:
@@ -121,8 +143,7 @@ def _limbs_as_they_move(name: str, motion: Motion, low: np.ndarray, top: np.ndar
             (first, "Chest", top, outward),
             (f"UpperLeg_{side}", "Hips", low, -UP),
         ):
-            body = motion.turned[trunk] @ axes.T
-            seen = Rotation.from_matrix(np.swapaxes(body, -1, -2) @ motion.turned[joint]).mean().as_matrix()
+            seen = _mean_turn(motion, joint, trunk, axes)
             fit = _QUARTERS[_QUARTERS @ _unit(bone(joint, motion.zero)) @ along > _ALIKE]
             if not len(fit):
                 raise DatasetError(

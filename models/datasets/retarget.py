@@ -14,6 +14,8 @@ from mobind_live.models.datasets.joint_names import Person
 from mobind_live.models.errors import DatasetError
 
 _SAME = 1e-3  # degrees: a turn of nothing
+_SOON = 60  # frames in which to compare steps
+_LEAP_DEG, _LEAPS = 30.0, 4.0  # an angle's step from one frame to the next, and how often as large as others
 _BACKWARDS = -0.3  # a median cosine of toes and the way ahead
 
 
@@ -89,8 +91,8 @@ class _World:
 
 
 def _poses_before(file: BvhText) -> int:
-    """How many frames stand before the motion in which no joint but the root is turned: a pose for programs,
-    from which the motion starts with a leap."""
+    """How many frames stand before the motion: a pose for programs, in which no joint but the root is turned,
+    or from which the motion starts with a leap."""
     turns = [
         column
         for joint in file.joints.values()
@@ -98,8 +100,13 @@ def _poses_before(file: BvhText) -> int:
         for column, channel in enumerate(joint.channels, start=joint.first)
         if channel.endswith("rotation")
     ]
-    moving = (np.abs(file.values[:, turns]) > _SAME).any(axis=1)
-    return int(moving.argmax()) if moving.any() else 0
+    angles = file.values[:, turns]
+    moving = (np.abs(angles) > _SAME).any(axis=1)
+    if not moving.any() or len(angles) < 3:
+        return 0
+    steps = np.abs((np.diff(angles[:_SOON], axis=0) + 180) % 360 - 180).max(axis=1)
+    leap = len(steps) > 1 and steps[0] > max(_LEAP_DEG, _LEAPS * steps[1:].max())
+    return max(int(moving.argmax()), int(leap))
 
 
 def _bends_between(file: BvhText, person: Person, joint: str, child: str) -> bool:

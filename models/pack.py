@@ -51,7 +51,7 @@ def pack(root: Path, output: Path, most_repeats: int, console: Console) -> Packe
     if size > MOST_BYTES:
         raise DatasetError(
             f"{root}: packs into {size / 1e6:.0f} MB, more than {MOST_BYTES / 1e6:.0f} MB; "
-            f"keep fewer with --most-repeats (now {most_repeats})"
+            f"keep fewer with --most-repeats (now {most_repeats}), or pack a part of it"
         )
     write(output, packed.getvalue())
     minutes = float(arrays["start"][-1]) / bvh.RATE_HZ / 60

@@ -271,11 +271,12 @@ def test_files_that_cannot_be_used_are_named_and_left_out(tmp_path: Path) -> Non
         packing.pack(folder, tmp_path / "none.npz", 1, quiet())
 
 
-def test_repeats_that_are_left_out_are_counted(tmp_path: Path) -> None:
-    folder = write_takes(tmp_path / "bvh", [f"walk_{n}" for n in range(5)])
+def test_repeats_that_are_left_out_are_counted_and_other_numbers_are_none(tmp_path: Path) -> None:
+    names = [f"{start}_{n}" for n in range(5) for start in ("d_walk_plain", "take")]
+    folder = write_takes(tmp_path / "bvh", names)
     said = io.StringIO()
-    assert packing.pack(folder, tmp_path / "m.npz", 3, Console(file=said, width=300)).takes == 3
-    assert "takes left out: 2, such as walk_3: there are 3 of walk; --most-repeats" in said.getvalue()
+    assert packing.pack(folder, tmp_path / "m.npz", 3, Console(file=said, width=300)).takes == 8
+    assert "left out: 2, such as d_walk_plain_3: there are 3 of d_walk_plain; --most" in said.getvalue()
 
 
 def test_a_name_may_be_in_capitals_and_what_macos_leaves_is_no_take(tmp_path: Path) -> None:

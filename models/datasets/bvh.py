@@ -9,6 +9,7 @@ int32 for long ways, in 0.2 mm, from the middle of each take's way; ``start`` (N
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 0, 13, 7, 10, 12, 14)
 _RADIANS, _METRES = 1e-4, 2e-4
 RATE_HZ = 30.0
 _SAME_M = 1e-3
+_REPETITION = re.compile(r"[^_]+_[^_]+_[^_]+_\d+")
 _LOOKS = 100  # frames of a take at which its skeleton is looked
 
 # Where face keypoints and trunk sensors sit, in metres in the frame of their joint: x up, y ahead and z left,
@@ -144,8 +146,9 @@ def content_of(name: str) -> str:
 
 
 def group_of(name: str) -> str:
-    """The data set, content and style of which a take is one repetition; any other name is its own."""
-    return name.rpartition("_")[0] or name
+    """The data set, content and style of which a take is one repetition; any other name is its own, since
+    what is numbered elsewhere may be anything."""
+    return name.rpartition("_")[0] if _REPETITION.fullmatch(name) else name
 
 
 def style_of(name: str) -> str:

@@ -328,6 +328,10 @@ HIPS = (
         (HIPS + "Frame Time: 0.03\n1 2 x\n", "not a BVH file"),
         (HIPS + "Frame Time: 0.03\n1 2\n", "1 frames of 3 channels are said, 2 numbers there"),
         (HIPS + "Frame Time: 0.03\n1 2 nan\n", "a number is not finite"),
+        (
+            HIPS.replace("0 0 0", "0 inf 0") + "Frame Time: 0.03\n1 2 3\n",
+            "its hierarchy cannot be read at `OFF",
+        ),
         (HIPS + "1 2 3\n", "says no `Frame Time:`"),
         (
             HIPS.replace("Xrot", "Zrot") + "Frame Time: 0.03\n1 2 3\n",

@@ -193,6 +193,15 @@ def test_who_lies_or_is_mirrored_or_has_no_leg_is_refused() -> None:
         bvh.parse("take", loose)
 
 
+def test_a_head_at_the_end_of_an_arm_is_no_trunk() -> None:
+    plain = text(WALKER, Form(CMU))
+    other = plain.replace("JOINT Head\n", "JOINT Hat\n").replace("JOINT LThumb\n", "JOINT Head\n")
+    with pytest.raises(
+        DatasetError, match="take: no trunk from which legs hang at one end, arms and head at"
+    ):
+        bvh.parse("take", other)
+
+
 def test_a_rest_pose_that_says_nothing_is_refused() -> None:
     """Bones along no axis, in a pose in which nobody stands."""
     askew = Rotation.from_rotvec([0.5, 0.5, 0.5]).as_matrix()

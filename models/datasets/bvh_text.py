@@ -13,6 +13,7 @@ from mobind_live.models.errors import DatasetError
 
 _POSITION, _ROTATION = "position", "rotation"
 _SECONDS = (1e-4, 1.0)  # between two frames
+_MOST = 1e9  # in any unit, and of degrees
 _DELTA = 0.1  # of an offset: positions that stay smaller than that are counted from it
 
 
@@ -100,8 +101,8 @@ def read(name: str, text: str) -> BvhText:
         raise DatasetError(
             f"{name}: {count} frames of {columns} channels are said, {values.size} numbers there"
         )
-    if not np.isfinite(values).all():
-        raise DatasetError(f"{name}: a number is not finite")
+    if not (np.abs(values) < _MOST).all():
+        raise DatasetError(f"{name}: a number is not finite, or far too large")
     if not _SECONDS[0] <= step_s <= _SECONDS[1]:
         raise DatasetError(f"{name}: {step_s:g} s from frame to frame")
     return BvhText(joints, values.reshape(count, columns), step_s)
@@ -125,8 +126,7 @@ def _joints(name: str, head: str) -> dict[str, Joint]:
             elif words[:1] == ["}"]:
                 open_.pop()
             elif words[:1] == ["OFFSET"]:
-                offset = np.array([float(word) for word in words[1:4]])
-                joints[open_[-1]] = replace(joints[open_[-1]], offset=offset.reshape(3))
+                joints[open_[-1]] = replace(joints[open_[-1]], offset=_offset(words))
             elif words[:1] == ["CHANNELS"]:
                 joints[open_[-1]] = replace(joints[open_[-1]], channels=_channels(words), first=column)
                 column += int(words[1])
@@ -138,6 +138,14 @@ def _joints(name: str, head: str) -> dict[str, Joint]:
 def _unused(name: str, joints: dict[str, Joint]) -> str:
     count = sum(key.partition("#")[0] == name for key in joints)
     return f"{name}#{count + 1}" if count else name
+
+
+def _offset(words: list[str]) -> np.ndarray:
+    """Of a line such as ``OFFSET 0 1.5 -3``. Raises ValueError."""
+    offset = np.array([float(word) for word in words[1:4]]).reshape(3)
+    if not (np.abs(offset) < _MOST).all():
+        raise ValueError(f"no offset: {words}")
+    return offset
 
 
 def _channels(words: list[str]) -> tuple[str, ...]:

@@ -150,7 +150,8 @@ def _person(name: str, file: BvhText, limbs: dict[str, str]) -> Person:
     chest = _common(file, limbs["UpperArm_L"], limbs["UpperArm_R"], limbs["Head"])
     if chest is not None and _called(file, chest, "neck"):  # arms hang from it in some programs
         chest = file.above(chest)[1] if file.joints[chest].parent >= 0 else None
-    if hips is None or chest is None or hips == chest or hips not in file.above(chest):
+    arms = {limbs["UpperArm_L"], limbs["UpperArm_R"]}.isdisjoint(file.above(limbs["Head"]))
+    if not arms or hips is None or chest is None or hips == chest or hips not in file.above(chest):
         raise DatasetError(f"{name}: no trunk from which legs hang at one end, arms and head at the other")
     turns = found | {"Hips": hips, "Chest": chest, "Spine": _between(file, hips, chest)[0]}
     turns["Neck"] = _between(file, chest, limbs["Head"])[0]

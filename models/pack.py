@@ -21,6 +21,7 @@ from mobind_live.models.errors import DatasetError
 from mobind_live.models.output import make_room, write
 
 MOST_BYTES = 40_000_000
+_ADULT_M = 0.65  # from the hip to the ankle
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,11 @@ def pack(root: Path, output: Path, most_repeats: int, console: Console) -> Packe
 
 def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Take]:
     """The takes, parsed only where they may be kept: parsing is what takes the time. Says which are left out:
-    files that cannot be used, takes too short for reels, and repeats."""
+    files that cannot be used, takes too short for reels, and repeats; and who seems to be a child."""
     seen: Counter[str] = Counter()
     short: list[str] = []
     repeats: list[str] = []
+    small: list[str] = []
     left_out = LeftOut()
 
     def wanted(name: str) -> bool:
@@ -78,6 +80,8 @@ def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Tak
                 short.append(take.name)
             elif wanted(take.name):  # of several people in one file, the first may have been the last wanted
                 seen[bvh.group_of(take.name)] += 1
+                if bvh.leg(take.offset_m) < _ADULT_M:
+                    small.append(take.name)
                 yield take
     lines = left_out.lines()
     if short:
@@ -86,6 +90,11 @@ def _parsed(root: Path, most_repeats: int, console: Console) -> Iterator[bvh.Tak
     if repeats:
         why = f"there are {most_repeats} of {bvh.group_of(repeats[0])}; --most-repeats keeps more"
         lines.append(f"takes left out: {len(repeats)}, such as {repeats[0]}: {why}")
+    if small:
+        lines.append(
+            f"takes of people whose legs are under {_ADULT_M} m: {len(small)}, such as {small[0]}: "
+            "they are children, or their files' unit is none that is known"
+        )
     for line in lines:
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if not seen:

@@ -3,6 +3,7 @@ same take."""
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from foreign_bvh import (
     walker,
 )
 from mocap import quiet
+from rich.console import Console
 from scipy.spatial.transform import Rotation
 
 from mobind_live.models import pack as packing
@@ -180,6 +182,12 @@ def test_who_lies_or_is_mirrored_or_has_no_leg_is_refused() -> None:
         lying = turned(Rotation.from_euler("x", degrees, degrees=True), 0.12)
         with pytest.raises(DatasetError, match=r"take: its body lies along -?Z"):
             bvh.parse("take", text(lying, Form(CMU)))
+    far = Person(lying.places_m - np.array([0.0, 3.0, 0.0]), lying.turns)  # its ankles not at z = 0
+    for person in (lying, far):
+        with pytest.raises(
+            DatasetError, match="its body lies along Z, and its feet are not on a floor at z = 0"
+        ):
+            bvh.parse("take", text(person, Form(CMU)))
     plain = text(WALKER, Form(STYLE100))
     other = plain.replace("Left", "?").replace("Right", "Left").replace("?", "Right")
     with pytest.raises(DatasetError, match="take: its toes look backwards: left and right are exchanged"):
@@ -211,6 +219,14 @@ def test_a_rest_pose_that_says_nothing_is_refused() -> None:
             person.turns[:, n] = WALKER.turns[:, n] @ askew
     with pytest.raises(DatasetError, match=r"take: UpperLeg_. does not point along an axis"):
         bvh.parse("take", text(person, Form(LAFAN, ALONG_X)))
+
+
+def test_who_seems_to_be_a_child_is_named(tmp_path: Path) -> None:
+    said = io.StringIO()
+    for name, size in (("tall", 1.0), ("small", 0.7)):
+        (tmp_path / f"{name}.bvh").write_text(text(walker(size=size), Form(CMU)))
+    packing.pack(tmp_path, tmp_path / "m.npz", 5, Console(file=said, width=300))
+    assert "legs are under 0.65 m: 1, such as small: they are children, or their" in said.getvalue()
 
 
 def test_people_keep_their_bones_and_a_reel_has_one_body(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ def encode(message: Message, *, seq: int, boot_ns: int, sent_ns: int) -> list[by
     expected = arrays_of(type(message))
     specs: list[tuple[str, str, tuple[int, ...]]] = []
     frames: list[bytes] = []
-    for name in _names(type(message)):
-        value = getattr(message, name)
+    for field in dataclasses.fields(message):
+        name, value = field.name, getattr(message, field.name)
         if name in expected:
             dtype, pattern = expected[name]
             array = np.ascontiguousarray(value, dtype=dtype)
@@ -74,14 +74,9 @@ def decode(frames: Sequence[bytes]) -> Received:
         belongs = message.topic
         if belongs.encode() != topic:
             raise ValueError(f"stream {message.stream!r:.40} does not belong there")
-        return Received(
-            topic=belongs,
-            seq=_named("seq", _integer, header["seq"]),
-            boot_ns=_named("boot_ns", _integer, header["boot_ns"]),
-            sent_ns=_named("sent_ns", _integer, header["sent_ns"]),
-            message=message,
-            size=sum(map(len, frames)),
-        )
+        integer = partial(_plain_value, int)
+        numbers = {name: _named(name, integer, header[name]) for name in ("seq", "boot_ns", "sent_ns")}
+        return Received(topic=belongs, message=message, size=sum(map(len, frames)), **numbers)
     except KeyError as error:
         raise SchemaError(f"malformed {type_name} message on {topic[:80]!r}: no {error}") from error
     except (ValueError, TypeError, OverflowError) as error:
@@ -93,11 +88,6 @@ def arrays_of(cls: type) -> dict[str, Array]:
     """The array fields of a message, in the order of their frames."""
     hints = get_type_hints(cls, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items() if get_origin(hint) is Annotated}
-
-
-@cache
-def _names(cls: type[Message]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 @cache
@@ -160,12 +150,8 @@ def _check_shapes(expected: Mapping[str, Array], shapes: Mapping[str, tuple[int,
 
 
 def shape_text(pattern: tuple[str | int, ...]) -> str:
-    return (
-        "("
-        + ", ".join(str(length).replace("0|", "0 or ") for length in pattern)
-        + ("," if len(pattern) == 1 else "")
-        + ")"
-    )
+    lengths = ", ".join(str(length).replace("0|", "0 or ") for length in pattern)
+    return f"({lengths},)" if len(pattern) == 1 else f"({lengths})"
 
 
 # Takes a value from the wire and gives what the field holds, or raises ValueError or TypeError.
@@ -185,9 +171,10 @@ def _plain_fields(cls: type) -> tuple[tuple[str, Restore, bool], ...]:
 
 def _restorer(hint: Any) -> Restore:
     """How to restore a value of type ``hint``: the few types that messages are made of."""
-    simple: dict[Any, Restore] = {int: _integer, float: _number, str: _text, bool: _truth, Verdict: _verdict}
-    if hint in simple:
-        return simple[hint]
+    if hint is Verdict:
+        return _verdict
+    if hint in _WANTED:
+        return partial(_plain_value, hint)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return partial(_nested, hint)
     origin, args = get_origin(hint), get_args(hint)
@@ -212,28 +199,14 @@ def _verdict(value: Any) -> Verdict:
     return Verdict(value)
 
 
-def _integer(value: Any) -> int:
-    if type(value) is not int:
-        raise _wrong(value, "an integer")
-    return value
+_WANTED = {int: "an integer", float: "a number", str: "text", bool: "true or false"}
 
 
-def _number(value: Any) -> float:
-    if type(value) not in (int, float):
-        raise _wrong(value, "a number")
-    return float(value)
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise _wrong(value, "text")
-    return value
-
-
-def _truth(value: Any) -> bool:
-    if type(value) is not bool:
-        raise _wrong(value, "true or false")
-    return value
+def _plain_value(kind: type, value: Any) -> Any:
+    """``value``, exactly of ``kind``: Python would take True for an integer, and 1 for a truth."""
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        raise _wrong(value, _WANTED[kind])
+    return kind(value)
 
 
 def _named(name: str, restore: Restore, value: Any) -> Any:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
 from mobind_live.clock import host_now_ns
-from mobind_live.runtime.process import die_with_parent, no_interrupts, one_line
+from mobind_live.runtime.process import die_with_parent, one_line, start_process
 
 
 class NoAnswer(Exception):
@@ -32,9 +31,7 @@ class Question:
         self._limit_s, self._until_ns = limit_s, host_now_ns() + limit_s * 1e9
         self._pipe, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_child, args=(theirs, function, args), daemon=True)
-        resource_tracker.ensure_running()  # begun with the first child, it would let interrupts through to it
-        with no_interrupts():  # Ctrl-C is for us: we kill it
-            self._process.start()
+        start_process(self._process)  # Ctrl-C is for us: we kill it
         theirs.close()
 
     def __enter__(self) -> Self:

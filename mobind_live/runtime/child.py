@@ -11,13 +11,12 @@ import multiprocessing.process
 import signal
 from collections import deque
 from dataclasses import dataclass, field, replace
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
 from mobind_live.bus import Sender
 from mobind_live.clock import host_now_ns
-from mobind_live.runtime.health import Heartbeat, State
+from mobind_live.runtime.health import Heartbeat
 from mobind_live.runtime.process import (
     HOPELESS_EXIT,
     NEW_LIFE_EXIT,
@@ -29,7 +28,7 @@ from mobind_live.runtime.process import (
     Stop,
     Target,
     child_main,
-    no_interrupts,
+    start_process,
 )
 from mobind_live.schema import Health
 
@@ -94,8 +93,7 @@ class Child:
         self._connection: Connection | None = None
         self._state = "starting"
         self._beat_ns = 0
-        self._last_error = ""
-        self._before = "loading"
+        self._detail = "loading"  # what is said of it while it cannot speak
         self._last_words = ""
         self._saved: bytes | None = None
         self._handed: bytes | None = None  # of it, what its present life began with
@@ -116,13 +114,9 @@ class Child:
         boot = replace(self._boot, restarts=self.restarts, saved=self._saved)
         # If restoring this state crashes the process, it does so only once.
         self._handed, self._saved = self._saved, None
-        process = context.Process(
-            target=child_main, args=(boot, theirs, self.spec.target, self.spec.args), name=self.spec.name
-        )
-        process.daemon = True
-        resource_tracker.ensure_running()  # started by the first ``start``, it would lift the mask
-        with no_interrupts():
-            process.start()
+        args = (boot, theirs, self.spec.target, self.spec.args)
+        process = context.Process(target=child_main, args=args, name=self.spec.name, daemon=True)
+        start_process(process)
         self._process = process
         theirs.close()
         self._connection = ours
@@ -150,30 +144,28 @@ class Child:
         if self._process is None:
             return
         if self._process.exitcode is not None:
-            if self._process.exitcode == HOPELESS_EXIT:
-                self._read_pipe()
-                self._give_up(self._last_words)
-                return
-            if self._process.exitcode == NEW_LIFE_EXIT:
-                self._begin_anew(now_ns)
-                return
-            if not self.heard_from and self._process.exitcode in _BY_OTHERS:
-                self._saved = self._saved or self._handed  # it has not come to restoring it
-            self._died(f"ended with {_exit_text(self._process.exitcode)}", now_ns)
+            self._ended(self._process.exitcode, now_ns)
             return
         limit_ns = STARTING_STALL_NS if self._state in ("starting", "waiting") else STALL_NS
         if now_ns - self._beat_ns > limit_ns:
             self.kill()
             self._died(f"no heartbeat for {limit_ns // 10**9} s", now_ns)
 
+    def _ended(self, code: int, now_ns: int) -> None:
+        if code == HOPELESS_EXIT:
+            self._read_pipe()
+            self._give_up(self._last_words)
+        elif code == NEW_LIFE_EXIT:
+            self._begin_anew(now_ns)
+        else:
+            if not self.heard_from and code in _BY_OTHERS:
+                self._saved = self._saved or self._handed  # it has not come to restoring it
+            self._died(f"ended with {_exit_text(code)}", now_ns)
+
     def report(self) -> None:
         """Speak for the process while it cannot: it is given up, or still imports."""
-        if not self._report.due():
-            return
-        if self.failed:
-            self._say("failed", self._last_error)
-        elif not self.heard_from:
-            self._say("starting", self._before)
+        if self._report.due() and (self.failed or not self.heard_from):
+            self._say(self._detail)
 
     def excuse(self, ns: int) -> None:
         """Time in which nobody could be heard is not held against it."""
@@ -224,20 +216,19 @@ class Child:
         """Have it started again at ``start_at_ns``, and say what it does ``meanwhile``."""
         self.restarts += 1
         self.heard_from = False
-        self._before = meanwhile
         self.start_at_ns = start_at_ns
-        self._say("starting", self._before)
+        self._say(meanwhile)
 
     def _give_up(self, reason: str) -> None:
         self.close()
         self.failed = True
-        self._last_error = reason
         _log.error("%s has failed for good: %s", self.spec.name, reason)
-        self._say("failed", reason)
+        self._say(reason)
 
-    def _say(self, state: State, detail: str) -> None:
+    def _say(self, detail: str) -> None:
+        self._detail = detail
         self._report = Heartbeat(self.spec.name, self._sender, self.restarts, speaks_for_another=True)
-        self._report.send(state, detail)
+        self._report.send("failed" if self.failed else "starting", detail)
 
     def _read_pipe(self) -> None:
         """Pass its log lines on, and keep the state that it saves."""

@@ -15,9 +15,11 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -191,13 +193,13 @@ def child_main(boot: Boot, connection: Connection, target: Target, args: tuple[A
         sys.exit(1)
 
 
-@contextlib.contextmanager
-def no_interrupts() -> Iterator[None]:
-    """Block Ctrl-C and hangups meanwhile. A process started inside inherits the block until ``child_main``
-    ignores them; otherwise Ctrl-C during its imports would print a traceback."""
+def start_process(process: BaseProcess) -> None:
+    """Start ``process`` with Ctrl-C and hangups blocked, until ``child_main`` ignores them; otherwise Ctrl-C
+    during its imports would print a traceback."""
+    resource_tracker.ensure_running()  # begun with the first process, it would lift the block
     _mask_interrupts(block=True)
     try:
-        yield
+        process.start()
     finally:
         _mask_interrupts(block=False)
 

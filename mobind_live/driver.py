@@ -93,6 +93,11 @@ class StreamSpec:
         if self.subject is not None:
             subject_name(self.subject)
 
+    @property
+    def topic(self) -> str:
+        """Where its people or samples go on the bus."""
+        return f"v1/cam/{self.name}/pose/" if self.kind == "cam" else f"v1/imu/{self.name}/"
+
 
 def _shown(value: object) -> str:
     return "a method: put @property before it" if callable(value) else f"{value!r:.40}"

@@ -226,7 +226,7 @@ def test_what_could_be_anything_is_a_question_mark() -> None:
 def test_what_the_worker_left_out_stands_beside_its_stream_and_in_its_row() -> None:
     told = {"shed/v1/imu/left/": 40, "shed_s": 12.4, "shed_spans": 2}
     view = view_of(DEVICE, replace(WORKER, counters=told))
-    assert view.shed("imu", "left") == 43
+    assert view.shed(next(spec for spec in STREAMS if spec.name == "left")) == 43
     lines = shown(view)
     assert "43" in row(lines, "left")
     assert "too slow: left out 12 s, 2 times" in row(lines, "worker")

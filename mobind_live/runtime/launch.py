@@ -72,11 +72,7 @@ def run_lsl(link: Link, rig: Rig) -> None:
 
 def worker_topics(rig: Rig) -> tuple[str, ...]:
     """What the worker hears: the rig's streams without their pictures, and how everyone is."""
-    streams = (
-        f"v1/cam/{spec.name}/pose/" if spec.kind == "cam" else f"v1/imu/{spec.name}/"
-        for spec in rig.streams()
-    )
-    return (*streams, "v1/health/")
+    return (*(spec.topic for spec in rig.streams()), "v1/health/")
 
 
 def specs(rig: Rig, worker_target: Target | None = run_worker) -> tuple[ProcessSpec, ...]:
@@ -91,17 +87,22 @@ def specs(rig: Rig, worker_target: Target | None = run_worker) -> tuple[ProcessS
     return (ProcessSpec(name="worker", target=worker_target, args=(rig,), gate=True), *outputs, *devices)
 
 
-def run(rig: Rig, title: str, *, table: bool | None = None) -> int:
+def run(rig: Rig, title: str, *, worker_target: Target | None = run_worker, table: bool | None = None) -> int:
     """Run the whole rig until Ctrl-C or SIGTERM. ``table`` None: a table where there is a terminal.
 
     Returns the exit code: 1 if every process, or the worker at its start, failed for good. Raises BusError.
     """
-    return _supervise(rig, title, run_worker, table=table)
+    wants_table = sys.stdout.isatty() and not screen().is_dumb_terminal if table is None else table
+    with stop_signals() as stop, Proxy(rig.bus.publish, rig.bus.subscribe) as proxy:
+        # Not before the ports are ours: a second rig must not put the log of the first one aside.
+        log = default_log(proxy.publish_endpoint) if wants_table else None
+        with console.output(rig.streams(), title, table=wants_table, log=log) as terminal:
+            return _run_processes(specs(rig, worker_target), proxy, stop, terminal, log)
 
 
 def drive(rig: Rig, title: str) -> int:
     """Run the rig's devices without the worker. Raises BusError."""
-    return _supervise(rig, title, None)
+    return run(rig, title, worker_target=None)
 
 
 def preflight(rig: Rig, limit_s: float) -> int:
@@ -116,21 +117,6 @@ def preflight(rig: Rig, limit_s: float) -> int:
     if output.stopped:
         return failed or 130
     return 0 if output.passed else 1
-
-
-def _supervise(
-    rig: Rig,
-    title: str,
-    worker_target: Target | None,
-    *,
-    table: bool | None = None,
-) -> int:
-    wants_table = sys.stdout.isatty() and not screen().is_dumb_terminal if table is None else table
-    with stop_signals() as stop, Proxy(rig.bus.publish, rig.bus.subscribe) as proxy:
-        # Not before the ports are ours: a second rig must not put the log of the first one aside.
-        log = default_log(proxy.publish_endpoint) if wants_table else None
-        with console.output(rig.streams(), title, table=wants_table, log=log) as terminal:
-            return _run_processes(specs(rig, worker_target), proxy, stop, terminal, log)
 
 
 def _run_processes(

@@ -35,7 +35,7 @@ def _stream_line(view: RigView, spec: StreamSpec, now_ns: int) -> str:
     return (
         f"{head} {health.rate_hz:6.1f} of {health.nominal_hz:g} Hz  "
         f"age {words.age(words.age_s(health, at_ns, now_ns))}  loss {words.loss(health)}  "
-        f"gaps {view.gaps(spec.kind, spec.name)}  shed {view.shed(spec.kind, spec.name)}  "
+        f"gaps {view.gaps(spec)}  shed {view.shed(spec)}  "
         f"clock {' '.join(item for item in (offset, drift, residual) if item)}" + _alarm(health.doubt)
     )
 

@@ -143,22 +143,19 @@ class RigView:
         received, lost = counts[-1][1] - counts[0][1], counts[-1][2] - counts[0][2]
         return lost / max(1, received + lost)
 
-    def gaps(self, kind: str, name: str) -> int:
+    def gaps(self, spec: StreamSpec) -> int:
         """Messages of a stream that the worker missed: holes in ``seq``."""
-        return self._of_worker("missed", kind, name)
+        return self._of_worker("missed", spec)
 
-    def shed(self, kind: str, name: str) -> int:
+    def shed(self, spec: StreamSpec) -> int:
         """What was dropped of a stream on purpose: by its device, and messages by a worker that cannot
         follow."""
-        known = self.stream(name)
-        return (known[0].shed if known else 0) + self._of_worker("shed", kind, name)
+        known = self.stream(spec.name)
+        return (known[0].shed if known else 0) + self._of_worker("shed", spec)
 
-    def _of_worker(self, counter: str, kind: str, name: str) -> int:
+    def _of_worker(self, counter: str, spec: StreamSpec) -> int:
         worker = self.processes.get("worker")
-        if worker is None:
-            return 0
-        topic = f"v1/imu/{name}/" if kind == "imu" else f"v1/cam/{name}/pose/"
-        return int(worker.message.counters.get(f"{counter}/{topic}", 0))
+        return 0 if worker is None else int(worker.message.counters.get(f"{counter}/{spec.topic}", 0))
 
     def restarts(self, process: str) -> int:
         """How often a process was restarted: the supervisor knows, and a process itself if it says so."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Self
 
 from mobind_live.clock import host_now_ns
-from mobind_live.devices.camera import feed, live, playback, pose, v4l2, video
+from mobind_live.devices.camera import feed, live, playback, pose, preview, v4l2, video
 from mobind_live.devices.camera.form import CameraForm, Source
 from mobind_live.devices.camera.turn import Turn
 from mobind_live.driver import IDS_EACH_LIFE, Context, Counters, DeviceError, EndOfStream, Found
@@ -164,7 +164,7 @@ class Driver:
                 keypoints=found[stream].keypoints,
             )
             if self._preview_due(stream):
-                jpeg, size = pose.draw(frame.image, found[stream], width=self._config.preview_width)
+                jpeg, size = preview.draw(frame.image, found[stream], width=self._config.preview_width)
                 yield Preview(stream=stream, t_ns=frame.t_ns, image_size=size, jpeg=jpeg)
 
     def _preview_due(self, stream: str) -> bool:

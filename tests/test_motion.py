@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
 
-from mobind_live.devices.camera.pose import SKELETON
+from mobind_live.devices.camera.preview import SKELETON
 from mobind_live.kinematics.exercises import EXERCISES
 from mobind_live.kinematics.imu import GRAVITY_M_S2, virtual_imu
 from mobind_live.kinematics.motion import FIRST_S, Person

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from mobind_live.devices.camera import pose
+from mobind_live.devices.camera import pose, preview
 from mobind_live.devices.camera.pose import People, PoseError, PoseOptions
 
 
@@ -223,7 +223,7 @@ def test_a_preview_is_reduced_and_shows_the_skeleton():
     keypoints[0, 6] = (700, 100, 0.9)
     keypoints[0, 7] = (100, 500, 0.1)  # hardly seen: not drawn
     found = People(track_ids=np.array([0], np.int32), boxes=np.zeros((1, 4), np.float32), keypoints=keypoints)
-    jpeg, size = pose.draw(np.zeros((600, 800, 3), np.uint8), found, width=400)
+    jpeg, size = preview.draw(np.zeros((600, 800, 3), np.uint8), found, width=400)
     picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
     assert picture is not None
     assert size == (400, 300)

@@ -52,34 +52,12 @@ def read_table(
     The header is the first line whose names the first of ``headers`` accepts that accepts any; ``want`` says
     what was looked for. Without one, rows begin with the first that has numbers in the columns ``rows_by``.
     """
-    lines = _lines(path)
-    head = lines[:HEADER_LINES]
-    names = [_names(_cells(line)) for line in head]
-    header = next((i for known in headers for i, line in enumerate(names) if known(line)), None)
-    if header is not None:
-        delimiter = _delimiter(lines[header])
-        titles, body = _split(lines[header], delimiter), lines[header + 1 :][:limit]
-        titles = titles[: _width(titles, body, delimiter)]
-    elif (first := next((i for i, line in enumerate(head) if _has_numbers(line, rows_by)), None)) is not None:
-        delimiter = _delimiter(lines[first])
-        body = lines[first:][:limit]
-        titles = [f"column {place + 1}" for place in range(len(_split(lines[first], delimiter)))]
-    else:
-        some = next((line.strip() for line in head if line.strip()), "")
-        found = f"{some[:60]!r} is none" if some else "it is empty"
-        raise FileError(f"{path}: no header that is understood ({found}); expected columns {want}")
+    titles, body, delimiter = _titled(path, _lines(path), limit, headers, want, rows_by)
     if delimiter == "," and any(len(_DECIMAL_COMMA.findall(line)) >= _AXES for line in body):
         raise FileError(f"{path}: {_COMMAS}")
     kept = [(line, row) for line in body if (row := _numbers(line, delimiter, len(titles))) is not None]
     if len(kept) < 2:
-        usual = Counter(len(_split(line, delimiter)) for line in body if line.strip()).most_common(1)
-        if usual and usual[0][0] != len(titles):
-            cells = usual[0][0]
-            hint = (
-                f"; {_COMMAS}" if delimiter == "," and cells in (2 * len(titles) - 1, 2 * len(titles)) else ""
-            )
-            raise FileError(f"{path}: the rows have {cells} cells, the header {len(titles)}{hint}")
-        raise FileError(f"{path}: fewer than two rows of numbers under the header")
+        raise FileError(f"{path}: {_why_no_rows(body, delimiter, len(titles))}")
     return Table(
         path=path,
         titles=tuple(titles),
@@ -89,6 +67,41 @@ def read_table(
         lines=tuple(line for line, _ in kept),
         delimiter=delimiter,
     )
+
+
+def _titled(
+    path: Path,
+    lines: list[str],
+    limit: int | None,
+    headers: Sequence[Callable[[list[str]], bool]],
+    want: str,
+    rows_by: Sequence[int],
+) -> tuple[list[str], list[str], str]:
+    """The titles, the lines below them, and their delimiter. Raises FileError."""
+    head = lines[:HEADER_LINES]
+    names = [_names(_cells(line)) for line in head]
+    header = next((i for known in headers for i, line in enumerate(names) if known(line)), None)
+    if header is not None:
+        delimiter = _delimiter(lines[header])
+        titles, body = _split(lines[header], delimiter), lines[header + 1 :][:limit]
+        return titles[: _width(titles, body, delimiter)], body, delimiter
+    first = next((i for i, line in enumerate(head) if _has_numbers(line, rows_by)), None)
+    if first is not None:
+        delimiter = _delimiter(lines[first])
+        count = len(_split(lines[first], delimiter))
+        return [f"column {place + 1}" for place in range(count)], lines[first:][:limit], delimiter
+    some = next((line.strip() for line in head if line.strip()), "")
+    found = f"{some[:60]!r} is none" if some else "it is empty"
+    raise FileError(f"{path}: no header that is understood ({found}); expected columns {want}")
+
+
+def _why_no_rows(body: list[str], delimiter: str, titles: int) -> str:
+    usual = Counter(len(_split(line, delimiter)) for line in body if line.strip()).most_common(1)
+    if not usual or usual[0][0] == titles:
+        return "fewer than two rows of numbers under the header"
+    cells = usual[0][0]
+    hint = f"; {_COMMAS}" if delimiter == "," and cells in (2 * titles - 1, 2 * titles) else ""
+    return f"the rows have {cells} cells, the header {titles}{hint}"
 
 
 def _width(titles: list[str], body: list[str], delimiter: str) -> int:

@@ -39,14 +39,14 @@ class ImuFile:
     found: str
 
 
-def read_imu(path: Path, *, limit: int | None = None, hints: Hints = _NO_HINTS) -> ImuFile:
-    """The IMU samples in ``path``, at most ``limit`` rows. Raises FileError.
+def read_imu(path: Path, *, hints: Hints = _NO_HINTS) -> ImuFile:
+    """The IMU samples in ``path``. Raises FileError.
 
     A unit that neither ``hints`` nor the header names is told from gravity: by its size, and by how fast the
     gyroscope turns it. One that is named must fit them. Rows with what no sensor can measure are bad rows.
     """
     numbered = (*hints.acc, *hints.gyro) if hints.acc and hints.gyro else ()
-    table = read_table(path, limit, columns.headers(hints), _WANT, columns.rows_by(hints, numbered))
+    table = read_table(path, None, columns.headers(hints), _WANT, columns.rows_by(hints, numbered))
     columns.refuse_several_devices(table)
     acc, gyro = columns.acc_columns(table, hints), columns.gyro_columns(table, hints)
     read = imu_rows.stamped(table, hints, acc, gyro)

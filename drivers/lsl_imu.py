@@ -239,4 +239,4 @@ def _check(advert: Advert, config: Config) -> None:
         if host_now_ns() > until_ns:
             raise LslError("it does not answer")
         time.sleep(0.01)
-    layout(channels_of(xml, advert.channels), config.channels)
+    layout(channels_of(xml, advert.channels), config)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, Self, TypeVar
 from xml.etree import ElementTree
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from mobind_live.devices.samples.names import MOTION, QUATERNION, field_name
 from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, AccUnit, GyroUnit, split_unit, unit_named
+from mobind_live.section import Section
 
 # How a channel is named in the YAML: by its place, from 0, or by its label.
 ChannelName = int | str
 Used = TypeVar("Used", int, ChannelName)
+_Asked = Annotated[int, Field(ge=0)] | str
+_Three = tuple[_Asked, _Asked, _Asked]
 
 _FIELDS = {"acc": MOTION[:3], "gyro": MOTION[3:], "quaternion": QUATERNION}
 _WORDS = {"acceleration": "acc", "angularvelocity": "gyro", "angvel": "gyro", "orientation": "quat"}
@@ -36,15 +40,21 @@ class Channel:
     type: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Section):
     """What the YAML says of the channels; None: the stream's own description decides."""
 
-    acc_channels: Sequence[ChannelName] | None = None
-    gyro_channels: Sequence[ChannelName] | None = None
-    quaternion_channels: Sequence[ChannelName] | None = None
+    acc_channels: _Three | None = None
+    gyro_channels: _Three | None = None
+    quaternion_channels: tuple[_Asked, _Asked, _Asked, _Asked] | None = None
     acc: AccUnit | None = None
     gyro: GyroUnit | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        named = [*(self.acc_channels or ()), *(self.gyro_channels or ()), *(self.quaternion_channels or ())]
+        if (twice := repeated(named)) is not None:
+            raise ValueError(f"channel {twice} is there twice; each of the IMU's channels is one of its own")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

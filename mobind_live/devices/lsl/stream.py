@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from mobind_live.clock import Dejitter, host_now_ns
 from mobind_live.clock.gaps import Gaps
 from mobind_live.devices.lsl import liblsl as lsl
-from mobind_live.devices.lsl.channels import Layout, LayoutError, Wanted, channels_of, layout, repeated
+from mobind_live.devices.lsl.channels import Layout, LayoutError, Wanted, channels_of, layout
 from mobind_live.devices.lsl.holding import Chunk, Holding
 from mobind_live.devices.lsl.liblsl import Advert, LslError
 from mobind_live.devices.samples.limits import MOST_M_S2, MOST_RAD_S
-from mobind_live.devices.samples.units import AccUnit, GyroUnit, axes_matrix
+from mobind_live.devices.samples.units import axes_matrix
 from mobind_live.driver import Clock, ImuReading, ImuSection
 
 SILENT_S = 10.0  # neither samples nor an answer about its clock: the sender is gone
@@ -22,12 +21,8 @@ FAR_S = 60.0  # stamps further than this from now are not LSL's clock
 FAR_FUTURE_S = 9e9  # int64 nanoseconds hold this
 MUCH_JITTER = 0.5  # of a sample's period: from here on the user is told
 
-Index = Annotated[int, Field(ge=0)]
-Three = tuple[Index | str, Index | str, Index | str]
-Four = tuple[Index | str, Index | str, Index | str, Index | str]
 
-
-class Source(ImuSection):
+class Source(Wanted, ImuSection):
     """Which LSL stream, which of its channels, and what its stamps are.
 
     ``stamps``: ``lsl``, when the sample was taken, on LSL's clock (what the sender should do); ``arrival``,
@@ -39,19 +34,7 @@ class Source(ImuSection):
     type: str | None = None
     source_id: str | None = None
     host: str | None = None
-    acc_channels: Three | None = None
-    gyro_channels: Three | None = None
-    quaternion_channels: Four | None = None
-    acc: AccUnit | None = None
-    gyro: GyroUnit | None = None
     stamps: Literal["lsl", "arrival", "own"] = "lsl"
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        named = [*(self.acc_channels or ()), *(self.gyro_channels or ()), *(self.quaternion_channels or ())]
-        if (twice := repeated(named)) is not None:
-            raise ValueError(f"channel {twice} is there twice; each of the IMU's channels is one of its own")
-        return self
 
     @property
     def clock(self) -> Clock:
@@ -61,16 +44,6 @@ class Source(ImuSection):
     def wanted(self) -> dict[str, str]:
         """What the stream must have."""
         return self.model_dump(include={"name", "type", "source_id", "host"}, exclude_none=True)
-
-    @property
-    def channels(self) -> Wanted:
-        return Wanted(
-            acc_channels=self.acc_channels,
-            gyro_channels=self.gyro_channels,
-            quaternion_channels=self.quaternion_channels,
-            acc=self.acc,
-            gyro=self.gyro,
-        )
 
 
 class Opened:
@@ -126,7 +99,7 @@ class Opened:
         now_ns = host_now_ns()
         was_ready = self.ready
         if self._layout is None and (xml := self._inlet.description()) is not None:
-            self._layout = layout(channels_of(xml, self._advert.channels), self._source.channels)
+            self._layout = layout(channels_of(xml, self._advert.channels), self._source)
         if (measured := self._inlet.correction()) is not None and self._corrections.add(measured):
             self._heard_ns = now_ns
         samples, stamps_s = self._inlet.pull() if was_ready else (np.empty((0, 0)), np.empty(0))

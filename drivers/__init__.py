@@ -1,0 +1,1 @@
+"""The drivers: each file reads one kind of device, and is found by its name."""

@@ -1,0 +1,1 @@
+"""Simulated people and rooms, and what sensors and cameras would measure there: pure numpy."""

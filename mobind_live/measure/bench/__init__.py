@@ -1,1 +1,1 @@
-"""Measuring the answers on simulated scenes whose truth is known: ``mobind-live bench`` and ``calibrate``."""
+"""Measuring the answers on simulated scenes whose truth is known: ``mobind-live bench``."""

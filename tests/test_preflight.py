@@ -15,7 +15,8 @@ from test_wire import binding, health, offset
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Binding, Candidate, Health, Message, Offset, Received, StreamHealth, Verdict
 from mobind_live.terminal import output, preflight
-from mobind_live.terminal.preflight import Finding, Passed, Preflight, State, judge
+from mobind_live.terminal.findings import Finding, State, judge
+from mobind_live.terminal.preflight import Passed, Preflight
 from mobind_live.terminal.view import RigView
 
 SECOND = 1_000_000_000

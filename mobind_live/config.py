@@ -128,7 +128,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Rig:
     return rig.model_copy(update={"devices": devices})
 
 
-def rig_of(name: str, path: Path | None = None, overrides: Sequence[str] = ()) -> Rig:
+def rig_of(name: str, path: Path | None, overrides: Sequence[str] = ()) -> Rig:
     """A rig of one device: ``name`` of the rig in ``path``, or the driver ``name`` with nothing but its
     defaults where there is no ``path``. Raises ConfigError."""
     if path is None:

@@ -50,7 +50,7 @@ class Seat:
         first: tuple[int, str],
         mount: np.ndarray,
         shift_m: np.ndarray,
-        moves: tuple[Move, ...] = (),
+        moves: tuple[Move, ...],
     ) -> None:
         self._people = people
         self._moves = moves

@@ -32,7 +32,7 @@ class ViewingCamera:
         visits: Visits,
         epoch_ns: int,
         *,
-        occlusion: bool = True,
+        occlusion: bool,
     ) -> None:
         self.spec = spec
         self._seed = list(seed)

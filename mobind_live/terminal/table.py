@@ -18,7 +18,7 @@ from mobind_live.terminal.troubles import state, troubles
 from mobind_live.terminal.view import MIN_RATE, RigView
 
 
-def render(view: RigView, now_ns: int, width: int = 100, height: int = 40) -> RenderableType:
+def render(view: RigView, now_ns: int, width: int, height: int) -> RenderableType:
     """The whole screen. Panels that do not fit in ``height`` give way from the bottom up; of the answers, as
     many are shown as fit."""
     head = [_title(view, now_ns, width)]

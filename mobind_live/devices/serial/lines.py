@@ -8,16 +8,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from mobind_live.devices.samples.limits import BadLine, HeaderError
-from mobind_live.devices.samples.names import MOTION, field_name, field_names
+from mobind_live.devices.samples.names import field_name, field_names
 
 _MOST = 1e300  # a larger whole number is none to a float
 
 # By what a field's value is multiplied, for the unit in the device's own name for it: (field, name).
 Rescale = Callable[[str, str], float]
-
-
-def _as_it_is(_field: str, _name: str) -> float:
-    return 1.0
 
 
 class CsvDecoder:
@@ -29,11 +25,7 @@ class CsvDecoder:
     """
 
     def __init__(
-        self,
-        columns: tuple[str, ...],
-        tag: str | None = None,
-        needed: tuple[str, ...] = MOTION,
-        rescale: Rescale = _as_it_is,
+        self, columns: tuple[str, ...], tag: str | None, needed: tuple[str, ...], rescale: Rescale
     ) -> None:
         self._fields = field_names(columns)
         self._tag, self._needed = tag, set(needed)
@@ -80,7 +72,7 @@ class CsvDecoder:
         return tuple(self._rescale(field, name) if field else 1.0 for field, name in named)
 
 
-def decode_key_value(line: str, rescale: Rescale = _as_it_is) -> Mapping[str, float] | None:
+def decode_key_value(line: str, rescale: Rescale) -> Mapping[str, float] | None:
     """``ax=0.1 ay=0.2``: names and numbers joined by ``=`` or ``:``, with commas or spaces between."""
     pairs = re.findall(r"([^\s,;=:]+)\s*[=:]\s*([^\s,;=:]+)", line)
     named = [(field_name(key), key, value) for key, value in pairs]
@@ -92,7 +84,7 @@ def decode_key_value(line: str, rescale: Rescale = _as_it_is) -> Mapping[str, fl
     return found
 
 
-def decode_json(line: str, rescale: Rescale = _as_it_is) -> Mapping[str, float] | None:
+def decode_json(line: str, rescale: Rescale) -> Mapping[str, float] | None:
     """An object with a number for each field, or lists: ``{"t": 1, "acc": [x, y, z], "gyro": [x, y, z]}``."""
     try:
         found = json.loads(line)

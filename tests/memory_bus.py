@@ -31,6 +31,15 @@ class MemoryBus:
             reader.put(frames)
 
 
+def brought(*messages: Message) -> list[Received]:
+    """``messages`` as a bus brings them."""
+    bus = MemoryBus()
+    subscriber, publisher = bus.subscriber(), bus.publisher()
+    for message in messages:
+        publisher.send(message)
+    return subscriber.poll(0)
+
+
 class MemoryPublisher:
     def __init__(self, bus: MemoryBus, numbering: Numbering) -> None:
         self._bus = bus

@@ -32,11 +32,6 @@ OK, AMBIGUOUS = Verdict.OK, Verdict.AMBIGUOUS
 SMALL = Case("small", "", Plan(people=1, cameras=1, imus=1, delay_s=(0.5, 0.5)).scene(3), 6.0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 # --- scenes ---
 
 

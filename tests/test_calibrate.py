@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 
 from mobind_live.binding.engine import TOKEN_S
@@ -29,11 +28,6 @@ from mobind_live.vocabulary import PARTS
 
 LAGS = 101
 CALIBRATION = Calibration(scale=1.0, presence=(0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 3.0), worth_s=1e9)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def snapshot(

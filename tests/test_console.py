@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from memory_bus import MemoryBus
+from memory_bus import MemoryBus, brought
 from rich.console import Console
 from test_wire import binding, health, imu, offset
 
@@ -75,12 +75,8 @@ ANSWERS: tuple[Message, ...] = (DEVICE, WORKER, offset(), replace(offset(), came
 
 
 def view_of(*messages: Message, now_ns: int = 0) -> RigView:
-    bus = MemoryBus()
-    subscriber, publisher = bus.subscriber(), bus.publisher()
-    for message in messages:
-        publisher.send(message)
     view = RigView(title="rig.yaml", streams=STREAMS, started_ns=0)
-    view.feed(subscriber.poll(0), now_ns)
+    view.feed(brought(*messages), now_ns)
     return view
 
 
@@ -335,12 +331,7 @@ def test_without_a_terminal_the_same_is_written_as_lines() -> None:
 
 
 def feed(output: Any, *messages: Message) -> None:
-    bus = MemoryBus()
-    subscriber = bus.subscriber()
-    publisher = bus.publisher()
-    for message in messages:
-        publisher.send(message)
-    output.feed(subscriber.poll(0))
+    output.feed(brought(*messages))
 
 
 def test_lines_and_log_go_to_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:

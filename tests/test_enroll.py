@@ -38,11 +38,6 @@ SECONDS = 18.0
 SCRIPTS = {"jacks": ("jumping_jacks",), "walk": ("walking",), "punch": ("punching",)}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def net() -> ActionNet:
     return actions.load()

@@ -8,12 +8,12 @@ import threading
 from dataclasses import replace
 
 import pytest
-from memory_bus import MemoryBus
+from memory_bus import brought
 from rich.console import Console
 from test_wire import binding, health, offset
 
 from mobind_live.driver import StreamSpec
-from mobind_live.schema import Binding, Candidate, Health, Message, Offset, Received, StreamHealth, Verdict
+from mobind_live.schema import Binding, Candidate, Health, Message, Offset, StreamHealth, Verdict
 from mobind_live.terminal import output, preflight
 from mobind_live.terminal.findings import Finding, State, judge
 from mobind_live.terminal.preflight import Passed, Preflight
@@ -31,14 +31,6 @@ BOUND = replace(binding(), alarm="", wearer_verdict=Verdict.OK, expected_part="l
 
 def heard(imu: StreamHealth = LINE, camera: StreamHealth = PICTURES) -> Health:
     return replace(health(), streams=(imu, camera))
-
-
-def received(*messages: Message) -> list[Received]:
-    bus = MemoryBus()
-    subscriber, publisher = bus.subscriber(), bus.publisher()
-    for message in messages:
-        publisher.send(message)
-    return subscriber.poll(0)
 
 
 def test_what_cannot_be_read_is_not_called_silent() -> None:
@@ -62,7 +54,7 @@ def test_without_a_camera_only_the_sensors_are_checked() -> None:
     """Not before whatever can be wrong with their numbers would have been told."""
     for seconds, state in ((3, State.WAIT), (30, State.PASS)):
         view = RigView(title="", streams=(IMU,), started_ns=0)
-        view.feed(received(replace(heard(), streams=(replace(LINE, received=50 * seconds, lost=0),))), 0)
+        view.feed(brought(replace(heard(), streams=(replace(LINE, received=50 * seconds, lost=0),))), 0)
         (finding,) = judge(view, SECOND // 2)
         assert finding.state is state
         assert "no camera in this rig: offset, wearer and body part cannot be found" in finding.text
@@ -76,7 +68,7 @@ def findings(
 ) -> dict[str, tuple[State, str]]:
     view = RigView(title="", streams=(IMU, CAM), started_ns=0)
     messages: list[Message] = [found or offset()]
-    view.feed(received(*messages, *[m for m in (state or heard(), bound) if m is not None]), 0)
+    view.feed(brought(*messages, *[m for m in (state or heard(), bound) if m is not None]), 0)
     return {item.stream: (item.state, item.text) for item in judge(view, int(now_s * 1e9))}
 
 
@@ -86,10 +78,10 @@ def test_only_what_was_lost_lately_counts() -> None:
     shares = []
     for second, lost in ((0, 0), (1, 500), (8, 500), (12, 500)):
         line = replace(LINE, received=50 * (second + 1), lost=lost)
-        view.feed(received(heard(line)), second * SECOND)
+        view.feed(brought(heard(line)), second * SECOND)
         shares.append(view.lost("left"))
     assert shares == [0.0, pytest.approx(500 / 600), pytest.approx(500 / 950), 0.0]
-    view.feed(received(heard(replace(LINE, received=10, lost=90))), 13 * SECOND)
+    view.feed(brought(heard(replace(LINE, received=10, lost=90))), 13 * SECOND)
     assert view.lost("left") == pytest.approx(0.9), "a process that began anew counts from zero"
 
 
@@ -99,7 +91,7 @@ def test_why_a_device_failed_stands_beside_it(known: bool) -> None:
     view = RigView(title="", streams=(IMU,), started_ns=0)
     own = replace(health(), stream="left", streams=(replace(LINE, received=0),))
     failed = replace(own, state="failed", detail="given up: firmware 1.2 is too old", streams=())
-    view.feed(received(*([own] if known else []), failed), 0)
+    view.feed(brought(*([own] if known else []), failed), 0)
     (finding,) = judge(view, SECOND)
     assert "firmware 1.2 is too old" in finding.text
 
@@ -153,8 +145,8 @@ def test_where_it_sits_decides(bound: Binding | None, state: State, words: str) 
 def test_an_answer_of_long_ago_is_none() -> None:
     """As from a worker that has died: its devices go on."""
     view = RigView(title="", streams=(IMU, CAM), started_ns=0)
-    view.feed(received(offset(), BOUND), 0)
-    view.feed(received(heard()), 600 * SECOND)
+    view.feed(brought(offset(), BOUND), 0)
+    view.feed(brought(heard()), 600 * SECOND)
     said = {item.stream: (item.state, item.text) for item in judge(view, 600 * SECOND)}
     assert said["left"][0] is State.WAIT
     assert "no answer about it now" in said["left"][1]
@@ -221,7 +213,7 @@ def test_a_camera_that_sees_nobody_waits() -> None:
 
 def test_a_rig_of_cameras_alone_can_pass() -> None:
     view = RigView(title="", streams=(CAM,), started_ns=0)
-    view.feed(received(heard()), 0)
+    view.feed(brought(heard()), 0)
     assert [item.state for item in judge(view, SECOND // 2)] == [State.PASS]
 
 
@@ -243,7 +235,7 @@ def test_it_ends_once_all_has_passed_for_a_while(monkeypatch: pytest.MonkeyPatch
         ended = []
         for seconds in (1.5, 2.5, 4.0, 5.0):
             at(monkeypatch, seconds)
-            watch.feed(received(heard(), offset(), BOUND))
+            watch.feed(brought(heard(), offset(), BOUND))
             ended.append(stop.is_set())
 
     assert ended == [False, False, False, True]
@@ -258,10 +250,10 @@ def test_what_does_not_pass_on_end_begins_anew(monkeypatch: pytest.MonkeyPatch) 
     with watch:
         for seconds, state in ((1.5, heard()), (3.0, slow), (4.0, heard()), (5.5, heard())):
             at(monkeypatch, seconds)
-            watch.feed(received(state, offset(), BOUND))
+            watch.feed(brought(state, offset(), BOUND))
             assert not stop.is_set()
         at(monkeypatch, 6.5)
-        watch.feed(received(heard(), offset(), BOUND))
+        watch.feed(brought(heard(), offset(), BOUND))
     assert stop.is_set()
 
 
@@ -287,7 +279,7 @@ def test_a_sensor_that_is_well_and_unclear_is_open_only() -> None:
         (heard(replace(LINE, rate_hz=20.0)), unclear, False),
     ):
         view = RigView(title="", streams=(IMU, CAM), started_ns=0)
-        view.feed(received(state, offset(), bound), 0)
+        view.feed(brought(state, offset(), bound), 0)
         assert judge(view, SECOND // 2)[0].open_only is is_open
 
 
@@ -297,7 +289,7 @@ def test_it_gives_up_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with watch:
         for second in (1.0, 11.5):
             at(monkeypatch, second)
-            watch.feed(received(heard(replace(LINE, rate_hz=20.0)), offset(), BOUND))
+            watch.feed(brought(heard(replace(LINE, rate_hz=20.0)), offset(), BOUND))
 
     assert stop.is_set()
     assert not watch.passed
@@ -312,10 +304,10 @@ def test_the_time_counts_from_when_the_devices_are_let_go(monkeypatch: pytest.Mo
     with watch:
         for second, message in ((11.0, waiting), (12.0, heard(replace(LINE, rate_hz=20.0))), (21.0, waiting)):
             at(monkeypatch, second)
-            watch.feed(received(message))
+            watch.feed(brought(message))
             assert not stop.is_set()
         at(monkeypatch, 22.5)
-        watch.feed(received(waiting))
+        watch.feed(brought(waiting))
     assert stop.is_set()
     assert "not ready: left" in out.getvalue()
 

@@ -62,7 +62,7 @@ def test_the_lower_foot_is_near_the_ground(name: str) -> None:
 def test_feet_stay_where_they_stand(name: str) -> None:
     """Exercises in place do not slide: between the ends of a bout the feet's middle stays put."""
     person = Person(6, (name,))
-    bout = person._bout(person._index(20.0))
+    bout = person._bouts[person._index(20.0)]
     keypoints = person.at(np.arange(bout.start_s + 1, bout.end_s - 1, 0.02)).keypoints_m
     lower = np.take_along_axis(keypoints[:, ANKLES], keypoints[:, ANKLES, 2].argmin(axis=1)[:, None, None], 1)
     assert np.ptp(lower[:, 0, :2], axis=0).max() < 1.3  # a lunge's step is the longest
@@ -84,7 +84,7 @@ def test_walkers_go_round_and_stay_near_their_place() -> None:
 def test_cycles_differ(name: str) -> None:
     """No two cycles of a bout take the same time, and the motion never repeats itself exactly."""
     person = Person(8, (name,))
-    bout = person._bout(person._index(20.0))
+    bout = person._bouts[person._index(20.0)]
     t = np.arange(bout.start_s + 1, bout.end_s - 1, 0.01)
     counts = person._tempo(bout.number, bout.name, bout.start_s, bout.end_s).phase(t)
     starts = np.interp(np.arange(np.ceil(counts[0]), np.floor(counts[-1])), counts, t)

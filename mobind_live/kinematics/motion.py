@@ -119,7 +119,7 @@ class Person:
         for index in range(
             self._index(float(t_s.min()) - _BLEND_S), self._index(float(t_s.max()) + _BLEND_S) + 1
         ):
-            bout = self._bout(index)
+            bout = self._bouts[index]
             weight = smooth((t_s - bout.start_s) / _BLEND_S + 0.5) - smooth(
                 (t_s - bout.end_s) / _BLEND_S + 0.5
             )
@@ -145,7 +145,7 @@ class Person:
 
     def action(self, t_s: float) -> str:
         """The name of what the person is doing at ``t_s``."""
-        return self._bout(self._index(t_s)).name
+        return self._bouts[self._index(t_s)].name
 
     def _index(self, t_s: float) -> int:
         """The bout that holds ``t_s``; draws bouts as far as needed."""
@@ -153,9 +153,6 @@ class Person:
             self._bouts.append(self._drawn())
             self._starts.append(self._bouts[-1].start_s)
         return max(bisect_right(self._starts, t_s) - 1, 0)
-
-    def _bout(self, index: int) -> Bout:
-        return self._bouts[index]
 
     def _drawn(self) -> Bout:
         """The next bout, from its number and where the one before ended."""
@@ -167,14 +164,14 @@ class Person:
         turn = before.end_turn if before else rng.uniform(0, 2 * np.pi)
         name = self._choice(rng, number, before.name if before else "")
         exercise = self._exercises[name]
-        facing = self._facing(before)
+        facing = float(self._heading(before, np.array([before.end_s]))[0]) if before else 0.0
         pace, heading = 0.0, facing + rng.uniform(-1.2, 1.2)
         if exercise.ground:
             tempo = self._tempo(number, name, start, end)
             cadence_hz = float(np.diff(tempo.phase([start, end]))[0]) / (end - start)
             stride = tempo.at(np.array([start])).stride
             speed_m_s = exercise.ground * self.skeleton.height_m * stride * cadence_hz
-            ways = [_oval_heading(np.array(turn), self._oval, sign, facing) for sign in (1.0, -1.0)]
+            ways = [_nearest(_along(np.array(turn), self._oval, sign), facing) for sign in (1.0, -1.0)]
             nearer = int(abs(float(ways[1]) - facing) < abs(float(ways[0]) - facing))
             pace = (1.0, -1.0)[nearer] * speed_m_s / float(self._oval.mean())
             heading = float(ways[nearer])
@@ -195,29 +192,24 @@ class Person:
         weights = np.array([self._exercises[name].weight for name in names])
         return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
-    def _facing(self, before: Bout | None) -> float:
-        return float(self._heading(before, np.array([before.end_s]))[0]) if before else 0.0
-
     def _heading(self, bout: Bout, t_s: np.ndarray) -> np.ndarray:
         if not bout.pace:
             return np.full(len(t_s), bout.heading)
-        start = _oval_heading(np.array(bout.turn), self._oval, np.sign(bout.pace), bout.heading)
-        turned = bout.travel(t_s)
-        way = _oval_heading(turned, self._oval, np.sign(bout.pace), 0.0, wrap=False)
-        return way + (
-            start - _oval_heading(np.array(bout.turn), self._oval, np.sign(bout.pace), 0.0, wrap=False)
-        )
+        sign = np.sign(bout.pace)
+        first = _along(np.array(bout.turn), self._oval, sign)
+        return _along(bout.travel(t_s), self._oval, sign) + (_nearest(first, bout.heading) - first)
 
 
-def _oval_heading(
-    turn: np.ndarray, oval_m: np.ndarray, sign: float, near: float, *, wrap: bool = True
-) -> np.ndarray:
-    """Direction of travel (rad) at ``turn`` on the oval, continuous in ``turn``; with ``wrap``, the
-    equal angle nearest to ``near``."""
+def _along(turn: np.ndarray, oval_m: np.ndarray, sign: float) -> np.ndarray:
+    """Direction of travel (rad) at ``turn`` on the oval, continuous in ``turn``."""
     a, b = oval_m
     slant = np.arctan2((b - a) * np.sin(2 * turn) / 2, a * np.sin(turn) ** 2 + b * np.cos(turn) ** 2)
-    way = turn + np.pi / 2 + slant + (np.pi if sign < 0 else 0.0)
-    return way + 2 * np.pi * np.round((near - way) / (2 * np.pi)) if wrap else way
+    return turn + np.pi / 2 + slant + (np.pi if sign < 0 else 0.0)
+
+
+def _nearest(angle: np.ndarray, near: float) -> np.ndarray:
+    """The angle equal to ``angle`` (rad) that is nearest to ``near``."""
+    return angle + 2 * np.pi * np.round((near - angle) / (2 * np.pi))
 
 
 def _tempo(rng: np.random.Generator, exercise: Exercise, start_s: float, end_s: float) -> Tempo:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +28,28 @@ _AZIMUTHS_DEG = (0.0, 70.0, 180.0, 250.0)
 _BENCH_SEED, _DRAWN_SEED = 1_000_000, 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One scene. ``tells``: it shows who wears what. ``stamped``: the devices' stamps are taken for the
-    host's, so that their drift is left to the engine. ``unseen`` (person numbers) are in the room, but in no
-    picture. ``apart``: each camera shows one person alone, the first the first. ``told``: the rig says who
-    wears what. ``motion``: the file that its people are taken from, who otherwise are simulated."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showing:
+    """What of a scene is shown and said. ``tells``: it shows who wears what. ``stamped``: the devices' stamps
+    are taken for the host's, so that their drift is left to the engine. ``unseen`` (person numbers) are in
+    the room, but in no picture. ``apart``: each camera shows one person alone, the first the first. ``told``:
+    the rig says who wears what."""
 
-    factor: str
-    value: str
-    config: SceneConfig
-    seconds: float
     tells: bool = True
     stamped: bool = False
     unseen: tuple[int, ...] = ()
     told: bool = False
     apart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Showing):
+    """One scene. ``motion``: the file that its people are taken from, who otherwise are simulated."""
+
+    factor: str
+    value: str
+    config: SceneConfig
+    seconds: float
     motion: Path | None = None
 
     @property
@@ -128,7 +134,7 @@ def _signed(rng: np.random.Generator, span: tuple[float, float]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class _Level(Showing):
     """A factor's level: what it is called, and what it changes. ``least_s``: it is played for so long,
     and not at all where the others are short."""
 
@@ -137,11 +143,6 @@ class _Level:
     plan: Plan
     more_s: float = 0.0
     least_s: float = 0.0
-    tells: bool = True
-    stamped: bool = False
-    unseen: tuple[int, ...] = ()
-    told: bool = False
-    apart: bool = False
 
 
 _DRIFTING = Plan(cameras=1, imus=2, drift_ppm=(60.0, 100.0), absence_every_s=0.0)
@@ -189,11 +190,7 @@ def cases(seed: int, seconds: float, repeats: int, only: str | None = None) -> l
             level.value + (f" #{number + 1}" if repeats > 1 else ""),
             level.plan.scene(_BENCH_SEED + 100_000 * seed + _crc(level) + number),
             max(seconds + level.more_s, level.least_s),
-            level.tells,
-            level.stamped,
-            level.unseen,
-            level.told,
-            level.apart,
+            **{field.name: getattr(level, field.name) for field in fields(Showing)},
         )
         for level in _LEVELS
         if only in (None, level.factor) and (seconds >= FULL_S or not level.least_s)

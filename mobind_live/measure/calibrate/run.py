@@ -54,7 +54,7 @@ def run(request: Request, console: Console) -> None:
     if request.motion is not None:
         captured.takes(request.motion)  # an error now is better than one in each process
     before = model.constants
-    constants, report = (_fitted(request, model, console)) if request.fit else (before, {})
+    constants, report = _fitted(request, model, console) if request.fit else (before, {})
     checks = max(1, request.scenes // 2)
     given = [
         (case, request.weights, constants) for case in _cases(request, _CHECK_SEED + request.seed, checks)
@@ -110,14 +110,24 @@ def _fitted(request: Request, model: Binder, console: Console) -> tuple[Constant
         after = fit.search(evaluate, start, _TRIALS, lambda: bar.advance(task))
     report = {}
     for name, constants in (("before", before), ("after", after)):
-        got = evaluate(constants)
-        report |= {f"{name}/{key}": value for key, value in _summary(got).items()}
-        console.print(
-            f"{name}: {fit.text(constants)}\n  the truth costs {got.mean_nats:.3f} nats; ok and right "
-            f"{got.right_share:.1f} %; of all ok {got.false_share:.2f} % false",
-            highlight=False,
-        )
+        report |= _told(name, constants, evaluate(constants), console)
     return after, report
+
+
+def _told(name: str, constants: Constants, got: Outcomes, console: Console) -> dict[str, float]:
+    """What ``constants`` make of the evidence: as a line on the console, and as figures."""
+    console.print(
+        f"{name}: {fit.text(constants)}\n  the truth costs {got.mean_nats:.3f} nats; ok and right "
+        f"{got.right_share:.1f} %; of all ok {got.false_share:.2f} % false",
+        highlight=False,
+    )
+    figures = {
+        "loss": fit.loss(got),
+        "nats": got.mean_nats,
+        "right_ok": got.right_share,
+        "false_ok": got.false_share,
+    }
+    return {f"{name}/{key}": value for key, value in figures.items()}
 
 
 def _cases(request: Request, seed: int, count: int) -> list[Case]:
@@ -135,15 +145,6 @@ def thinned(snapshots: list[Snapshot]) -> list[Snapshot]:
         snapshot.without(n) if n % 3 == 2 and len(snapshot.views[0].tracks) > 1 else snapshot
         for n, snapshot in enumerate(snapshots)
     ]
-
-
-def _summary(found: Outcomes) -> dict[str, float]:
-    return {
-        "loss": fit.loss(found),
-        "nats": found.mean_nats,
-        "right_ok": found.right_share,
-        "false_ok": found.false_share,
-    }
 
 
 def _write(path: Path, constants: Constants, report: dict[str, float], curves: dict[str, Curve]) -> None:

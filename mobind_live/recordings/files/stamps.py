@@ -81,28 +81,26 @@ def of_rows(table: Table, time: Column, usable: np.ndarray, advice: str, *, stri
     unit = time.unit or _told(table, title, ticks[keep], advice)
     _check_unit(table, title, ticks[keep], unit, named=bool(time.unit))
     scale = TIME_NS[unit]
-    back = float((before - ticks)[usable].max())
-    if back * scale * 1e-9 > _BACK_S:
-        row = int(np.flatnonzero(usable & (ticks < before))[0]) + 1
+    falls = usable & (ticks < before)
+    if float((before - ticks)[usable].max()) * scale * 1e-9 > _BACK_S:
         raise FileError(
-            f"{table.path}: the stamps run backwards at row {row} of numbers ({title}); "
-            "split the file where the device was restarted"
+            f"{table.path}: the stamps run backwards at row {np.flatnonzero(falls)[0] + 1} of numbers "
+            f"({title}); split the file where the device was restarted"
         )
-    _refuse_late(table, title, usable & (ticks < before) & ~np.isin(ticks, ticks[keep]))
+    _refuse_late(table, title, falls & ~np.isin(ticks, ticks[keep]))
     start = float(ticks[stamped][0])
     if (float(ticks[keep][0]) - start) * scale * 1e-9 > _EARLIEST_S:
         start = float(ticks[keep][0])  # a logger whose clock was not set yet
     own, found = ticks[keep], f"time {title} ({unit})"
-    if not strictly:
-        each = round(len(own) / len(np.unique(own)))
-        if each > 1 and not np.mod(own * scale, 1e9).any():
+    each = 1 if strictly else round(len(own) / len(np.unique(own)))
+    if each > 1:
+        if not np.mod(own * scale, 1e9).any():
             raise FileError(
                 f"{table.path}: {title} has whole seconds only, one for {each} samples: nobody knows when in "
                 f"it the first one was; {advice}"
             )
-        found += f", one for {each} samples: the oldest's" if each > 1 else ""
-        own = _spread(own)
-    t_ns = np.round(own * scale).astype(np.int64)
+        found += f", one for {each} samples: the oldest's"
+    t_ns = np.round((own if strictly else _spread(own)) * scale).astype(np.int64)
     return Stamps(t_ns, keep, round(start * scale), found, replace(time, unit=unit))
 
 

@@ -1,4 +1,4 @@
-"""Somebody who moves, as scenes need to know them."""
+"""What scenes need to know of somebody who moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which joint goes first: those that do one thing together do not do it at the same instant.
+"""How far each group of joints is ahead: those that do one thing together do not do it at one instant.
 
 Exercises are written as functions of one phase. Played as they are written, all segments would turn in step
 and a sensor would agree with every limb: the speeds of chest and shank with r = .9 to 1 in squats and jumping

@@ -1,4 +1,4 @@
-"""What a camera with a pose network behind it delivers.
+"""A simulated camera with a pose network behind it: the poses that it delivers.
 
 It is made block by block, a block being a stretch of media time and a pure function of the seed: any
 moment can be made without what was before it.

@@ -1,4 +1,4 @@
-"""What a worn sensor delivers.
+"""A simulated sensor on somebody's body: the samples that it delivers.
 
 It is made block by block, a block being a stretch of media time and a pure function of the seed: any
 moment can be made without what was before it.

@@ -1,1 +1,1 @@
-"""Files: read, recorded, exported, and worked out afterwards."""
+"""Recordings: files read, sessions kept and exported, offsets and labels worked out afterwards."""

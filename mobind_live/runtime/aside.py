@@ -1,4 +1,4 @@
-"""A question asked of a process of its own: it is quiet, ends in time, and may crash without harm to us.
+"""Runs a function in a process of its own: it is quiet, ends in time, and may crash without harm to us.
 
 Devices are opened and searched for like this: what other people's libraries do there is anybody's guess.
 """

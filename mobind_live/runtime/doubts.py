@@ -1,4 +1,4 @@
-"""Whether what an IMU sends can be m/s^2 and rad/s, asked of the motion itself while it comes."""
+"""Checks an IMU's samples while they come: whether they can be m/s^2 and rad/s, by the motion itself."""
 
 from __future__ import annotations
 

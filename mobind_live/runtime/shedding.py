@@ -1,4 +1,4 @@
-"""What a worker that cannot follow leaves out, so that its answers stay about now.
+"""Leaves data out where a worker cannot follow, so that its answers stay about now.
 
 It works through what comes until that is too old, then leaves out all streams together up to the present,
 and goes on. Streams thinned out one sample at a time would still have to be encoded in full.

@@ -1,4 +1,4 @@
-"""Whether stamps can be nanoseconds of the clock they are said to be of, and arrivals the host's."""
+"""Checks stamps: whether they can be nanoseconds of the clock that is declared, and arrivals the host's."""
 
 from __future__ import annotations
 

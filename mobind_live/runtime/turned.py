@@ -1,4 +1,4 @@
-"""Whether a camera's picture is turned, asked of the people in it while they come."""
+"""Checks while they come, by the people in them, whether a camera's pictures are turned."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What all that shows a running rig has in common: it keeps what came, hears the log, and draws anew now and
-then."""
+"""The base of all that shows a running rig: keeps what came, hears the log, draws anew now and then."""
 
 from __future__ import annotations
 

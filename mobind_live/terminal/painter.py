@@ -1,5 +1,7 @@
-"""What is printed while work goes on: by a thread of its own, since a terminal may take nothing (stopped by
-Ctrl-S, or at the end of a link that hangs), and nobody may wait for it who records or watches over a rig."""
+"""A thread that prints, so that nobody who records or watches over a rig waits for a terminal.
+
+One may take nothing for long: stopped by Ctrl-S, or at the end of a link that hangs.
+"""
 
 from __future__ import annotations
 

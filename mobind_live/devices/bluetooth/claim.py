@@ -1,5 +1,8 @@
-"""That a Bluetooth device is served once on this machine, by whichever of its names it was found: a lock for
-each address, which the system lifts when the process that has it ends, however it ends."""
+"""A lock for each Bluetooth device, so that it is served once on this machine.
+
+It is by address, whichever of its names the device was found by. The system lifts it when
+the process that has it ends, however it ends.
+"""
 
 from __future__ import annotations
 

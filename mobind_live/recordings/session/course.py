@@ -1,4 +1,4 @@
-"""What was said at which times."""
+"""Values in the order of the times at which they were said, to be looked up by time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Track ids in a session over several lives of its cameras' processes, each of which may count from 1."""
+"""Numbers for a session's tracks over several lives of its cameras' processes, which all count from 1."""
 
 from __future__ import annotations
 

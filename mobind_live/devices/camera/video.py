@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from mobind_live.clock import host_now_ns
+from mobind_live.devices.camera.boxes import cut_short
 
 OPEN_NS = 8_000_000_000  # a source without its first frame for so long is given up
 MOST_DAMAGED = 100  # pictures in a row
@@ -58,7 +59,7 @@ def open_file(path: str) -> Capture:
     capture = cv2.VideoCapture(str(Path(path).absolute()))
     if not capture.isOpened():
         capture.release()
-        raise VideoError(f"source {path} cannot be opened; is it a video?")
+        raise VideoError(f"source {path} cannot be opened; {cut_short(Path(path)) or 'is it a video?'}")
     return capture
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from rich.progress import Progress
 
 from mobind_live.devices.camera import pose, video
+from mobind_live.devices.camera.boxes import cut_short
 from mobind_live.devices.camera.playback import Playback, Player, frame_hz
 from mobind_live.devices.camera.pose import Finder, PoseOptions, YoloPose
 from mobind_live.devices.camera.turn import Turn
@@ -139,6 +140,8 @@ def _watch(
         progress.advance(task)
     if not stamps:
         raise FileError(f"{path}: not one frame can be read; is it a video?")
+    if whole and (missing := cut_short(path)):
+        _log.warning("%s: %s; what there is was used", path, missing)
     if damaged:
         _log.warning("%s: %d pictures are damaged or wrongly stamped, and were left out", path, sum(damaged))
     empty = np.empty((0, len(KEYPOINTS), 3), np.float32)

@@ -144,6 +144,10 @@ class Placements:
         self._sum[fresh] = keep * self._sum[fresh] + log_p[told]
         self.windows[fresh] = keep * self.windows[fresh] + 1
 
+    def so_far(self) -> tuple[np.ndarray, np.ndarray]:
+        """The sums of log-probabilities (count, 7) and ``windows`` (count,), as they are now."""
+        return self._sum.copy(), self.windows.copy()
+
     def for_parts(self) -> np.ndarray:
         """How much likelier than on average each part (count, 11) makes what each sensor told, in nats; zero
         where it told nothing."""

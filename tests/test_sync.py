@@ -35,6 +35,7 @@ KEYS = [
     "p_part",
     "part_verdict",
     "step",
+    "moved",
 ]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import Progress
 
-from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.views import CameraView
 from mobind_live.devices.camera import pose
 from mobind_live.devices.camera.pose import People, PoseOptions
@@ -27,6 +27,7 @@ from mobind_live.recordings.sync import drift, plot, run, solve, steps, traces, 
 from mobind_live.recordings.sync.recording import Recording
 from mobind_live.recordings.sync.request import Files
 from mobind_live.recordings.sync.solve import Found
+from mobind_live.recordings.sync.stretches import Stretches, Sums
 from mobind_live.schema import Binding, Offset, Verdict
 from mobind_live.vocabulary import PARTS
 
@@ -181,7 +182,10 @@ def test_an_answer_whose_offset_steps_is_not_ok() -> None:
     fits = hills(np.array([0.0] * 7 + [50.0] * 3)) - 5
     added[:5, 0, 0, 0], added[5:, 0, 1, 0] = fits[:5], fits[5:]
     added[:, 0, 2, 0] = 0.01 * hills(np.full(10, -70.0))
-    sums = [solve._Sums((1, 2, 3), so_far) for so_far in added.cumsum(axis=0)]
+    sums = [
+        Sums((1, 2, 3), so_far, np.ones((1, 3)), np.zeros((1, 7)), np.zeros(1))
+        for so_far in added.cumsum(axis=0)
+    ]
     offset = Offset(
         stream="arm", camera="camera", t_ns=0, offset_s=0.0, sigma_s=0.01, p=1.0, verdict=Verdict.OK,
         reference_ns=0, rate_ppm=0.0, second_peak_ratio=0.0, evidence_s=20.0,
@@ -192,7 +196,9 @@ def test_an_answer_whose_offset_steps_is_not_ok() -> None:
         p_part=1.0, part_verdict=Verdict.OK, p_none=0.0, candidates=(),
         alarm="arm sits on head, not on chest",
     )  # fmt: skip
-    found = solve._found(offset, binding, (1, 2), solve._Stretches(STRETCHES_S, sums, 1.0), 0, 60.0)
+    found = solve._found(
+        offset, binding, (1, 2), Stretches(STRETCHES_S, sums, Calibration(scale=1.0)), 0, 60.0
+    )
     assert found.verdict is Verdict.AMBIGUOUS
     assert found.note == (
         "arm sits on head, not on chest; the offset is +2.00 s from about 84 s on: split the recording there"

@@ -39,6 +39,10 @@ class Placing:
         self._told.reset(slot)
         self._steps[slot] = 0
 
+    def so_far(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each IMU, the sum (count, 7) of the log-probabilities of its windows, and how many (count,)."""
+        return self._told.so_far()
+
     def for_parts(self) -> np.ndarray:
         """How much likelier than on average each part (count, 11) makes all that each IMU's motion told, in
         nats; zero where it told nothing."""

@@ -157,7 +157,7 @@ def settled(
         return CameraPosterior(tracks, given.rows, 0.0, given.lags)
     weights = given.lags * np.exp(prior)
     sums = weights.sum(axis=2)
-    log_place = _shrunk(given.rows + np.log(sums + TINY), calibration)
+    log_place = shrunk(given.rows + np.log(sums + TINY), calibration)
     nobody = max(given.nobody, float(log_sum(log_place.ravel(), 0)) - ceiling)
     total = float(log_sum(np.append(log_place, nobody), 0))
     lags = weights / np.maximum(sums, TINY)[:, :, None]
@@ -227,7 +227,7 @@ _LIMBS = np.array(
 )
 
 
-def _shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
+def shrunk(log_place: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Log-likelihoods (P, 11) with the log-odds between a limb's segments, between the trunk's, between limbs
     and trunk, and between people multiplied by ``limb``, ``trunk``, ``body`` and ``person``, that the smaller
     the better the second-best person agrees; the total of those is kept."""

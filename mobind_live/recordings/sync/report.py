@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mobind_live.recordings.sync.limits import MOST_OFFSET_S
+from mobind_live.recordings.sync.moved import Moved
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.recordings.sync.steps import Step
 from mobind_live.schema import Verdict
@@ -76,6 +77,7 @@ def _as_json(one: Found) -> dict[str, Any]:
         "p_part": round(one.p_part, 5),
         "part_verdict": one.part_verdict.value,
         "step": None if one.step is None else _step_as_json(one.step),
+        "moved": None if one.moved is None else _moved_as_json(one.moved),
     }
 
 
@@ -85,6 +87,10 @@ def _step_as_json(step: Step) -> dict[str, float | None]:
         "from_s": None if step.from_s is None else round(step.from_s, 3),
         "until_s": None if step.until_s is None else round(step.until_s, 3),
     }
+
+
+def _moved_as_json(moved: Moved) -> dict[str, float | bool]:
+    return {"at_s": round(moved.at_s, 3), "to_other": moved.to_other}
 
 
 def show(console: Console, found: dict[str, Found], remark: str = "") -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,15 +12,17 @@ import torch
 from mobind_live.binding.alarms import with_alarms
 from mobind_live.binding.answers import Answers
 from mobind_live.binding.engine import TOKEN_S, Engine
-from mobind_live.binding.presence import PEAK_TOKENS, near
+from mobind_live.binding.presence import PEAK_TOKENS
 from mobind_live.binding.verdict import OK_P
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder
 from mobind_live.models.placement import PlacementNet
 from mobind_live.recordings.files.imu import ImuFile
-from mobind_live.recordings.sync import drift, steps, whose
+from mobind_live.recordings.sync import drift, moved, steps, whose
+from mobind_live.recordings.sync.moved import Moved
 from mobind_live.recordings.sync.recording import CAMERA, Recording
 from mobind_live.recordings.sync.steps import Step
+from mobind_live.recordings.sync.stretches import Stretches, Sums, sums_of
 from mobind_live.schema import Binding, Imu, Offset, Verdict
 from mobind_live.vocabulary import PARTS
 
@@ -41,7 +41,7 @@ Tick = Callable[[float], None]
 class Found:
     """What there is to say of one IMU. ``offset_s`` is that at the middle of the camera's recording; None:
     nothing can be said. ``lags_s`` and ``weights`` (L,) are the histogram; ``alarm`` says what is special,
-    and ``step`` where the offset is another."""
+    ``step`` where the offset is another, and ``moved`` when the sensor went elsewhere."""
 
     offset_s: float | None = None
     sigma_s: float | None = None
@@ -56,11 +56,12 @@ class Found:
     weights: np.ndarray
     alarm: str = ""
     step: Step | None = None
+    moved: Moved | None = None
 
     @property
     def note(self) -> str:
         """What is to be said beside the numbers."""
-        return "; ".join(str(said) for said in (self.alarm, self.step) if said)
+        return "; ".join(str(said) for said in (self.alarm, self.step, self.moved) if said)
 
     def shifted(self, by_s: float) -> Found:
         """The same, the IMU's time counted from ``by_s`` earlier on."""
@@ -143,19 +144,19 @@ def _solved(
         block=BLOCK,
     )
     borders = _borders(people.length_s, len(imus), len(people.tracks), engine.lags)
-    sums: list[_Sums] = []
+    sums: list[Sums] = []
     for until_ns, share in _feed(engine, people, imus, max_offset_s):
         engine.advance()
         tick(share)
         if len(sums) < len(borders) and until_ns * 1e-9 >= borders[len(sums)]:
-            sums.append(_sums(engine))
-    sums.append(_sums(engine))
+            sums.append(sums_of(engine))
+    sums.append(sums_of(engine))
     messages = Answers(engine).messages(_DONE_NS)
     offsets = {m.stream: m for m in messages if isinstance(m, Offset)}
     view = engine.view(CAMERA)
     worn = {name: whose.tracks(view, index, people) for index, name in enumerate(imus)}
     bindings = _named([m for m in messages if isinstance(m, Binding)], worn, told)
-    stretches = _Stretches([0.0, *borders, people.length_s], sums, engine.calibration.scale)
+    stretches = Stretches([0.0, *borders, people.length_s], sums, engine.calibration)
     return {
         name: _found(offsets[name], bindings[name], worn[name], stretches, index, people.length_s / 2)
         for index, name in enumerate(imus)
@@ -213,55 +214,11 @@ def _message(name: str, t_ns: np.ndarray, file: ImuFile, rows: slice) -> Imu:
     )
 
 
-class _Sums(NamedTuple):
-    """The evidence ``sums`` (I, P, 11, L) float32 of ``tracks``, up to some moment."""
-
-    tracks: tuple[int, ...]
-    sums: np.ndarray
-
-
-def _sums(engine: Engine) -> _Sums:
-    view = engine.view(CAMERA)
-    return _Sums(view.posteriors[0].tracks, view.evidence.astype(np.float32))
-
-
-class _Stretches:
-    """What each stretch of the recording added to the evidence."""
-
-    def __init__(self, borders_s: list[float], sums: list[_Sums], scale: float) -> None:
-        self.borders_s = borders_s
-        self.middles_s = np.array([(a + b) / 2 for a, b in pairwise(borders_s)])
-        self._sums = sums
-        self._scale = scale
-
-    def curves(
-        self, imu: int, part: int, peak: int, tracks: tuple[int, ...]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The evidence (K, L), in nats, that ``imu`` is on ``part`` of somebody, in each stretch: of whoever
-        fits best there at the lag ``peak``, since a tracker may give one person several ids; and that of
-        ``tracks``, one person's, wherever they fit, if there are any."""
-        added = self._added(imu, part)
-        fits = added[:, :, near(peak)].max(axis=2)
-        best = added[np.arange(len(added)), fits.argmax(axis=1)]
-        rows = [self._sums[-1].tracks.index(track) for track in tracks]
-        return best, added[:, rows].sum(axis=1) if rows else best
-
-    def _added(self, imu: int, part: int) -> np.ndarray:
-        """The evidence (K, P, L), in nats, of everybody."""
-        everybody, last = self._sums[-1]
-        lags = last.shape[3]
-        totals = np.zeros((len(self._sums) + 1, len(everybody), lags), np.float32)
-        for n, (tracks, sums) in enumerate(self._sums, start=1):
-            for row, track in enumerate(tracks):
-                totals[n, everybody.index(track)] = sums[imu, row, part]
-        return self._scale * np.diff(totals, axis=0)
-
-
 def _found(
     offset: Offset,
     binding: Binding,
     tracks: tuple[int, ...],
-    stretches: _Stretches,
+    stretches: Stretches,
     imu: int,
     middle_s: float,
 ) -> Found:
@@ -272,18 +229,25 @@ def _found(
     line = drift.line(drift.points(best, stretches.middles_s, peak, TOKEN_S))
     shift_s = line.drift_ppm * 1e-6 * (middle_s - line.middle_s) if math.isfinite(line.sigma_s) else 0.0
     own = line.sigma_s if math.isfinite(line.sigma_s) else 0.0
+    went = None
+    if binding.part_verdict is Verdict.OK:
+        drifted_s = line.drift_ppm * 1e-6 * (stretches.middles_s - line.middle_s)
+        peaks = peak + np.round(drifted_s / TOKEN_S).astype(int)
+        course = stretches.course(imu, peaks, tracks)
+        went = moved.find(course, stretches.borders_s, stretches.calibration)
     return Found(
         offset_s=offset.offset_s + shift_s,
         sigma_s=max(offset.sigma_s, own),
         drift_ppm=line.drift_ppm,
         verdict=Verdict.AMBIGUOUS if step and offset.verdict is Verdict.OK else offset.verdict,
-        tracks=tracks,
+        tracks=() if went and went.to_other else tracks,
         wearer=binding.wearer if binding.expected_wearer else "",
         part=binding.part,
         p_part=binding.p_part,
-        part_verdict=binding.part_verdict,
+        part_verdict=Verdict.AMBIGUOUS if went else binding.part_verdict,
         lags_s=offset.lags_s,
         weights=offset.weights,
         alarm=binding.alarm or offset.alarm,
         step=step,
+        moved=went,
     )

@@ -223,7 +223,7 @@ def test_an_imu_that_is_too_short_is_not_asked(made: Take, folder: Path, tmp_pat
     assert "only 3.3 s long" in result.stdout
     assert json.loads(out.read_text())["imus"]["arm"] == {
         "offset_s": None, "sigma_s": None, "drift_ppm": None, "verdict": "no_motion", "track": None,
-        "tracks": [], "part": None, "p_part": 0.0, "part_verdict": "no_motion", "step": None,
+        "tracks": [], "part": None, "p_part": 0.0, "part_verdict": "no_motion", "step": None, "moved": None,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -11,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from takes import IMU_HEADER, Take, imu_text, take
 from typer.testing import CliRunner, Result
 
 from mobind_live.cli import app
 from mobind_live.recordings.files.hints import Hints
 from mobind_live.recordings.sync import report
+from mobind_live.recordings.sync.moved import Moved
 from mobind_live.recordings.sync.request import read_imus
 from mobind_live.recordings.sync.solve import Found, nothing
 from mobind_live.recordings.sync.steps import Step
@@ -392,6 +395,37 @@ def test_a_step_and_all_tracks_of_the_wearer_are_in_the_json() -> None:
     stepped = replace(plain, step=Step(0.5, 20.25, None)).shifted(1.0)
     one = json.loads(json.dumps(report.as_json({"arm": stepped})))["imus"]["arm"]
     assert one["step"] == {"offset_s": 1.5, "from_s": 20.25, "until_s": None}
+
+
+def test_all_that_is_said_is_seen_in_80_columns() -> None:
+    full = replace(
+        answer(Verdict.AMBIGUOUS), offset_s=-12.5, sigma_s=0.016, tracks=(12,), part="right_upper_arm",
+        p_part=0.99, part_verdict=Verdict.AMBIGUOUS, step=Step(0.5, 20.25, None),
+    )  # fmt: skip
+    sure = replace(full, verdict=Verdict.OK, drift_ppm=-133.0, moved=Moved(72.0, to_other=True))
+    console = Console(width=80, record=True, file=io.StringIO())
+    report.show(console, {"left_forearm_1": full, "left_forearm_2": sure})
+    said = console.export_text()
+    assert said.count("ambiguous") == 3
+    assert said.count("right upper arm 0.99") == 2
+    assert "-133 ok" in said
+    assert "_1: the offset is +0.50 s from about 20 s on: split the recording there" in said
+    assert "it seems to be on somebody else from about 72 s on: split the recording there" in said
+    assert "…" not in said
+
+
+def test_what_is_no_number_is_null_in_the_json() -> None:
+    odd = replace(
+        answer(Verdict.AMBIGUOUS), sigma_s=float("inf"), drift_ppm=float("nan"), p_part=float("nan")
+    )
+    written = json.dumps(report.as_json({"arm": odd}), allow_nan=False)
+    one = json.loads(written)["imus"]["arm"]
+    assert (one["offset_s"], one["sigma_s"], one["drift_ppm"], one["p_part"]) == (1.0, None, None, None)
+
+
+def test_when_and_to_whom_a_sensor_went_is_in_the_json() -> None:
+    went = replace(answer(Verdict.OK), moved=Moved(72.0, to_other=True))
+    assert report.as_json({"arm": went})["imus"]["arm"]["moved"] == {"at_s": 72.0, "to_other": True}
 
 
 @pytest.mark.parametrize(

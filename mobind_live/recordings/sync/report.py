@@ -19,23 +19,20 @@ from mobind_live.terminal import words
 from mobind_live.terminal.style import VERDICT_STYLE, unframed
 
 _ROOM_S = 10.0  # beyond the lengths' difference: neither recording need lie within the other
-_NAME = 16  # the longest part of a name that fits beside the rest in 80 columns
+_NAME = 12  # columns: what the rest leaves of 80; longer names go on below
 
 
 def table(found: dict[str, Found]) -> Table:
     """One row for each IMU; what is not ``ok`` is dimmed."""
-    notes = any(one.note for one in found.values())
     out = unframed()
-    out.add_column("imu", max_width=_NAME, no_wrap=True, overflow="ellipsis")
+    out.add_column("imu", max_width=_NAME, overflow="fold")
     for heading, side in (
         ("offset (s)", "left"), ("ppm", "right"), ("", "left"),
         ("track", "right"), ("part", "left"), ("p", "right"), ("", "left"),
     ):  # fmt: skip
         out.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
-    if notes:
-        out.add_column()
     for name, one in found.items():
-        out.add_row(*_row(name, one), *([Text(one.note, "yellow")] if notes else []))
+        out.add_row(*_row(name, one))
     return out
 
 
@@ -67,18 +64,23 @@ def as_json(found: dict[str, Found]) -> dict[str, Any]:
 def _as_json(one: Found) -> dict[str, Any]:
     wearer = {"wearer": one.wearer} if one.wearer else {}
     return wearer | {
-        "offset_s": None if one.offset_s is None else round(one.offset_s, 5),
-        "sigma_s": None if one.sigma_s is None else round(one.sigma_s, 5),
-        "drift_ppm": None if one.offset_s is None else round(one.drift_ppm, 2),
+        "offset_s": _number(one.offset_s, 5),
+        "sigma_s": _number(one.sigma_s, 5),
+        "drift_ppm": None if one.offset_s is None else _number(one.drift_ppm, 2),
         "verdict": one.verdict.value,
         "track": one.track,
         "tracks": list(one.tracks),
         "part": one.part or None,
-        "p_part": round(one.p_part, 5),
+        "p_part": _number(one.p_part, 5),
         "part_verdict": one.part_verdict.value,
         "step": None if one.step is None else _step_as_json(one.step),
         "moved": None if one.moved is None else _moved_as_json(one.moved),
     }
+
+
+def _number(value: float | None, digits: int) -> float | None:
+    """``value`` as JSON can hold it, which has no word for what is not finite."""
+    return None if value is None or not math.isfinite(value) else round(value, digits)
 
 
 def _step_as_json(step: Step) -> dict[str, float | None]:
@@ -94,8 +96,11 @@ def _moved_as_json(moved: Moved) -> dict[str, float | bool]:
 
 
 def show(console: Console, found: dict[str, Found], remark: str = "") -> None:
-    """The table, and below it how to read it and the ``remark``."""
+    """The table, and below it what is to be said beside the numbers, how to read them, and the ``remark``."""
     console.print(table(found))
+    for name, one in found.items():
+        if one.note:  # not in the table: of 80 columns the rest leaves none
+            console.print(Text(f"{words.clean(name)}: {one.note}", style="yellow"), soft_wrap=True)
     console.print(
         "offset = t_imu - t_camera, each time counted from the recording's first sample; use what is ok",
         style="dim",

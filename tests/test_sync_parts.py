@@ -216,6 +216,22 @@ def test_chance_peaks_and_a_drift_are_no_step() -> None:
     assert steps.find(low, STRETCHES_S, 125, 0.04) is None, "too little of it"
 
 
+@pytest.mark.parametrize("ppm", [280, -300])
+def test_an_hours_drift_is_no_step(ppm: int) -> None:
+    """It takes the offset further from the whole recording's than a step needs to."""
+    borders_s = np.linspace(0, 3600, 25)
+    middles_s = (borders_s[1:] + borders_s[:-1]) / 2
+    drifted = ppm * 1e-6 * (middles_s - 1800) / 0.04
+    assert steps.find(hills(drifted), borders_s.tolist(), 125, 0.04) is not None
+    line = drift.line(drift.points(hills(drifted), middles_s, 125, 0.04))
+    by = np.round(line.drift_ppm * 1e-6 * (middles_s - line.middle_s) / 0.04).astype(int)
+    assert steps.find(steps.straightened(hills(drifted), by), borders_s.tolist(), 125, 0.04) is None
+    drifted[18:] += 50
+    late = steps.find(steps.straightened(hills(drifted), by), borders_s.tolist(), 125, 0.04)
+    assert late is not None
+    assert (late.from_s, late.until_s) == (2700, None)
+
+
 def test_where_nothing_was_compared_there_is_no_step() -> None:
     against = hills(np.zeros(10)) - 30
     against[6:, :100] = 0

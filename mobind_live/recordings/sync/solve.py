@@ -225,15 +225,15 @@ def _found(
     peak = round(offset.offset_s / TOKEN_S) + len(offset.lags_s) // 2
     part = PARTS.index(binding.part) if binding.part else 0
     best, wearer = stretches.curves(imu, part, peak, tracks)
-    step = steps.find(wearer, stretches.borders_s, peak, TOKEN_S)
     line = drift.line(drift.points(best, stretches.middles_s, peak, TOKEN_S))
+    drifted_s = line.drift_ppm * 1e-6 * (stretches.middles_s - line.middle_s)
+    drifted = np.round(drifted_s / TOKEN_S).astype(int)
+    step = steps.find(steps.straightened(wearer, drifted), stretches.borders_s, peak, TOKEN_S)
     shift_s = line.drift_ppm * 1e-6 * (middle_s - line.middle_s) if math.isfinite(line.sigma_s) else 0.0
     own = line.sigma_s if math.isfinite(line.sigma_s) else 0.0
     went = None
     if binding.part_verdict is Verdict.OK:
-        drifted_s = line.drift_ppm * 1e-6 * (stretches.middles_s - line.middle_s)
-        peaks = peak + np.round(drifted_s / TOKEN_S).astype(int)
-        course = stretches.course(imu, peaks, tracks)
+        course = stretches.course(imu, peak + drifted, tracks)
         went = moved.find(course, stretches.borders_s, stretches.calibration)
     return Found(
         offset_s=offset.offset_s + shift_s,

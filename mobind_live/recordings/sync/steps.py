@@ -70,6 +70,16 @@ def find(curves: np.ndarray, borders_s: list[float], peak: int, token_s: float) 
     )
 
 
+def straightened(curves: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Each stretch's evidence (K, L) moved to lags smaller by its own of ``by`` (K,), whole tokens: where a
+    drift leads over an hour is no step."""
+    out = np.zeros_like(curves)
+    lags = curves.shape[1]
+    for row, curve, tokens in zip(out, curves, np.clip(by, -lags, lags).tolist(), strict=True):
+        row[max(0, -tokens) : lags - max(0, tokens)] = curve[max(0, tokens) : lags - max(0, -tokens)]
+    return out
+
+
 def _near(curves: np.ndarray, lag: int, reach: int) -> np.ndarray:
     """The most (K,) at ``lag`` and what is at most ``reach`` from it."""
     return curves[:, max(0, lag - reach) : lag + reach + 1].max(axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,27 @@ def test_the_picture_shows_nobodys_limb_where_nobody_is_sure(tracks: tuple[int, 
         limb, sensor = (np.asarray(line.get_ydata(), float) for line in panel.lines)
         assert np.isfinite(sensor).any()
         assert np.isfinite(limb).any() == bool(tracks)
+
+
+def test_what_is_drawn_as_aligned_follows_the_drift() -> None:
+    """By as much in 40 s as 200 ppm come to in an hour."""
+    file, people = turning(0.5)
+    fast = 1.02
+    file = replace(file, t_ns=np.round(file.t_ns * fast).astype(np.int64))
+    one = Found(
+        offset_s=(people.length_s / 2 + 0.5) * fast - people.length_s / 2,
+        sigma_s=0.01,
+        drift_ppm=(fast - 1) * 1e6,
+        verdict=Verdict.OK,
+        tracks=(1,),
+        part="left_forearm",
+        lags_s=np.linspace(-1, 1, 51),
+        weights=np.ones(51),
+    )
+    _, before, after = plot.draw({"arm": one}, people, {"arm": file}).axes[:3]
+    assert [float(panel.get_title("right").split()[2]) > 0.97 for panel in (before, after)] == [False, True]
+    without = plot.draw({"arm": replace(one, drift_ppm=0.0)}, people, {"arm": file}).axes[2]
+    assert float(without.get_title("right").split()[2]) < 0.97
 
 
 # --- video ---

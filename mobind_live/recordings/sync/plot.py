@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,7 @@ _VERDICT = {
 }
 _AROUND_S = 1.0  # of the histogram to each side of its peak in the inset
 _ABOVE = 1.22  # the names' height over their row
+OffsetAt = Callable[[np.ndarray], np.ndarray]  # offsets (N,) at times (N,), all in seconds
 _TALLEST = 0.98  # quantile of a trace that fills its panel
 
 
@@ -96,12 +99,13 @@ def _row(axes: list[Axes], name: str, one: Found, people: Recording, file: ImuFi
     text = f"{words.plain(one.part) or 'chest'} {whose}: {words.plain(one.part_verdict.value)}"
     text += f", p {one.p_part:.2f}"
     before.text(0, _ABOVE, text, transform=before.transAxes, size=11, color=_VERDICT[one.part_verdict])
-    for panel, offset_s, label in ((before, 0.0, "as recorded"), (after, one.offset_s, "aligned")):
-        r = traces.likeness(sensor, limb, offset_s)
+    aligned = partial(one.offset_at, length_s=people.length_s)
+    for panel, offset_at, label in ((before, np.zeros_like, "as recorded"), (after, aligned, "aligned")):
+        r = traces.likeness(sensor, limb, offset_at(limb.at_s))
         panel.set_title(label, loc="left", size=10, color=_INK)
         if np.isfinite(r):
             panel.set_title(f"r = {r:.2f} over the whole recording", loc="right", size=9, color=_FAINT)
-        _overlay(panel, sensor, limb, offset_s, window)
+        _overlay(panel, sensor, limb, offset_at, window)
 
 
 def _plain(axes: Axes) -> None:
@@ -147,13 +151,13 @@ def _histogram(axes: Axes, one: Found) -> None:
 
 
 def _overlay(
-    axes: Axes, sensor: traces.Trace, limb: traces.Trace, offset_s: float, window: tuple[float, float]
+    axes: Axes, sensor: traces.Trace, limb: traces.Trace, offset_at: OffsetAt, window: tuple[float, float]
 ) -> None:
-    """Both traces over the camera's time ``window``, each filling the panel by its own size: a picture shows
-    only the part of a turn that lies in its plane."""
+    """Both traces over the camera's time ``window``, the sensor's moved by ``offset_at`` then. Each fills
+    the panel by its own size: a picture shows only the part of a turn that lies in its plane."""
     at_s = np.arange(*window, 1 / traces.HZ)
-    for trace, colour, shift_s in ((limb, _LIMB, 0.0), (sensor, _SENSOR, offset_s)):
-        values = trace.at(at_s + shift_s)
+    for trace, colour, there_s in ((limb, _LIMB, at_s), (sensor, _SENSOR, at_s + offset_at(at_s))):
+        values = trace.at(there_s)
         top = np.nanquantile(values, _TALLEST) if np.isfinite(values).any() else 1.0
         axes.plot(at_s, values / max(float(top), 1e-6), color=colour, linewidth=1.3, alpha=0.95)
     axes.set_xlim(*window)

@@ -63,6 +63,12 @@ class Found:
         """What is to be said beside the numbers."""
         return "; ".join(str(said) for said in (self.alarm, self.step, self.moved) if said)
 
+    def offset_at(self, at_s: np.ndarray, length_s: float) -> np.ndarray:
+        """The offset (N,) at ``at_s`` (N,) of the camera's time, whose recording is ``length_s`` long; there
+        must be one."""
+        assert self.offset_s is not None
+        return self.offset_s + self.drift_ppm * 1e-6 * (at_s - length_s / 2)
+
     def shifted(self, by_s: float) -> Found:
         """The same, the IMU's time counted from ``by_s`` earlier on."""
         offset_s = None if self.offset_s is None else self.offset_s + by_s

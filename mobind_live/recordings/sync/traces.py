@@ -86,9 +86,9 @@ def _trace(at_s: np.ndarray, values: np.ndarray) -> Trace:
     return Trace(grid, smooth)
 
 
-def likeness(sensor: Trace, limb: Trace, offset_s: float) -> float:
-    """The correlation of the two over all of the camera's time, the sensor's moved by ``offset_s``; NaN if
-    they hardly meet."""
+def likeness(sensor: Trace, limb: Trace, offset_s: float | np.ndarray) -> float:
+    """The correlation of the two over all of the camera's time, the sensor's moved by ``offset_s``, one for
+    all or for each of the limb's times; NaN if they hardly meet."""
     own = sensor.at(limb.at_s + offset_s)
     both = np.isfinite(own) & np.isfinite(limb.values)
     if both.sum() < 2 * HZ or not own[both].std() or not limb.values[both].std():

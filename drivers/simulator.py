@@ -151,7 +151,8 @@ class Config(DriverConfig):
 
     def streams(self, name: str) -> tuple[StreamSpec, ...]:
         cameras = (
-            StreamSpec(name=c, kind="cam", nominal_hz=s.fps, played=True) for c, s in self.cameras.items()
+            StreamSpec(name=c, kind="cam", nominal_hz=s.fps, played=True, simulated=True)
+            for c, s in self.cameras.items()
         )
         imus = (
             StreamSpec(
@@ -163,6 +164,7 @@ class Config(DriverConfig):
                 clock_group=s.clock_group,
                 subject=s.subject,
                 played=True,
+                simulated=True,
             )
             for i, s in self.imus.items()
         )

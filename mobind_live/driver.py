@@ -71,9 +71,10 @@ class StreamSpec:
     host's by the loop), ``arrival`` (no stamp: arrivals are de-jittered from ``nominal_hz``), or ``host``
     (already the host's time, taken as it is). IMUs of one ``clock_group`` (one receiver) are known to have
     one offset to each camera, those of one ``subject`` to be on one body. ``played``: its times are media
-    time, those of a recording or a scene, which the host's clock need not agree with. ``rotate``, ``mirror``:
-    how a camera's pictures are turned (see ``devices/camera/turn.py``); without ``rotate``, they cannot be.
-    Raises ValueError for a ``clock`` that is none, and for a name that no subject may have.
+    time, those of a recording or a scene, which the host's clock need not agree with. ``simulated``: what it
+    sends is made up, as its messages say too; answers are given before the first of them. ``rotate``,
+    ``mirror``: how a camera's pictures are turned (see ``devices/camera/turn.py``); without ``rotate``, they
+    cannot be. Raises ValueError for a ``clock`` that is none, and for a name that no subject may have.
     """
 
     name: str
@@ -84,6 +85,7 @@ class StreamSpec:
     clock_group: str | None = None
     subject: str | None = None
     played: bool = False
+    simulated: bool = False
     rotate: int | None = None
     mirror: bool = False
 

@@ -19,6 +19,7 @@ from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
 from mobind_live.binding.engine import STALE_NS, Engine
 from mobind_live.binding.ties import Tie
 from mobind_live.driver import Clock, StreamSpec
+from mobind_live.drivers.simulator import Config
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Action, Binding, Imu, Offset, Pose, StreamHealth, Verdict
 
@@ -180,6 +181,15 @@ def test_an_imu_that_never_came_is_stale_and_no_offset_is_given_without_a_camera
     hear(answers, imu=False)
     (offset,) = offsets(answers, EPOCH_NS)
     assert offset.verdict is Verdict.STALE
+
+
+def test_the_first_answers_of_a_simulated_rig_say_that_it_is() -> None:
+    """They come before any sample, which alone told so."""
+    imus = tuple(s for s in Config(driver="simulator").streams("sim") if s.kind == "imu")
+    made = Answers(Engine(imus, Binder(Sizes(width=8, embedding=4)), 1.0, torch.device("cpu")))
+    first = bindings(made, EPOCH_NS)
+    assert len(first) == len(imus)
+    assert all(binding.simulated for binding in first)
 
 
 def test_an_offset_says_what_it_refers_to_and_repeats_the_clocks_mapping(answers: Answers) -> None:

@@ -84,7 +84,7 @@ class Engine:
         self.tracks: dict[tuple[str, int], Track] = {}
         self.camera_arrived_ns: dict[str, int] = {}
         self._camera_ns: dict[str, int] = {}  # the newest stamp of each
-        self.simulated = False
+        self.simulated = any(spec.simulated for spec in imus)
         self.placing = Placing(len(imus), placement, memories_s[SLOW])
         self.beliefs = Beliefs(
             names=self.names,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from mobind_live.models import checkpoint
+from mobind_live.models import actions, checkpoint, digest, placement
 from mobind_live.models.constants import Constants
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import CheckpointError, OutputError
@@ -78,6 +79,36 @@ def test_a_corrupt_file(saved: Path, keep: int) -> None:
     saved.write_bytes(saved.read_bytes()[:keep])
 
     assert "not usable weights" in refused(saved)
+
+
+def test_a_flipped_bit_is_not_taken_for_weights(saved: Path) -> None:
+    """Among the numbers, and in what the header says: a constant, a note, a tensor's name, the digest."""
+    data = saved.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    said = (b'temper\\": 0.', b'"seed":"', b'"pose.', b'"sha256":"')
+    places = [data.index(text) + len(text) for text in said]
+    for place in [*range(begin, len(data), (len(data) - begin) // 8), len(data) - 1, *places]:
+        saved.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        assert "damaged" in refused(saved), place
+
+
+def test_only_weights_of_ones_own_may_have_no_digest(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with safe_open(saved, framework="pt") as file:
+        header = {key: value for key, value in file.metadata().items() if key != digest.KEY}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, saved, metadata=header)
+    checkpoint.load(saved)
+    assert f"{saved}: has no digest" in caplog.text
+    monkeypatch.setattr(checkpoint, "WEIGHTS", saved.parent)
+    assert "has no digest" in refused(saved)
+
+
+@pytest.mark.parametrize("load", [checkpoint.load, actions.load, placement.load])
+def test_all_that_ships_has_a_digest(load: Callable[[], object], caplog: pytest.LogCaptureFixture) -> None:
+    load()
+    assert not caplog.text
 
 
 def test_a_pickle_is_not_unpickled(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from mobind_live.driver import StreamSpec
 from mobind_live.schema import Binding, Candidate, Health, Message, Offset, StreamHealth, Verdict
 from mobind_live.terminal import output, preflight
 from mobind_live.terminal.findings import Finding, State, judge
-from mobind_live.terminal.preflight import Passed, Preflight
+from mobind_live.terminal.lasting import Passed
+from mobind_live.terminal.preflight import Preflight
 from mobind_live.terminal.view import RigView
 
 SECOND = 1_000_000_000
@@ -268,6 +269,30 @@ def test_who_has_passed_need_not_go_on_moving() -> None:
     assert passed(Finding("right", State.WAIT, "?", open_only=True), 10 * SECOND).state is State.WAIT
     assert passed(wrong, 11 * SECOND) is wrong
     assert passed(open_, 12 * SECOND) is open_, "a stream that was not well is asked again"
+
+
+def test_a_contradiction_stays_until_it_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its wearer has moved enough and walks away: to be on nobody in view is not what is to be mended."""
+    swapped = "left and right are swapped"
+    elsewhere = replace(BOUND, part="right_forearm", alarm=swapped)
+    gone = replace(elsewhere, wearer_verdict=Verdict.UNBOUND, alarm="left is on nobody in view")
+    early = ((1, elsewhere), (2, gone), (3, elsewhere), (7, elsewhere), (20, gone))
+    late = ((25, BOUND), (26, gone), (27, elsewhere), (31, elsewhere), (41, gone), (101, gone))
+    told = []
+    at(monkeypatch, 0.0)
+    watch, _, out = session(limit_s=40.0)
+    with watch:
+        for seconds, bound in (*early, *late):
+            at(monkeypatch, float(seconds))
+            watch.feed(brought(heard(), offset(), bound))
+            told.append(next(f.text for f in watch.findings if f.stream == "left"))
+
+    assert told[1].startswith("left is on nobody in view"), "it had not stood for three seconds"
+    assert told[4].startswith(f"13 s ago: {swapped}; now: left is on nobody in view")
+    assert told[5].startswith("on the left forearm of person_1, as configured")
+    assert told[6].startswith("left is on nobody in view"), "it was mended"
+    assert f"70 s ago: {swapped}" in out.getvalue()
+    assert "not ready: left" in out.getvalue()
 
 
 def test_a_sensor_that_is_well_and_unclear_is_open_only() -> None:

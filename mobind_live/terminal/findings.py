@@ -33,12 +33,15 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What there is to say of one stream. WAIT turns into FAIL when time is up; ``open_only`` if nothing is
-    wrong with it but that the motion does not tell, or not any more."""
+    wrong with it but that the motion does not tell, or not any more. ``wrong``: what surely contradicts the
+    YAML; ``right``: it surely is where the YAML says."""
 
     stream: str
     state: State
     text: str
     open_only: bool = False
+    wrong: str = ""
+    right: bool = False
 
 
 def judge(view: RigView, now_ns: int) -> list[Finding]:
@@ -78,7 +81,14 @@ def _imu(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:
     worst = State.FAIL if State.FAIL in states else State.WAIT if State.WAIT in states else State.PASS
     text = f"{place.text}; {time.text}; {alive.text}"
     against = any(offset.alarm for offset in offsets) or _elsewhere(binding)
-    return Finding(spec.name, worst, text, open_only=worst is State.WAIT and not against)
+    return Finding(
+        spec.name,
+        worst,
+        text,
+        open_only=worst is State.WAIT and not against,
+        wrong=place.text if binding.alarm and binding.wearer_verdict is Verdict.OK else "",
+        right=place.state is State.PASS,
+    )
 
 
 def _alive(view: RigView, spec: StreamSpec, now_ns: int) -> Finding:

@@ -18,36 +18,13 @@ from rich.text import Text
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import StreamSpec
 from mobind_live.terminal.findings import Finding, State, judge
+from mobind_live.terminal.lasting import STEADY_NS, Contradicted, Passed
 from mobind_live.terminal.output import Notes, Output
 from mobind_live.terminal.view import RigView
 
-STEADY_NS = 3_000_000_000
 LONGEST_START_NS = 60_000_000_000  # of the programs; the wearers' time counts from then on
 _SHOW_EVERY_NS = 500_000_000
 _ASK = "Have every wearer move for some seconds: walk, bend, lift each arm and each leg on its own."
-
-
-class Passed:
-    """The streams that have passed for a while. Whoever moved in turn has shown where their sensors are, and
-    need not go on: only what speaks against it, or a stream that is not well, takes a pass back."""
-
-    def __init__(self) -> None:
-        self._since_ns: dict[str, int] = {}
-        self._last: dict[str, tuple[Finding, int]] = {}
-
-    def __call__(self, found: Finding, now_ns: int) -> Finding:
-        """The finding of now, or the pass that still holds."""
-        if found.state is State.PASS:
-            if now_ns - self._since_ns.setdefault(found.stream, now_ns) > STEADY_NS:
-                self._last[found.stream] = found, now_ns
-            return found
-        self._since_ns.pop(found.stream, None)
-        if not found.open_only:
-            self._last.pop(found.stream, None)
-        if found.stream not in self._last:
-            return found
-        passed, at_ns = self._last[found.stream]
-        return Finding(passed.stream, State.PASS, f"{(now_ns - at_ns) * 1e-9:.0f} s ago: {passed.text}")
 
 
 class Preflight(Output):
@@ -60,7 +37,7 @@ class Preflight(Output):
         view = RigView(title="", streams=streams, started_ns=host_now_ns())
         super().__init__(view, [Notes(logging.WARNING, self._warn)], every_ns=_SHOW_EVERY_NS)
         self.findings: list[Finding] = []
-        self._passed = Passed()
+        self._passed, self._contradicted = Passed(), Contradicted()
         self._limit_ns = int(limit_s * 1e9)
         self._begun_ns = view.started_ns + LONGEST_START_NS  # or when the first device is let go, if sooner
         self._stop = stop
@@ -78,7 +55,9 @@ class Preflight(Output):
         self._live.start()
 
     def _show(self, now_ns: int) -> None:
-        self.findings = [self._passed(found, now_ns) for found in judge(self.view, now_ns)]
+        self.findings = [
+            self._contradicted(self._passed(found, now_ns), now_ns) for found in judge(self.view, now_ns)
+        ]
         if not self.passed:
             self._good_since_ns = now_ns
         if now_ns < self._begun_ns and any(map(self._let_go, self.view.streams)):

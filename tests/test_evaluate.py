@@ -20,6 +20,7 @@ from mobind_live.models.datasets import utd_mhad as utd_data
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.models.errors import DatasetError
 from mobind_live.models.evaluate import bench5, bvh, card, readout, table, utd_mhad, worn_walk
+from mobind_live.models.evaluate.peers import trained
 from mobind_live.models.evaluate.peers.correlation import Correlation
 from mobind_live.vocabulary import KEYPOINTS, PARTS
 
@@ -448,6 +449,9 @@ def test_the_command_writes_the_table_and_the_same_numbers(
 ) -> None:
     monkeypatch.setattr(actions, "DEFAULT", tmp_path / "none")
     monkeypatch.setattr(utd_mhad, "JOINED", 10)
+    recipe = tmp_path / "mobind.yaml"
+    recipe.write_text("form: mobind\nmotion: m.npz\noutput: never.safetensors\n")
+    monkeypatch.setattr(trained, "RECIPES", (recipe,))
     path = tmp_path / "out.json"
     words = ["eval", "utd-mhad", "--root", str(utd), "--subjects", "4", "--checkpoint", str(small)]
 
@@ -461,6 +465,7 @@ def test_the_command_writes_the_table_and_the_same_numbers(
     )
     assert all(0 <= v <= 1 for k, v in document["metrics"].items() if "acc" in k)
     assert document["peers"]["correlation"]["clip_sync_acc_0.2"] > 0.9
+    assert "never.safetensors is not there; train it with: mobind-live train-peer" in result.stdout
     assert all(name in result.stdout for name in document["metrics"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.random import default_rng
 from typer.testing import CliRunner
 
 from mobind_live.cli import app
-from mobind_live.models import pack
+from mobind_live.models import checkpoint, pack
 from mobind_live.models.errors import CheckpointError, RecipeError
-from mobind_live.models.evaluate.peers import mobind
+from mobind_live.models.evaluate.peers import mobind, trained
 from mobind_live.models.evaluate.peers.mobind import Peer, Voting
 from mobind_live.models.evaluate.readout import picked
 from mobind_live.models.train_peer import PeerRecipe
@@ -88,6 +89,34 @@ def test_a_peer_is_trained_kept_and_found_again(form: mobind.Form, tmp_path: Pat
 
     assert done.exit_code == 0, done.output
     assert mobind.load(tmp_path / "p.safetensors").form == form
+
+
+def test_peers_are_taken_from_where_their_recipes_write_them(tmp_path: Path) -> None:
+    """Found, missing, and given by hand instead."""
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    recipes = tuple(folder / f"{form}.yaml" for form in FORMS)
+    for recipe in recipes:
+        recipe.write_text(
+            (trained.RECIPES[0].parent / recipe.name).read_text().replace("../../runs", "../runs")
+        )
+    notes = {"form": '"mobind"'}
+    for path in (tmp_path / "runs" / "mobind.safetensors", tmp_path / "own.safetensors"):
+        path.parent.mkdir(exist_ok=True)
+        checkpoint.write(path, mobind.KIND, Peer("mobind"), notes)
+
+    found, missing = trained.chosen((), recipes)
+    own, also_missing = trained.chosen((tmp_path / "own.safetensors",), recipes)
+
+    assert [peer.name for peer in found] == [peer.name for peer in own] == ["mobind"]
+    assert missing == also_missing
+    (line,) = missing
+    assert line.endswith(f"train-peer {os.path.relpath(recipes[1])}")
+    assert not same(found[0].peer, own[0].peer)
+
+
+def same(one: Peer, other: Peer) -> bool:
+    return torch.equal(one.imu_out.weight, other.imu_out.weight)
 
 
 def test_reels_that_are_too_short_for_a_window_are_refused(tmp_path: Path) -> None:

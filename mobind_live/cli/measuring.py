@@ -36,9 +36,12 @@ def evaluate(
     ],
     subjects: Annotated[str, typer.Option(help="Subjects of utd-mhad, such as 2,4.")] = "2,4",
     checkpoint: Checkpoint = None,
-    peers: Annotated[bool, typer.Option("--peers", help="Plain correlation beside the network.")] = False,
+    peers: Annotated[
+        bool,
+        typer.Option("--peers", help="Other methods beside the network: correlation, and each trained peer."),
+    ] = False,
     peer: Annotated[
-        list[Path] | None, typer.Option("--peer", metavar="F", help="A trained peer, too; repeat it.")
+        list[Path] | None, typer.Option("--peer", metavar="F", help="A trained peer's file; repeat it.")
     ] = None,
     json_path: Json = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws crops, excerpts and rivals.")] = 0,

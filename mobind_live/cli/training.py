@@ -71,7 +71,7 @@ def train_placement(recipe: Recipe) -> None:
 @verbs.command()
 @user_errors()
 def train_peer(recipe: Recipe) -> None:
-    """Train another method on the same pairs, for `eval --peer`."""
+    """Train another method on the same pairs, for `eval --peers`."""
     from mobind_live.models import train_peer as training
     from mobind_live.terminal.screen import screen
 

@@ -15,7 +15,7 @@ from mobind_live.models import actions, output, train_actions
 from mobind_live.models.errors import DatasetError, RequestError
 from mobind_live.models.evaluate import bench5, bvh, utd_mhad
 from mobind_live.models.evaluate.methods import Method, Metrics, Network, Tick
-from mobind_live.models.evaluate.peers import mobind
+from mobind_live.models.evaluate.peers import trained
 from mobind_live.models.evaluate.peers.correlation import Correlation
 from mobind_live.models.evaluate.table import render
 
@@ -24,7 +24,8 @@ DATASETS = ("utd-mhad", "bench5", "bvh")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asks for."""
+    """What the command line asks for. ``peers``: all that belong in the table, as far as they are trained;
+    ``trained``: files of such, which stand there instead of their kind."""
 
     dataset: str
     root: Path
@@ -46,7 +47,10 @@ def run(request: Request, console: Console) -> None:
     methods: list[Method] = [Network(request.checkpoint)]
     if request.peers:
         methods.append(Correlation())
-    methods += [mobind.Voting(mobind.load(path)) for path in request.trained]
+    peers, missing = trained.chosen(request.trained, trained.RECIPES if request.peers else ())
+    methods += peers
+    for line in missing:
+        console.print(line, style="yellow", highlight=False, soft_wrap=True)
     with _progress(console) as tick:
         measured = _measure(request, methods, tick)
     own, *others = measured

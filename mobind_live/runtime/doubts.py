@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mobind_live.devices.samples import plausible
+from mobind_live.devices.samples import axes, plausible
 from mobind_live.driver import Clock, ImuReading
 from mobind_live.runtime import stamps
 from mobind_live.schema import Imu
@@ -97,9 +97,11 @@ def doubt(acc_m_s2: np.ndarray, gyro_rad_s: np.ndarray, t_ns: np.ndarray) -> str
     if span_s < _TURNS_S:
         return ""
     ratio = plausible.turning(acc_m_s2, gyro_rad_s, t_ns)
-    if ratio is None or _SLOWER < ratio < _FASTER:
+    if ratio is None:
         return ""
-    if ratio < 0:
-        return "it turns against gravity: look at the order and the signs of its axes, the gyroscope's too"
+    if ratio < 0 or axes.against(acc_m_s2, gyro_rad_s, t_ns):
+        return f"{axes.AGAINST} (axes and columns in the YAML)"
+    if _SLOWER < ratio < _FASTER:
+        return ""
     compared = f"{1 / ratio:.0f} times as fast as" if ratio < 1 else f"{ratio:.0f} times slower than"
     return f"it turns {compared} gravity does in it: look at the gyroscope's unit and scale"

@@ -11,7 +11,7 @@ from mobind_live.devices.samples.units import ACC_M_S2, GYRO_RAD_S, TIME_NS
 
 GRAVITY_M_S2 = ACC_M_S2["g"]
 ENOUGH_S = 5.0  # less of a recording shows too little of either
-_HZ = 50.0
+GRID_HZ = 50.0
 _QUIET_S = 0.5
 _QUIET_SHARE = 0.05
 _NEAR = 1.5  # how far, as a factor, the quietest acceleration may be from gravity
@@ -99,9 +99,9 @@ def rate_hz(ticks: np.ndarray, unit: str) -> float:
 
 def rest(vectors: np.ndarray, t_ns: np.ndarray) -> Rest:
     """How large ``vectors`` (N, 3) at ``t_ns`` (N,) are when they change least."""
-    even = _even(vectors, t_ns)
-    steps = round(_QUIET_S * _HZ)
-    windows = even[: len(even) // steps * steps].reshape(-1, steps, 3)
+    line = even(vectors, t_ns)
+    steps = round(_QUIET_S * GRID_HZ)
+    windows = line[: len(line) // steps * steps].reshape(-1, steps, 3)
     there = _there(t_ns)[: len(windows) * steps].reshape(-1, steps).all(axis=1)
     windows = windows[there] if there.any() else windows
     unrest = windows.std(axis=1).max(axis=1)
@@ -159,11 +159,9 @@ def _turnings(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> tuple
     In the sensor's frame gravity changes by ``-gyro x acc``; the sensor's own jerk adds to it, by less, over
     seconds, than the factor of 57 that lies between the units.
     """
-    acc, turn = _even(acc_m_s2, t_ns), _even(gyro, t_ns)
-    seen = _smooth(np.gradient(acc, 1 / _HZ, axis=0))
-    turned = _smooth(np.cross(acc, turn))
-    gaps = np.convolve(~_there(t_ns), np.ones(len(acc) - len(seen) + 1), "valid") > 0
-    seen, turned = (v if gaps.all() else v[~gaps] for v in (seen, turned))
+    acc, turn = even(acc_m_s2, t_ns), even(gyro, t_ns)
+    seen = slow(np.gradient(acc, 1 / GRID_HZ, axis=0), t_ns)
+    turned = slow(np.cross(acc, turn), t_ns)
     seen_rms, turned_rms = (float(np.sqrt(np.mean(np.sum(v * v, axis=1)))) for v in (seen, turned))
     along = float(np.mean(np.sum(seen * turned, axis=1))) / max(seen_rms * turned_rms, 1e-12)
     return seen_rms, turned_rms, along
@@ -172,10 +170,10 @@ def _turnings(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> tuple
 def _grid(t_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Seconds from the first of the stamps (N,): theirs, and those of the even grid (M,)."""
     at_s = (t_ns - t_ns[0]) * 1e-9
-    return at_s, np.arange(0.0, at_s[-1], 1 / _HZ)
+    return at_s, np.arange(0.0, at_s[-1], 1 / GRID_HZ)
 
 
-def _even(values: np.ndarray, t_ns: np.ndarray) -> np.ndarray:
+def even(values: np.ndarray, t_ns: np.ndarray) -> np.ndarray:
     """``values`` (N, 3) on an even grid, (M, 3)."""
     at_s, grid = _grid(t_ns)
     return np.column_stack([np.interp(grid, at_s, values[:, axis]) for axis in range(3)])
@@ -188,7 +186,11 @@ def _there(t_ns: np.ndarray) -> np.ndarray:
     return at_s[after] - at_s[after - 1] < _GAP_S
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
-    kernel = np.hanning(round(_SLOW_S * _HZ) + 2)[1:-1]
+def slow(values: np.ndarray, t_ns: np.ndarray) -> np.ndarray:
+    """Means over two seconds of ``values`` (M, 3) on the even grid of ``t_ns``; none over a gap, unless all
+    are."""
+    kernel = np.hanning(round(_SLOW_S * GRID_HZ) + 2)[1:-1]
     kernel = kernel / kernel.sum()
-    return np.column_stack([np.convolve(values[:, axis], kernel, "valid") for axis in range(3)])
+    means = np.column_stack([np.convolve(values[:, axis], kernel, "valid") for axis in range(3)])
+    gaps = np.convolve(~_there(t_ns), np.ones(len(kernel)), "valid") > 0
+    return means if gaps.all() else means[~gaps]

@@ -17,7 +17,7 @@ from mobind_live.recordings.files.stamps import SINCE_S
 from mobind_live.recordings.sync import report
 from mobind_live.recordings.sync.recording import CAMERA, Recording, tracks_in_words
 from mobind_live.recordings.sync.request import Files, Sources, length_s, read_imus
-from mobind_live.recordings.sync.run import find, read_people, say
+from mobind_live.recordings.sync.run import doubt_axes, find, read_people, say
 from mobind_live.recordings.sync.solve import Found
 from mobind_live.schema import Verdict
 from mobind_live.terminal import words
@@ -62,6 +62,7 @@ def read(files: Files, named: Sources, track: int | None, console: Console) -> S
 
 def _sensors_alone(imus: dict[str, ImuFile], console: Console) -> Scene:
     """Sensors of one clock, or each in its own time, which is said."""
+    doubt_axes(imus, console)
     files = list(imus.values())
     begin_ns = max(file.start_ns for file in files)
     own = not _of_one_clock(files, begin_ns)

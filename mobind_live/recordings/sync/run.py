@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mobind_live.devices.samples import axes
 from mobind_live.kinematics.upright import doubt
 from mobind_live.models.output import write_json
 from mobind_live.recordings.files.errors import FileError, HintError
@@ -19,6 +20,7 @@ from mobind_live.recordings.files.outputs import must_be_new, must_be_picture, m
 from mobind_live.recordings.sync.limits import SHORTEST_S
 from mobind_live.recordings.sync.recording import Recording, left_out, of_file
 from mobind_live.recordings.sync.request import Files, Sources, about, length_s, read_imus
+from mobind_live.terminal import words
 
 if TYPE_CHECKING:  # torch loads only when all files have been read
     from mobind_live.recordings.sync.solve import Found
@@ -113,6 +115,7 @@ def find(
 
     # The products are small: more threads are hardly quicker, and wait for each other on a busy machine.
     torch.set_num_threads(1)
+    doubt_axes(imus, console)
     asked = {name: file for name, file in imus.items() if length_s(file) >= SHORTEST_S}
     solved = {}
     if asked:
@@ -132,6 +135,16 @@ def find(
         or nothing(f"only {length_s(file):.1f} s long; at least {SHORTEST_S:.0f} s are needed")
         for name, file in imus.items()
     }
+
+
+def doubt_axes(imus: Mapping[str, ImuFile], console: Console) -> None:
+    """Say of which IMUs the axes cannot belong together: nothing found with them can be trusted."""
+    for name, file in imus.items():
+        if axes.mostly_against(file.acc_m_s2, file.gyro_rad_s, file.t_ns):
+            text = (
+                f"{words.clean(name)}: {axes.AGAINST} (--imu-columns names them); do not trust what is found"
+            )
+            console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def _progress(console: Console) -> Progress:

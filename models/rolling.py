@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -60,10 +60,13 @@ class Recent:
         return self.values[slot, stop - steps : stop]
 
 
-class _Features:
+_Kind = TypeVar("_Kind", bound=_Stepped)
+
+
+class _Features(Generic[_Kind]):
     """A growing set of rows of features, addressed by slot."""
 
-    def __init__(self, kind: type[_Stepped]) -> None:
+    def __init__(self, kind: type[_Kind]) -> None:
         self.kind, self.rows = kind, kind(0)
 
     def reset(self, slot: int) -> None:
@@ -144,6 +147,14 @@ class Rolling:
         self.pose_features.reset(slot)
         self.twins.reset(slot)
         self.recent_people.reset(slot)
+
+    def up(self, slots: list[int]) -> np.ndarray:
+        """The direction up (S, 3), in the frames of the IMUs at ``slots``, at their newest step."""
+        return self.imu_features.rows.gravity[slots]
+
+    def pixels_per_metre(self, slots: list[int]) -> np.ndarray:
+        """How large (S,) the people at ``slots`` are in the picture at their newest step; 0 if unknown."""
+        return self.pose_features.rows.scale[slots]
 
     @torch.inference_mode()
     def imu(self, slots: list[int], acc_g: np.ndarray, gyro: np.ndarray, valid: np.ndarray) -> Tensor:

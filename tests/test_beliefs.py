@@ -9,6 +9,7 @@ import pytest
 
 from mobind_live.binding import priors
 from mobind_live.binding.beliefs import Beliefs
+from mobind_live.binding.inclination import History
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.saved import SavedState
@@ -32,6 +33,7 @@ def beliefs(*clocks: str, subjects: tuple[str | None, ...] = ()) -> Beliefs:
         calibration=CALIBRATION,
         ties=Ties(),
         placing=Placing(len(clocks), None, math.inf),
+        ups=tuple(History(3, 1000) for _ in clocks),
     )
 
 

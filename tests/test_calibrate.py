@@ -42,8 +42,9 @@ def snapshot(
         motion_s=np.full((1, 2), 20.0),
         own=np.array([1]),
         lag=np.array([true_lag]),
+        likelier=np.zeros((1, 2, len(PARTS))),
     )
-    return Snapshot((view,), np.array([5]), np.zeros((1, len(PARTS))))
+    return Snapshot((view,), np.array([5]))
 
 
 def test_evidence_for_the_truth_costs_little_and_is_right() -> None:

@@ -24,6 +24,7 @@ from mobind_live.kinematics.scene import SceneConfig
 from mobind_live.models import checkpoint
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Imu, Pose, Verdict
+from mobind_live.vocabulary import PARTS
 
 SECONDS = 28.0
 SHIFT_S = 1.237
@@ -172,6 +173,17 @@ def test_places_called_ok_are_right_and_some_are(longer: list[Arrival], model: B
     sure = [b for b in last.values() if b.wearer_verdict is Verdict.OK]
     assert {b.stream for b in sure} >= {"arm", "hand"}
     assert last["arm"].wearer != last["hand"].wearer, "two people, two names"
+
+
+def test_how_limbs_stand_tells_a_wearers_side(longer: list[Arrival], model: Binder) -> None:
+    engine = engine_of(specs(SCENE), model)
+    play(engine, longer)
+    view = engine.view("front")
+    for imu, spec in enumerate(SCENE.imus):
+        likelier = view.likelier[imu, view.posteriors[imu].wearer.argmax()]
+        side, _, segment = spec.part.partition("_")
+        twin = f"{'left' if side == 'right' else 'right'}_{segment}"
+        assert likelier[PARTS.index(spec.part)] > likelier[PARTS.index(twin)] + 0.5, spec.name
 
 
 def test_every_answer_is_a_distribution(said: list[Said]) -> None:

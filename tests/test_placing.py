@@ -12,6 +12,7 @@ from mobind_live.binding import posterior as binding
 from mobind_live.binding import priors
 from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.engine import Engine
+from mobind_live.binding.inclination import History
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.ties import Ties
@@ -117,6 +118,7 @@ def beliefs(names: tuple[str, ...], calibration: Calibration, placing: Placing) 
         calibration=calibration,
         ties=Ties(),
         placing=placing,
+        ups=tuple(History(3, 1000) for _ in names),
     )
 
 

@@ -81,8 +81,8 @@ def test_log_odds_are_the_weighted_sum() -> None:
 def snapshot(seed: int) -> Snapshot:
     """One IMU on the first of two people, who shows it."""
     evidence = peaked(noise(seed), slice(4, 6), 300, 30.0)[None]
-    own, lag = np.array([0]), np.array([300.0])
-    return Snapshot((View((1, 2), evidence, MOTION_S[None], own, lag),), np.array([5]), np.zeros((1, P)))
+    own, lag, likelier = np.array([0]), np.array([300.0]), np.zeros((1, 2, P))
+    return Snapshot((View((1, 2), evidence, MOTION_S[None], own, lag, likelier),), np.array([5]))
 
 
 def test_the_fit_tells_scenes_with_and_without_the_wearer() -> None:

@@ -97,7 +97,7 @@ def view(tracks: tuple[int, ...], wearers: list[list[float]], motion_s: float = 
         place[:, 0] = p
         log_none = float(np.log(max(1 - sum(p), 1e-9)))
         posteriors.append(CameraPosterior(tracks, np.log(place + 1e-12), log_none, lags))
-    return CameraView(posteriors, np.empty((*shape, 0, 0)), np.full(shape, motion_s), [])
+    return CameraView(posteriors, np.empty((*shape, 0, 0)), np.full(shape, motion_s), [], np.empty(0))
 
 
 def test_who_comes_back_under_another_number_is_the_wearer_all_the_same() -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mobind_live.binding import bodies, posterior, priors, subjects, together
+from mobind_live.binding import bodies, inclination, posterior, priors, subjects, together
+from mobind_live.binding.inclination import History
 from mobind_live.binding.learned import Learned
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior, Likelihood
@@ -24,8 +25,8 @@ class Beliefs:
     share one), ``subjects`` (who is said to wear them) and ``limbs`` (on which part, if both are said).
 
     ``learned`` is what ended tracks have taught, ``wearers`` which IMUs were on one body; ``ties`` are the
-    offsets between cameras, ``placing`` is what each IMU's own motion says of where it sits, ``sure_parts``
-    the part that an IMU was last surely on.
+    offsets between cameras, ``placing`` is what each IMU's own motion says of where it sits, ``ups`` how each
+    was inclined, ``sure_parts`` the part that an IMU was last surely on.
     """
 
     names: tuple[str, ...]
@@ -35,6 +36,7 @@ class Beliefs:
     calibration: Calibration
     ties: Ties
     placing: Placing
+    ups: tuple[History, ...]
     learned: Learned = field(default_factory=Learned)
     sure_parts: dict[str, int] = field(default_factory=dict)
     wearers: Wearers = field(init=False)
@@ -60,9 +62,15 @@ class Beliefs:
             for camera, each in own.items()
         }
         self.ties.update(said, {c: e.motion_s.max(axis=1, initial=0.0) for c, e in cameras.items()})
-        alone = {c: self._alone(c, e.tracks, own, said) for c, e in cameras.items()}
+        settled = {
+            c: [self._settled(imu, c, e.tracks, own, said) for imu in range(len(own[c]))]
+            for c, e in cameras.items()
+        }
+        likelier = {c: self._likelier(e, settled[c]) for c, e in cameras.items()}
+        # Whatever is believed of where any of them sits.
+        alone = {c: together.alone(settled[c], likelier[c]) for c in cameras}
         others = bodies.of_others(alone)
-        return {c: self._view(e, own[c], alone[c], others[c]) for c, e in cameras.items()}
+        return {c: self._view(e, own[c], likelier[c], alone[c], others[c]) for c, e in cameras.items()}
 
     def _message(self, imu: int, camera: str, given: Likelihood, motion_s: float) -> np.ndarray:
         """What IMU and camera together know of their lag, whoever is in view. After a few seconds of motion
@@ -71,25 +79,27 @@ class Beliefs:
         kept = self.learned.lag.get((imu, camera))
         return live if kept is None else live + kept
 
-    def _alone(
-        self,
-        camera: str,
-        tracks: tuple[int, ...],
-        own: dict[str, list[Likelihood]],
-        said: dict[str, list[np.ndarray]],
-    ) -> list[CameraPosterior]:
-        """Every IMU's posterior in ``camera``, whatever is believed of where any of them sits."""
-        given = [self._settled(imu, camera, tracks, own, said) for imu in range(len(own[camera]))]
-        return together.alone(given, self.placing.for_parts())
+    def _likelier(self, sums: CameraSums, settled: list[CameraPosterior]) -> np.ndarray:
+        """How much likelier, in nats, each part (I, P, 11) makes what every IMU's own motion tells of its
+        place, and how it was inclined."""
+        felt = np.repeat(self.placing.for_parts()[:, None], len(sums.tracks), axis=1)
+        if not sums.heights:
+            return felt
+        return felt + inclination.told(self.ups, sums.heights, [given.lag for given in settled])
 
     def _view(
-        self, sums: CameraSums, own: list[Likelihood], alone: list[CameraPosterior], others: np.ndarray
+        self,
+        sums: CameraSums,
+        own: list[Likelihood],
+        likelier: np.ndarray,
+        alone: list[CameraPosterior],
+        others: np.ndarray,
     ) -> CameraView:
         """``alone`` together, with what other cameras say of each IMU's wearer, ``others`` (I, P)."""
         told = others + np.array(subjects.priors(alone, self.subjects)).reshape(others.shape)
         placed = [self._placed(imu, alone, told[imu], sums.motion_s[imu]) for imu in range(len(alone))]
         judged = together.judged(placed, own, sums.motion_s, self.limbs)
-        return CameraView(judged, sums.sums, sums.motion_s, own)
+        return CameraView(judged, sums.sums, sums.motion_s, own, likelier)
 
     def _settled(
         self,
@@ -169,4 +179,5 @@ class Beliefs:
         self.sure_parts.pop(self.names[imu], None)
         self.learned.part.pop(imu, None)
         self.placing.reset(imu)
+        self.ups[imu].clear()
         self.wearers.moved(self.names[imu])

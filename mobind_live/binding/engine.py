@@ -12,6 +12,7 @@ import torch
 from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.calibration import calibration
 from mobind_live.binding.evidence import MEMORIES_S, SLOW, Evidence
+from mobind_live.binding.inclination import LIMBS, WINDOW_OF_RECORDINGS_S, WINDOW_S, History, heights
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.rows import ImuRow, Track
 from mobind_live.binding.slots import Slots
@@ -86,6 +87,7 @@ class Engine:
         self._camera_ns: dict[str, int] = {}  # the newest stamp of each
         self.simulated = any(spec.simulated for spec in imus)
         self.placing = Placing(len(imus), placement, memories_s[SLOW])
+        self._window = round((WINDOW_OF_RECORDINGS_S if keep_tracks else WINDOW_S) * TOKEN_HZ)
         self.beliefs = Beliefs(
             names=self.names,
             clocks=tuple(_clock(spec) for spec in imus),
@@ -94,6 +96,7 @@ class Engine:
             calibration=self.calibration,
             ties=Ties(),
             placing=self.placing,
+            ups=tuple(History(3, self._window) for _ in imus),
         )
         self._views: dict[str, CameraView] | None = None
         self._slots = Slots()
@@ -174,7 +177,9 @@ class Engine:
             self._end([key for key, row in self.tracks.items() if row.gone])
 
     def _begin(self, camera: str, track: int) -> None:
-        self.tracks[camera, track] = Track(slot=self._slots.take(), camera=camera, track=track)
+        self.tracks[camera, track] = Track(
+            slot=self._slots.take(), camera=camera, track=track, heights=History(LIMBS, self._window)
+        )
         self._views = None
 
     def _end(self, gone: list[tuple[str, int]]) -> None:
@@ -217,6 +222,9 @@ class Engine:
         slots = [row.slot for row in rows]
         tokens = self.rolling.imu(slots, acc, gyro, valid)
         self.placing.feel(slots, self.block, self.rolling.recent_imus)
+        for row, up, known in zip(rows, self.rolling.up(slots), valid[:, -1], strict=True):
+            if known:
+                self.beliefs.ups[row.slot].add(np.array([row.timeline.last_token]), up[None])
         people = [row.slot for row in self.tracks.values() if row.out > 0 and not row.gone]
         for row, own_acc, own_gyro in zip(rows, acc, gyro, strict=True):
             row.feel(own_acc, own_gyro)
@@ -230,6 +238,7 @@ class Engine:
         if abs(row.jumped_ns) > JUMP_NS:
             self._lives[self.names[row.slot], _EVERY] += 1
             self.evidence.forget(row.slot)
+            self.beliefs.ups[row.slot].clear()
             self.beliefs.learned.forget_lags((row.slot,))
         row.jumped_ns = 0
 
@@ -237,11 +246,13 @@ class Engine:
         keypoints = np.stack([row.timeline.take(self.block) for row in rows])
         for row, own in zip(rows, keypoints, strict=True):
             row.shown.see(own)
-        tokens = self.rolling.pose([row.slot for row in rows], keypoints)
+        slots = [row.slot for row in rows]
+        tokens = self.rolling.pose(slots, keypoints)
+        for row, own, scale in zip(rows, keypoints, self.rolling.pixels_per_metre(slots), strict=True):
+            high = heights(own[STEPS_PER_TOKEN - 1 :: STEPS_PER_TOKEN], float(scale))
+            row.heights.add(row.timeline.last_token + 1 - len(high) + np.arange(len(high)), high)
         placed = [row.place(new) for row, new in zip(rows, tokens, strict=True)]
-        self.evidence.see_people(
-            [row.slot for row in rows], [first for first, _ in placed], [new for _, new in placed]
-        )
+        self.evidence.see_people(slots, [first for first, _ in placed], [new for _, new in placed])
 
     # --- what goes out ---
 
@@ -263,10 +274,13 @@ class Engine:
             self.evidence.sums[SLOW][:, slots].cpu().numpy().astype(np.float64),
             self.evidence.motion_s[SLOW][:, slots].numpy(),
             np.array([row.shown.hidden for row in rows]).reshape(len(rows), len(PARTS)),
+            tuple(row.heights for row in rows),
         )
 
     def start_over(self, imus: Sequence[int], cameras: Sequence[str]) -> None:
         """Believe of the offsets of ``imus`` in ``cameras`` only what the last seconds say."""
+        for imu in imus:
+            self.beliefs.ups[imu].clear()
         self._lives.update(product((self.names[imu] for imu in imus), cameras))
         for camera in cameras:
             self.evidence.take_fast(imus, [row.slot for row in self.people(camera)])
@@ -289,7 +303,9 @@ class Engine:
 
     def exchange(self, camera: str, one: int, other: int) -> None:
         """Two tracks of ``camera`` have changed people: what was known of either is known of the other."""
-        self.evidence.exchange(*(self.tracks[camera, track].slot for track in (one, other)))
+        rows = self.tracks[camera, one], self.tracks[camera, other]
+        self.evidence.exchange(*(row.slot for row in rows))
+        rows[0].heights, rows[1].heights = rows[1].heights, rows[0].heights
         self._views = None
 
     def take_off(self, imu: int) -> None:

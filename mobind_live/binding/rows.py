@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from mobind_live.binding.inclination import History
 from mobind_live.binding.shown import Shown
 from mobind_live.binding.timeline import STEP_NS, STEP_S, ImuTimeline, PoseTimeline
 from mobind_live.models.centre import Centre
@@ -72,12 +73,14 @@ class ImuRow(Row):
         self.moved_s += self.motion * len(acc_g) * STEP_S
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Track(Row):
-    """One tracked person in one camera. ``gone`` once unseen for so long that the track has ended."""
+    """One tracked person in one camera; ``heights`` is how their limbs have stood. ``gone`` once unseen for
+    so long that the track has ended."""
 
-    camera: str = ""
-    track: int = 0
+    camera: str
+    track: int
+    heights: History
     gone: bool = False
     timeline: PoseTimeline = field(default_factory=PoseTimeline)
     seen_ns: int = 0

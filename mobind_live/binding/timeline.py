@@ -90,6 +90,11 @@ class _Timeline:
         return int(self.time[-1]) if self.started else 0
 
     @property
+    def last_token(self) -> int:
+        """The token of the last step that was taken."""
+        return self.next // STEPS_PER_TOKEN - 1
+
+    @property
     def ready(self) -> int:
         """How many complete steps wait to be taken."""
         if not self.started:

@@ -6,26 +6,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mobind_live.binding.inclination import History
 from mobind_live.binding.posterior import CameraPosterior, Likelihood
 
 
 @dataclass(frozen=True, slots=True)
 class CameraSums:
     """The evidence in one camera: ``sums`` (I, P, 11, L) of its ``tracks``, ``motion_s`` (I, P) behind it,
-    and which parts of them it does not show, ``hidden`` (P, 11) bool, if that is known."""
+    and, if that is known, which parts of them it does not show, ``hidden`` (P, 11) bool, and how their limbs
+    have stood, ``heights``."""
 
     tracks: tuple[int, ...]
     sums: np.ndarray
     motion_s: np.ndarray
     hidden: np.ndarray | None = None
+    heights: tuple[History, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
     """All IMUs' posteriors in one camera, the evidence sums (I, P, 11, L) and seconds of motion (I, P) they
-    came from, and what those say alone."""
+    came from, and what those say alone; ``likelier`` is how much likelier, in nats, each part (I, P, 11)
+    makes the IMUs' own motion, and how they were inclined."""
 
     posteriors: list[CameraPosterior]
     evidence: np.ndarray
     motion_s: np.ndarray
     own: list[Likelihood]
+    likelier: np.ndarray

@@ -58,7 +58,7 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
     """Over all snapshots and IMUs that have moved enough to be asked."""
     found = Outcomes()
     for snapshot in snapshots:
-        given = [_posteriors(view, snapshot.likelier, calibration) for view in snapshot.views]
+        given = [_posteriors(view, calibration) for view in snapshot.views]
         for imu, part in enumerate(snapshot.part):
             of_imu = [posteriors[imu] for posteriors in given]
             for view, own in zip(snapshot.views, of_imu, strict=True):
@@ -71,13 +71,13 @@ def outcomes(snapshots: list[Snapshot], calibration: Calibration) -> Outcomes:
     return found
 
 
-def _posteriors(view: View, likelier: np.ndarray, calibration: Calibration) -> list[CameraPosterior]:
+def _posteriors(view: View, calibration: Calibration) -> list[CameraPosterior]:
     own = [
         posterior.likelihood(sums.astype(np.float64), motion_s, calibration)
         for sums, motion_s in zip(view.evidence, view.motion_s, strict=True)
     ]
     settled = [posterior.settled(one, np.zeros(()), view.tracks, calibration) for one in own]
-    return together.judged(together.alone(settled, likelier), own, view.motion_s)
+    return together.judged(together.alone(settled, view.likelier), own, view.motion_s)
 
 
 def _wearer(found: Outcomes, given: CameraPosterior, own: int) -> None:

@@ -26,7 +26,7 @@ def samples(snapshot: Snapshot) -> Iterable[Sample]:
             motion_s = view.motion_s[imu, own]
             if own >= 0 and len(lags) and motion_s >= MIN_MOTION_S:
                 evidence = view.evidence[imu, own][:, lags].max(axis=1) / motion_s
-                yield evidence, snapshot.likelier[imu], int(snapshot.part[imu])
+                yield evidence, view.likelier[imu, own], int(snapshot.part[imu])
 
 
 def fitted(given: list[Sample]) -> tuple[float, ...]:

@@ -25,23 +25,23 @@ _FIRST_S, _EVERY_S = 6, 4
 class View:
     """One camera at one moment. ``evidence`` (I, P, 11, L) float32; ``motion_s`` (I, P) behind it; ``own``
     (I,), the row of the wearer or -1 if they are not in the picture; ``lag`` (I,), the true offset's place in
-    the lags."""
+    the lags; ``likelier`` (I, P, 11), how much likelier each part makes the IMU's own motion, and how it was
+    inclined, in nats."""
 
     tracks: tuple[int, ...]
     evidence: np.ndarray
     motion_s: np.ndarray
     own: np.ndarray
     lag: np.ndarray
+    likelier: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment of one scene: its views, each IMU's true part (I,), and how much likelier each part (I, 11)
-    makes the IMU's own motion, in nats."""
+    """One moment of one scene: its views, and each IMU's true part (I,)."""
 
     views: tuple[View, ...]
     part: np.ndarray
-    likelier: np.ndarray
 
     def without(self, number: int) -> Snapshot:
         """The same without one person (of each picture the row ``number``): their sensors are on nobody."""
@@ -81,11 +81,12 @@ def _snapshot(player: Player, moment: Moment, people: dict[tuple[str, int], str]
                 motion_s=view.motion_s,
                 own=np.array([whose.index(w.person) if w.person in whose else -1 for w in truth.worn]),
                 lag=_lags(truth, camera, engine.lags),
+                likelier=view.likelier,
             )
         )
     if views:
         part = np.array([PARTS.index(w.part) for w in truth.worn])
-        yield Snapshot(tuple(views), part, engine.placing.for_parts())
+        yield Snapshot(tuple(views), part)
 
 
 def _lags(truth: Truth, camera: str, lags: int) -> np.ndarray:
@@ -99,5 +100,6 @@ def _without(view: View, row: int) -> View:
         tracks=tuple(track for n, track in enumerate(view.tracks) if n != row),
         evidence=np.delete(view.evidence, row, axis=1),
         motion_s=np.delete(view.motion_s, row, axis=1),
+        likelier=np.delete(view.likelier, row, axis=1),
         own=own,
     )

@@ -414,6 +414,14 @@ def test_all_that_is_said_is_seen_in_80_columns() -> None:
     assert "…" not in said
 
 
+def test_a_part_of_which_hardly_anything_speaks_is_not_shown() -> None:
+    unclear = replace(answer(Verdict.AMBIGUOUS), part="left_shank", part_verdict=Verdict.AMBIGUOUS)
+    for p_part, shown in ((0.002, False), (0.4, True)):
+        console = Console(width=80, record=True, file=io.StringIO())
+        report.show(console, {"leg": replace(unclear, p_part=p_part)})
+        assert ("left shank" in console.export_text()) == shown
+
+
 def test_what_is_no_number_is_null_in_the_json() -> None:
     odd = replace(
         answer(Verdict.AMBIGUOUS), sigma_s=float("inf"), drift_ppm=float("nan"), p_part=float("nan")

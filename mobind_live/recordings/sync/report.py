@@ -19,6 +19,7 @@ from mobind_live.terminal import words
 from mobind_live.terminal.style import VERDICT_STYLE, unframed
 
 _ROOM_S = 10.0  # beyond the lengths' difference: neither recording need lie within the other
+_GUESS_P = 0.05  # from which on a part is shown
 _NAME = 12  # columns: what the rest leaves of 80; longer names go on below
 
 
@@ -39,6 +40,7 @@ def table(found: dict[str, Found]) -> Table:
 def _row(name: str, one: Found) -> list[Text]:
     sure = one.verdict is Verdict.OK
     offset, part = "" if sure else "dim", "" if one.part_verdict is Verdict.OK else "dim"
+    guess = words.plain(one.part) if one.p_part >= _GUESS_P else ""
     known = f"{one.offset_s:+.3f} ±{one.sigma_s:.3f}" if one.offset_s is not None else "-"
     return [
         Text(words.clean(name), "bold"),
@@ -46,8 +48,8 @@ def _row(name: str, one: Found) -> list[Text]:
         Text(f"{one.drift_ppm:+.0f}" if sure else "", offset),
         _verdict(one.verdict),
         Text("-" if one.track is None else f"{one.track} {words.clean(one.wearer)}".rstrip()),
-        Text(words.plain(one.part) or "-", part),
-        Text(f"{one.p_part:.2f}" if one.part else "", part),
+        Text(guess or "-", part),
+        Text(f"{one.p_part:.2f}" if guess else "", part),
         _verdict(one.part_verdict),
     ]
 

@@ -75,9 +75,9 @@ def of_parts(given: CameraPosterior, part: np.ndarray, motion_s: np.ndarray) -> 
 
 
 def of_placement(given: CameraPosterior, likelier: np.ndarray) -> np.ndarray:
-    """The log-prior over places (P, 11) from how much likelier each part (11,) makes the sensor's own motion,
-    in nats. Everybody has all parts, so that it speaks for parts of a person and not for a person: each keeps
-    the total that they have in ``given``."""
+    """The log-prior over places (P, 11) from how much likelier each part, (11,) or (P, 11), makes a sensor's
+    own motion and how it was inclined, in nats. Everybody has all parts, so that it speaks for parts of a
+    person and not for a person: each keeps the total that they have in ``given``."""
     return among_parts(given.log_place, likelier)
 
 

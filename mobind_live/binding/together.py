@@ -13,7 +13,8 @@ from mobind_live.binding.posterior import CameraPosterior, Likelihood
 
 
 def alone(settled: Iterable[CameraPosterior], likelier: Iterable[np.ndarray]) -> list[CameraPosterior]:
-    """Each IMU's posterior, given which parts its own motion makes ``likelier``, (11,) nats for each IMU."""
+    """Each IMU's posterior, given which parts are ``likelier`` by its own motion and by how it was inclined,
+    (P, 11) nats for each IMU."""
     return [
         posterior.tilted(given, priors.of_placement(given, said))
         for given, said in zip(settled, likelier, strict=True)

@@ -56,4 +56,4 @@ def mostly_against(acc_m_s2: np.ndarray, gyro: np.ndarray, t_ns: np.ndarray) -> 
         rows = slice(*np.searchsorted(t_ns, (begin_ns, begin_ns + _STRETCH_NS)).tolist())
         if rows.stop - rows.start > 1 and t_ns[rows.stop - 1] - t_ns[rows.start] >= _LEAST_NS:
             told.append(against(acc_m_s2[rows], gyro[rows], t_ns[rows]))
-    return 2 * told.count(True) > len(told) - told.count(None)
+    return told.count(True) > told.count(False)

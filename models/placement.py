@@ -151,8 +151,14 @@ class Placements:
     def for_parts(self) -> np.ndarray:
         """How much likelier than on average each part (count, 11) makes what each sensor told, in nats; zero
         where it told nothing."""
-        mean = self._sum / np.maximum(self.windows, 1e-9)[:, None]
-        return for_parts(mean - np.log(np.exp(mean).sum(axis=-1, keepdims=True)))
+        return of_windows(self._sum, self.windows)
+
+
+def of_windows(sums: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """How much likelier than on average each part (count, 11) makes ``windows`` (count,) windows, by the sums
+    (count, 7) of their log-probabilities, in nats; zero where there are none."""
+    mean = sums / np.maximum(windows, 1e-9)[:, None]
+    return for_parts(mean - np.log(np.exp(mean).sum(axis=-1, keepdims=True)))
 
 
 def save(path: Path, model: PlacementNet, notes: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from mobind_live.binding import posterior
 from mobind_live.binding.posterior import Calibration
-from mobind_live.models.placement import for_parts
+from mobind_live.models.placement import of_windows
 from mobind_live.vocabulary import PARTS, TRUNK
 
 REACH = 2  # tokens to each side of the peak
@@ -111,10 +111,7 @@ def _places(side: Course, given: Calibration) -> np.ndarray:
 def _felt(side: Course) -> np.ndarray:
     """How much likelier than on average each part (11,) makes the sensor's own motion, in nats."""
     windows = float(side.windows[0])
-    if not windows:
-        return np.zeros(len(PARTS))
-    mean = side.kinds[0] / windows
-    return _WORTH * windows / (windows + _HALF) * for_parts(mean - posterior.log_sum(mean, 0))
+    return _WORTH * windows / (windows + _HALF) * of_windows(side.kinds, side.windows)[0]
 
 
 def _groups(probabilities: np.ndarray) -> np.ndarray:

@@ -36,6 +36,10 @@ class Line:
     sigma_s: float
     drift_ppm: float
 
+    def led_s(self, at_s: np.ndarray) -> np.ndarray:
+        """By how much the drift has led the offset on at ``at_s`` (N,), since the middle."""
+        return self.drift_ppm * 1e-6 * (at_s - self.middle_s)
+
 
 def points(curves: np.ndarray, at_s: np.ndarray, peak: int, token_s: float) -> Points:
     """One point for each stretch's evidence over lags, ``curves`` (K, L), where it has a peak of its own

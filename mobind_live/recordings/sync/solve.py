@@ -232,10 +232,9 @@ def _found(
     part = PARTS.index(binding.part) if binding.part else 0
     best, wearer = stretches.curves(imu, part, peak, tracks)
     line = drift.line(drift.points(best, stretches.middles_s, peak, TOKEN_S))
-    drifted_s = line.drift_ppm * 1e-6 * (stretches.middles_s - line.middle_s)
-    drifted = np.round(drifted_s / TOKEN_S).astype(int)
+    drifted = np.round(line.led_s(stretches.middles_s) / TOKEN_S).astype(int)
     step = steps.find(steps.straightened(wearer, drifted), stretches.borders_s, peak, TOKEN_S)
-    shift_s = line.drift_ppm * 1e-6 * (middle_s - line.middle_s) if math.isfinite(line.sigma_s) else 0.0
+    shift_s = float(line.led_s(np.array(middle_s)))
     own = line.sigma_s if math.isfinite(line.sigma_s) else 0.0
     went = None
     if binding.part_verdict is Verdict.OK:

@@ -9,7 +9,7 @@ import pytest
 
 from mobind_live.binding import priors
 from mobind_live.binding.beliefs import Beliefs
-from mobind_live.binding.inclination import History
+from mobind_live.binding.inclination import LIMBS, History
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.saved import SavedState
@@ -49,7 +49,8 @@ def evidence(*peaks: tuple[int, int, float, float] | None, people: int = 2, seed
 
 
 def seen(sums: np.ndarray, *tracks: int, motion_s: float = 20.0) -> CameraSums:
-    return CameraSums(tracks, sums, np.full(sums.shape[:2], motion_s))
+    heights = tuple(History(LIMBS, 1000) for _ in tracks)
+    return CameraSums(tracks, sums, np.full(sums.shape[:2], motion_s), heights)
 
 
 STRONG, WEAK = 30.0, 7.2

@@ -12,7 +12,7 @@ from mobind_live.binding import posterior as binding
 from mobind_live.binding import priors
 from mobind_live.binding.beliefs import Beliefs
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.inclination import History
+from mobind_live.binding.inclination import LIMBS, History
 from mobind_live.binding.placing import Placing
 from mobind_live.binding.posterior import Calibration, CameraPosterior
 from mobind_live.binding.ties import Ties
@@ -142,7 +142,8 @@ def test_tracks_that_ended_do_not_make_it_count_again() -> None:
     sums[0, 0, [SHANK, FOREARM]] = np.maximum(0, 18 - 0.4 * np.arange(-100, 101) ** 2)
     odds = []
     for track in range(8):
-        view = kept.views({"cam": CameraSums((track,), sums, np.full((1, 1), 2.0))})["cam"]
+        heights = (History(LIMBS, 1000),)
+        view = kept.views({"cam": CameraSums((track,), sums, np.full((1, 1), 2.0), heights)})["cam"]
         (place,) = view.posteriors[0].log_place
         odds.append(place[SHANK] - place[FOREARM])
         kept.end("cam", track, view)

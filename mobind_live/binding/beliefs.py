@@ -82,10 +82,8 @@ class Beliefs:
     def _likelier(self, sums: CameraSums, settled: list[CameraPosterior]) -> np.ndarray:
         """How much likelier, in nats, each part (I, P, 11) makes what every IMU's own motion tells of its
         place, and how it was inclined."""
-        felt = np.repeat(self.placing.for_parts()[:, None], len(sums.tracks), axis=1)
-        if not sums.heights:
-            return felt
-        return felt + inclination.told(self.ups, sums.heights, [given.lag for given in settled])
+        inclined = inclination.told(self.ups, sums.heights, [given.lag for given in settled])
+        return self.placing.for_parts()[:, None] + inclined
 
     def _view(
         self,

@@ -273,8 +273,8 @@ class Engine:
             tuple(row.track for row in rows),
             self.evidence.sums[SLOW][:, slots].cpu().numpy().astype(np.float64),
             self.evidence.motion_s[SLOW][:, slots].numpy(),
-            np.array([row.shown.hidden for row in rows]).reshape(len(rows), len(PARTS)),
             tuple(row.heights for row in rows),
+            np.array([row.shown.hidden for row in rows]).reshape(len(rows), len(PARTS)),
         )
 
     def start_over(self, imus: Sequence[int], cameras: Sequence[str]) -> None:

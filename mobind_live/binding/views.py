@@ -13,14 +13,14 @@ from mobind_live.binding.posterior import CameraPosterior, Likelihood
 @dataclass(frozen=True, slots=True)
 class CameraSums:
     """The evidence in one camera: ``sums`` (I, P, 11, L) of its ``tracks``, ``motion_s`` (I, P) behind it,
-    and, if that is known, which parts of them it does not show, ``hidden`` (P, 11) bool, and how their limbs
-    have stood, ``heights``."""
+    how their limbs have stood, ``heights``, and which parts of them it does not show, ``hidden`` (P, 11)
+    bool, if that is known."""
 
     tracks: tuple[int, ...]
     sums: np.ndarray
     motion_s: np.ndarray
+    heights: tuple[History, ...]
     hidden: np.ndarray | None = None
-    heights: tuple[History, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

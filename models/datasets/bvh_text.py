@@ -70,16 +70,29 @@ class BvhText:
 
     def in_the_world(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """``position`` and ``rotation`` with those of all joints that it hangs from."""
-        where, turned = self.position(name), self.rotation(name)
-        for above in self.above(name)[1:]:
-            own = self.rotation(above)
-            where = self.position(above) + (own @ where[..., None])[..., 0]
-            turned = own @ turned
-        return where, turned
+        return World(self).of(name)
 
     def from_frame(self, first: int) -> BvhText:
         """The same without the frames before ``first``."""
         return replace(self, values=self.values[first:])
+
+
+class World:
+    """Where the joints of a file are in the world, each found once."""
+
+    def __init__(self, file: BvhText) -> None:
+        self._file, self._names = file, list(file.joints)
+        self._known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Places (T, 3) and turns (T, 3, 3)."""
+        if name not in self._known:
+            where, turned = self._file.position(name), self._file.rotation(name)
+            if (parent := self._file.joints[name].parent) >= 0:
+                above, turns = self.of(self._names[parent])
+                where, turned = above + (turns @ where[..., None])[..., 0], turns @ turned
+            self._known[name] = where, turned
+        return self._known[name]
 
 
 def read(name: str, text: str) -> BvhText:

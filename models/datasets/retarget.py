@@ -9,7 +9,7 @@ import numpy as np
 
 from mobind_live.models.datasets import body_frames
 from mobind_live.models.datasets.body_frames import Motion, shortest
-from mobind_live.models.datasets.bvh_text import BvhText
+from mobind_live.models.datasets.bvh_text import BvhText, World
 from mobind_live.models.datasets.joint_names import Person
 from mobind_live.models.errors import DatasetError
 
@@ -36,10 +36,10 @@ def solve(
     ``parents`` indices among them. Raises DatasetError."""
     file = file.from_frame(_poses_before(file))
     turning = joints[: len(body_frames.STANDING)]
-    world = _World(file)
+    world = World(file)
     stands = {joint: world.of(person.stands[joint])[0] for joint in joints}
     turned = {joint: world.of(person.turns[joint])[1] for joint in turning}
-    zero = {joint: world.zero(person.stands[joint]) for joint in joints}
+    zero = {joint: _zero(file, person.stands[joint]) for joint in joints}
     frames = body_frames.ours(name, Motion(zero, turned))
     turned = {joint: turned[joint] @ frames[joint] for joint in turning}
     _refuse_mirrored(name, {side: world.of(toe)[0] for side, toe in person.toes.items()}, stands)
@@ -67,27 +67,10 @@ def _relative(
     return Solved(np.stack(local, axis=1), stands[joints[0]], np.array(offsets))
 
 
-class _World:
-    """Where the joints of a file are in the world, each found once."""
-
-    def __init__(self, file: BvhText) -> None:
-        self.file, self.names = file, list(file.joints)
-        self.known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-
-    def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Places (T, 3) and turns (T, 3, 3)."""
-        if name not in self.known:
-            where, turned = self.file.position(name), self.file.rotation(name)
-            if (parent := self.file.joints[name].parent) >= 0:
-                above, turns = self.of(self.names[parent])
-                where, turned = above + (turns @ where[..., None])[..., 0], turns @ turned
-            self.known[name] = where, turned
-        return self.known[name]
-
-    def zero(self, name: str) -> np.ndarray:
-        """The place (3,) where all turns are zero, from the root."""
-        line = self.file.above(name)[:-1]
-        return np.sum([np.median(self.file.position(key), axis=0) for key in line], axis=0) + np.zeros(3)
+def _zero(file: BvhText, name: str) -> np.ndarray:
+    """The place (3,) of a joint where all turns are zero, from the root."""
+    line = file.above(name)[:-1]
+    return np.sum([np.median(file.position(key), axis=0) for key in line], axis=0) + np.zeros(3)
 
 
 def _poses_before(file: BvhText) -> int:

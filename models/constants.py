@@ -1,7 +1,8 @@
 """The few constants that belong to a set of weights: how its evidence becomes probability.
 
 They are fitted by ``mobind-live calibrate`` and travel in the weights' header, so that other weights never
-run with these ones' constants. What each means is said in ``mobind_live.binding.posterior.Calibration``.
+run with these ones' constants. What each means is said in ``Calibration`` of
+``mobind_live.binding.belief.posterior``.
 """
 
 from __future__ import annotations

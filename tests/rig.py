@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
-from mobind_live.binding.answers import Answers
+from mobind_live.binding.changes.watch import Watch
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.watch import Watch
+from mobind_live.binding.output.answers import Answers
 from mobind_live.driver import StreamSpec
 from mobind_live.drivers.simulator import reading
 from mobind_live.kinematics.devices import ImuPacket

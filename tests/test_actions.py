@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mobind_live.binding.actions import Actions, Subject, Worn, subjects, verdict, window
 from mobind_live.binding.engine import BLOCK, Engine
+from mobind_live.binding.output.actions import Actions, Subject, Worn, subjects, verdict, window
 from mobind_live.driver import StreamSpec
 from mobind_live.models import actions, checkpoint
 from mobind_live.models.actions import DAILY, OTHER, STILL, UNKNOWN, WINDOW, ActionNet, ActionSizes, decide

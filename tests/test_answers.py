@@ -10,14 +10,14 @@ import torch
 from rig import EPOCH_NS
 from test_wire import health
 
-from mobind_live.binding import bindings as bindings_module
-from mobind_live.binding import offsets as offsets_module
-from mobind_live.binding import posterior
-from mobind_live.binding.alarms import with_alarms
-from mobind_live.binding.answers import Answers
-from mobind_live.binding.drift import EVERY_S, Estimate, Line, Sure
+from mobind_live.binding.belief import posterior
+from mobind_live.binding.belief.drift import EVERY_S, Estimate, Line, Sure
+from mobind_live.binding.belief.ties import Tie
 from mobind_live.binding.engine import STALE_NS, Engine
-from mobind_live.binding.ties import Tie
+from mobind_live.binding.output import bindings as bindings_module
+from mobind_live.binding.output import offsets as offsets_module
+from mobind_live.binding.output.alarms import with_alarms
+from mobind_live.binding.output.answers import Answers
 from mobind_live.driver import Clock, StreamSpec
 from mobind_live.drivers.simulator import Config
 from mobind_live.models.encoders import Binder, Sizes

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from mobind_live.binding import priors
-from mobind_live.binding.beliefs import Beliefs
-from mobind_live.binding.inclination import LIMBS, History
-from mobind_live.binding.placing import Placing
-from mobind_live.binding.posterior import Calibration, CameraPosterior
-from mobind_live.binding.saved import SavedState
-from mobind_live.binding.ties import Ties
-from mobind_live.binding.views import CameraSums
+from mobind_live.binding.belief import priors
+from mobind_live.binding.belief.beliefs import Beliefs
+from mobind_live.binding.belief.posterior import Calibration, CameraPosterior
+from mobind_live.binding.belief.ties import Ties
+from mobind_live.binding.belief.views import CameraSums
+from mobind_live.binding.evidence.history import LIMBS, History
+from mobind_live.binding.evidence.placing import Placing
+from mobind_live.binding.output.saved import SavedState
 from mobind_live.vocabulary import PARTS
 
 P, LAGS, HALF = len(PARTS), 201, 100
@@ -49,7 +49,7 @@ def evidence(*peaks: tuple[int, int, float, float] | None, people: int = 2, seed
 
 
 def seen(sums: np.ndarray, *tracks: int, motion_s: float = 20.0) -> CameraSums:
-    heights = tuple(History(LIMBS, 1000) for _ in tracks)
+    heights = tuple(History(len(LIMBS), 1000) for _ in tracks)
     return CameraSums(tracks, sums, np.full(sums.shape[:2], motion_s), heights)
 
 

@@ -387,7 +387,7 @@ def test_a_scene_without_figures_has_no_row_and_a_figure_without_scenes_no_colum
 
 def test_stages_are_told_by_whose_code_runs() -> None:
     body = "def work(seen):\n while seen['evidence'] < 3: sum(range(1000))"
-    module: dict[str, object] = {"__name__": "mobind_live.binding.evidence"}
+    module: dict[str, object] = {"__name__": "mobind_live.binding.evidence.tensor"}
     exec(body, module)  # a module of that name that does nothing but take time
     with cost.stages() as seen:
         module["work"](seen)  # type: ignore[operator]

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobind_live.binding import assignment
-from mobind_live.binding import posterior as binding
-from mobind_live.binding.assignment import one_to_one
-from mobind_live.binding.peak import offset
-from mobind_live.binding.posterior import (
+from mobind_live.binding.belief import assignment
+from mobind_live.binding.belief import posterior as binding
+from mobind_live.binding.belief.assignment import one_to_one
+from mobind_live.binding.belief.peak import offset
+from mobind_live.binding.belief.posterior import (
     Calibration,
     CameraPosterior,
     fuse_parts,
     likelihood,
     settled,
 )
-from mobind_live.binding.verdict import OK_P, verdict
+from mobind_live.binding.belief.verdict import OK_P, verdict
 from mobind_live.schema import Verdict
 from mobind_live.vocabulary import PARTS
 

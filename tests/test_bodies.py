@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding import bodies, posterior
-from mobind_live.binding.posterior import CameraPosterior
+from mobind_live.binding.belief import bodies, posterior
+from mobind_live.binding.belief.posterior import CameraPosterior
 from mobind_live.vocabulary import PARTS
 
 

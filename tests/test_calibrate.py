@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from mobind_live.binding.belief.posterior import Calibration
 from mobind_live.binding.engine import TOKEN_S
-from mobind_live.binding.posterior import Calibration
 from mobind_live.measure.bench.scenes import Case, Plan
 from mobind_live.measure.calibrate import fit, parts, reliability, run
 from mobind_live.measure.calibrate.outcomes import KINDS, Outcomes, outcomes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.drift import (
+from mobind_live.binding.belief.drift import (
     ALARM_S,
     EVERY_S,
     HELD_SIGMA_S,

@@ -11,13 +11,13 @@ import pytest
 import torch
 from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
 
-from mobind_live.binding import drift
-from mobind_live.binding.answers import Answers
-from mobind_live.binding.change import contradicted
+from mobind_live.binding.belief import drift
+from mobind_live.binding.changes.contradiction import contradicted
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.latency import latencies_s
-from mobind_live.binding.offsets import evidence_age_s
-from mobind_live.binding.timeline import RESET_NS, unbroken
+from mobind_live.binding.evidence.timeline import RESET_NS, unbroken
+from mobind_live.binding.output.answers import Answers
+from mobind_live.binding.output.latency import latencies_s
+from mobind_live.binding.output.offsets import evidence_age_s
 from mobind_live.driver import StreamSpec
 from mobind_live.kinematics.devices import CameraSpec, ImuSpec
 from mobind_live.kinematics.scene import SceneConfig

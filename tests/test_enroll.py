@@ -15,9 +15,9 @@ from rich.console import Console
 from takes import Take, imu_text, take
 from typer.testing import CliRunner, Result
 
-from mobind_live.binding.actions import Actions
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.example_windows import Channels, Samples, look, of_imus, of_person, starts
+from mobind_live.binding.output.actions import Actions
+from mobind_live.binding.output.example_windows import Channels, Samples, look, of_imus, of_person, starts
 from mobind_live.cli import app
 from mobind_live.config import load as load_rig
 from mobind_live.driver import StreamSpec

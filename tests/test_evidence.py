@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobind_live.binding.evidence import FAST, MEMORIES_S, SLOW, SPARE, STEPPED, Evidence
+from mobind_live.binding.evidence.tensor import FAST, MEMORIES_S, SLOW, SPARE, STEPPED, Evidence
 
 L, PARTS, WIDTH, HZ = 4, 2, 3, 25.0
 FOREVER = (math.inf, math.inf)

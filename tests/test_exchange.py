@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mobind_live.binding.evidence import FAST, SLOW, Evidence
-from mobind_live.binding.exchange import Doubt
+from mobind_live.binding.changes.exchange import Doubt
+from mobind_live.binding.evidence.tensor import FAST, SLOW, Evidence
 from mobind_live.measure.bench.judge import Judge
 from mobind_live.measure.bench.play import Player
 from mobind_live.measure.bench.scenes import Case, Plan

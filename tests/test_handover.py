@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.handover import Leaning, handed_over
+from mobind_live.binding.changes.handover import Leaning, handed_over
 from mobind_live.vocabulary import PARTS
 
 OWN, OTHER, THIRD = 1, 2, 3

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mobind_live.binding import inclination
-from mobind_live.binding.inclination import LIMBS, History, heights, told
+from mobind_live.binding.belief import inclination
+from mobind_live.binding.belief.inclination import told
+from mobind_live.binding.evidence.history import LIMBS, History, heights
 from mobind_live.kinematics.body import limb_joints
 from mobind_live.models.chains import LENGTH_M
 from mobind_live.models.encoders import TOKEN_HZ
@@ -23,13 +24,15 @@ def angles(seed: int, count: int) -> np.ndarray:
     """How far each limb (count, 8) leans, in radians: slow swings, each in its own time."""
     rng = np.random.default_rng(seed)
     t = np.arange(count)[:, None] / TOKEN_HZ
-    return 0.9 * np.sin(2 * np.pi * rng.uniform(0.2, 0.7, LIMBS) * t + rng.uniform(0, 6, LIMBS)) + 0.4
+    return (
+        0.9 * np.sin(2 * np.pi * rng.uniform(0.2, 0.7, len(LIMBS)) * t + rng.uniform(0, 6, len(LIMBS))) + 0.4
+    )
 
 
 def body(leaning: np.ndarray, first: int = 0) -> History:
     """How high the limbs' ends are above each other."""
     lengths = [LENGTH_M[PARTS[part].split("_", 1)[1]] for part in LIMB_PARTS]
-    history = History(LIMBS, 10_000)
+    history = History(len(LIMBS), 10_000)
     history.add(first + np.arange(len(leaning)), np.cos(leaning) * lengths)
     return history
 
@@ -48,7 +51,7 @@ def known(lag: int) -> np.ndarray:
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 999), limb=st.integers(0, LIMBS - 1), lag=st.integers(-40, 40))
+@given(seed=st.integers(0, 999), limb=st.integers(0, len(LIMBS) - 1), lag=st.integers(-40, 40))
 def test_a_sensor_is_on_the_limb_that_leans_as_it_does(seed: int, limb: int, lag: int) -> None:
     leaning = angles(seed, 1000)
     mounting = Rotation.random(random_state=seed)
@@ -74,7 +77,7 @@ def test_nothing_is_said_where_nothing_shows() -> None:
 
 
 def test_a_resting_sensor_is_on_no_limb_that_swings_and_a_swinging_one_on_none_that_rests() -> None:
-    leaning, still = angles(3, 1000), np.full((1000, LIMBS), 0.3)
+    leaning, still = angles(3, 1000), np.full((1000, len(LIMBS)), 0.3)
     swinging, resting = worn(leaning[:, 0], Rotation.identity()), worn(still[:, 0], Rotation.identity())
     assert (told([swinging], [body(still)], [known(0)])[0, 0, LIMB_PARTS] < -1).all()
     assert (abs(told([resting], [body(leaning)], [known(0)])[0, 0, LIMB_PARTS]) < 0.1).all()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mobind_live.binding.posterior import Calibration
+from mobind_live.binding.belief.posterior import Calibration
 from mobind_live.models import checkpoint, placement
 from mobind_live.models.placement import KINDS
 from mobind_live.recordings.files.imu import ImuFile, read_imu

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_presence import LAGS, noise, peaked
 
-from mobind_live.binding import newcomers
-from mobind_live.binding.posterior import Calibration, CameraPosterior, likelihood, settled
+from mobind_live.binding.belief import newcomers
+from mobind_live.binding.belief.posterior import Calibration, CameraPosterior, likelihood, settled
 
 CALIBRATION = Calibration(scale=0.05, worth_s=45.0, presence=(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, -3.0))
 LONG_S, SHORT_S = 40.0, 4.0

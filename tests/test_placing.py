@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from mobind_live.binding import posterior as binding
-from mobind_live.binding import priors
-from mobind_live.binding.beliefs import Beliefs
+from mobind_live.binding.belief import posterior as binding
+from mobind_live.binding.belief import priors
+from mobind_live.binding.belief.beliefs import Beliefs
+from mobind_live.binding.belief.posterior import Calibration, CameraPosterior
+from mobind_live.binding.belief.ties import Ties
+from mobind_live.binding.belief.views import CameraSums
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.inclination import LIMBS, History
-from mobind_live.binding.placing import Placing
-from mobind_live.binding.posterior import Calibration, CameraPosterior
-from mobind_live.binding.ties import Ties
-from mobind_live.binding.views import CameraSums
+from mobind_live.binding.evidence.history import LIMBS, History
+from mobind_live.binding.evidence.placing import Placing
 from mobind_live.driver import StreamSpec
 from mobind_live.models import placement
 from mobind_live.models.encoders import Binder, Sizes
@@ -142,7 +142,7 @@ def test_tracks_that_ended_do_not_make_it_count_again() -> None:
     sums[0, 0, [SHANK, FOREARM]] = np.maximum(0, 18 - 0.4 * np.arange(-100, 101) ** 2)
     odds = []
     for track in range(8):
-        heights = (History(LIMBS, 1000),)
+        heights = (History(len(LIMBS), 1000),)
         view = kept.views({"cam": CameraSums((track,), sums, np.full((1, 1), 2.0), heights)})["cam"]
         (place,) = view.posteriors[0].log_place
         odds.append(place[SHANK] - place[FOREARM])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.presence import Statistics, log_odds, statistics
+from mobind_live.binding.belief.presence import Statistics, log_odds, statistics
 from mobind_live.measure.calibrate import presence
 from mobind_live.measure.calibrate.snapshots import Snapshot, View
 from mobind_live.vocabulary import PARTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.relocated import Pull, relocated
+from mobind_live.binding.changes.relocated import Pull, relocated
 from mobind_live.vocabulary import PARTS
 
 SHANK = PARTS.index("right_shank")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobind_live.binding.rest import TAKEN_OFF_S, idle_s
-from mobind_live.binding.timeline import STEP_S
+from mobind_live.binding.changes.rest import TAKEN_OFF_S, idle_s
+from mobind_live.binding.evidence.timeline import STEP_S
 from mobind_live.models.chains import LENGTH_M
 from mobind_live.models.features import IMU_CHANNELS
 from mobind_live.vocabulary import PARTS

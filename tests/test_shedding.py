@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from test_wire import health, imu, pose
 
-from mobind_live.binding.timeline import RESET_NS
+from mobind_live.binding.evidence.timeline import RESET_NS
 from mobind_live.runtime.shedding import BEHIND_S, CAUGHT_UP_S, Shedding
 from mobind_live.schema import Message, Received
 

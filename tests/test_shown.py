@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.shown import Shown, with_hidden
+from mobind_live.binding.evidence.shown import Shown, with_hidden
 from mobind_live.vocabulary import KEYPOINT, KEYPOINTS, PARTS
 
 BLOCK = 6

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mobind_live.binding import sides
-from mobind_live.binding.posterior import CameraPosterior, Likelihood
+from mobind_live.binding.belief import sides
+from mobind_live.binding.belief.posterior import CameraPosterior, Likelihood
 from mobind_live.vocabulary import PARTS
 
 LEFT, RIGHT, SHANK = (PARTS.index(part) for part in ("left_forearm", "right_forearm", "left_shank"))

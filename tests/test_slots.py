@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobind_live.binding.slots import Slots
+from mobind_live.binding.evidence.slots import Slots
 
 
 def test_the_lowest_free_slot_is_taken() -> None:

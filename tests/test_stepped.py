@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.agreement import Agreement
-from mobind_live.binding.stepped import Step, Stepping, gain
+from mobind_live.binding.changes.agreement import Agreement
+from mobind_live.binding.changes.stepped import Step, Stepping, gain
 
 LAGS, MOTION_S = 101, 0.7
 LAG = {0: 40, 1: 55, 2: 70}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobind_live.binding import subjects
-from mobind_live.binding.posterior import CameraPosterior, tilted
+from mobind_live.binding.belief import subjects
+from mobind_live.binding.belief.posterior import CameraPosterior, tilted
 from mobind_live.vocabulary import PARTS
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import Progress
 
-from mobind_live.binding.posterior import Calibration, CameraPosterior
-from mobind_live.binding.views import CameraView
+from mobind_live.binding.belief.posterior import Calibration, CameraPosterior
+from mobind_live.binding.belief.views import CameraView
 from mobind_live.devices.camera import pose
 from mobind_live.devices.camera.pose import People, PoseOptions
 from mobind_live.devices.camera.turn import Turn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mobind_live.binding.ties import Ties, compared
+from mobind_live.binding.belief.ties import Ties, compared
 
 LAGS, HALF = 201, 100
 

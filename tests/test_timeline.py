@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobind_live.binding.timeline import RESET_NS, STEP_NS, ImuTimeline, PoseTimeline
+from mobind_live.binding.evidence.timeline import RESET_NS, STEP_NS, ImuTimeline, PoseTimeline
 from mobind_live.kinematics.imu import GRAVITY_M_S2
 from mobind_live.models.features import SEEN
 

@@ -11,7 +11,7 @@ import torch
 from takes import G, Take, take
 from typer.testing import CliRunner
 
-from mobind_live.binding.timeline import IMU_GAP_NS
+from mobind_live.binding.evidence.timeline import IMU_GAP_NS
 from mobind_live.cli import app
 from mobind_live.devices.camera.pose import PoseOptions
 from mobind_live.models import actions as action_models

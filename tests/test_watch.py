@@ -10,11 +10,11 @@ import pytest
 import torch
 from rig import EPOCH_NS, engine_of
 
-from mobind_live.binding.agreement import Agreement
+from mobind_live.binding.changes.agreement import Agreement
+from mobind_live.binding.changes.rest import TAKEN_OFF_S
+from mobind_live.binding.changes.watch import Watch, _Idle
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.evidence import FAST, SLOW
-from mobind_live.binding.rest import TAKEN_OFF_S
-from mobind_live.binding.watch import Watch, _Idle
+from mobind_live.binding.evidence.tensor import FAST, SLOW
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Pose

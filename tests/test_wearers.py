@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobind_live.binding.wearers import Wearers, groups
+from mobind_live.binding.belief.wearers import Wearers, groups
 
 FRONT_1, FRONT_2, SIDE_1, SIDE_2 = ("front", 1), ("front", 2), ("side", 1), ("side", 2)
 

@@ -9,16 +9,16 @@ from itertools import product
 import numpy as np
 import torch
 
-from mobind_live.binding.beliefs import Beliefs
-from mobind_live.binding.calibration import calibration
-from mobind_live.binding.evidence import MEMORIES_S, SLOW, Evidence
-from mobind_live.binding.inclination import LIMBS, WINDOW_OF_RECORDINGS_S, WINDOW_S, History, heights
-from mobind_live.binding.placing import Placing
-from mobind_live.binding.rows import ImuRow, Track
-from mobind_live.binding.slots import Slots
-from mobind_live.binding.ties import Ties
-from mobind_live.binding.timeline import unbroken
-from mobind_live.binding.views import CameraSums, CameraView
+from mobind_live.binding.belief.beliefs import Beliefs
+from mobind_live.binding.belief.calibration import calibration
+from mobind_live.binding.belief.ties import Ties
+from mobind_live.binding.belief.views import CameraSums, CameraView
+from mobind_live.binding.evidence.history import LIMBS, WINDOW_OF_RECORDINGS_S, WINDOW_S, History, heights
+from mobind_live.binding.evidence.placing import Placing
+from mobind_live.binding.evidence.rows import ImuRow, Track
+from mobind_live.binding.evidence.slots import Slots
+from mobind_live.binding.evidence.tensor import MEMORIES_S, SLOW, Evidence
+from mobind_live.binding.evidence.timeline import unbroken
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import TOKEN_HZ, Binder
 from mobind_live.models.features import STEPS_PER_TOKEN
@@ -178,7 +178,7 @@ class Engine:
 
     def _begin(self, camera: str, track: int) -> None:
         self.tracks[camera, track] = Track(
-            slot=self._slots.take(), camera=camera, track=track, heights=History(LIMBS, self._window)
+            slot=self._slots.take(), camera=camera, track=track, heights=History(len(LIMBS), self._window)
         )
         self._views = None
 
@@ -279,8 +279,7 @@ class Engine:
 
     def start_over(self, imus: Sequence[int], cameras: Sequence[str]) -> None:
         """Believe of the offsets of ``imus`` in ``cameras`` only what the last seconds say."""
-        for imu in imus:
-            self.beliefs.ups[imu].clear()
+        self._forget_stances(imus, cameras)
         self._lives.update(product((self.names[imu] for imu in imus), cameras))
         for camera in cameras:
             self.evidence.take_fast(imus, [row.slot for row in self.people(camera)])
@@ -290,12 +289,23 @@ class Engine:
     def step(self, imus: Sequence[int], camera: str, tokens: float) -> None:
         """The offsets of ``imus`` in ``camera`` have all become larger by ``tokens``: what was known of them
         goes with them, as far as it is from before the last seconds."""
-        slots = [row.slot for row in self.people(camera)]
-        self.evidence.shift(imus, slots, tokens)
+        self._forget_stances(imus, (camera,))
+        self.evidence.shift(imus, [row.slot for row in self.people(camera)], tokens)
         self.beliefs.step(imus, camera, tokens)
         for imu in imus:
             self.stepped_s[imu, camera] += tokens * TOKEN_S
         self._views = None
+
+    def _forget_stances(self, imus: Sequence[int], cameras: Sequence[str]) -> None:
+        """How ``imus`` stood and how people in ``cameras`` did no longer belong together as they did: a
+        camera's clock is another to all IMUs, and otherwise it is theirs."""
+        if len(imus) == len(self.names):
+            for camera in cameras:
+                for row in self.people(camera):
+                    row.heights.clear()
+        else:
+            for imu in imus:
+                self.beliefs.ups[imu].clear()
 
     def life(self, imu: str, camera: str) -> int:
         """How often what was known of an IMU's offset in ``camera`` was given up."""

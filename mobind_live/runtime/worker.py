@@ -11,11 +11,11 @@ from threading import Event
 import numpy as np
 import torch
 
-from mobind_live.binding.actions import Actions
-from mobind_live.binding.answers import Answers
+from mobind_live.binding.changes.watch import Watch
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.latency import latencies_s
-from mobind_live.binding.watch import Watch
+from mobind_live.binding.output.actions import Actions
+from mobind_live.binding.output.answers import Answers
+from mobind_live.binding.output.latency import latencies_s
 from mobind_live.bus import Receiver, Sender
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig, WorkerConfig

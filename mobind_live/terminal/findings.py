@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mobind_live.binding.verdict import OK_P
+from mobind_live.binding.belief.verdict import OK_P
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Binding, Offset, Verdict
 from mobind_live.terminal import words

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mobind_live.binding.timeline import ImuTimeline, PoseTimeline
+from mobind_live.binding.evidence.timeline import ImuTimeline, PoseTimeline
 from mobind_live.models.errors import DatasetError
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.files.imu import read_imu

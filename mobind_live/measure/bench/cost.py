@@ -19,12 +19,12 @@ _MODULES = {
     "mobind_live.models.rolling": "encode",
     "mobind_live.models.encoders": "encode",
     "mobind_live.models.features": "encode",
-    "mobind_live.binding.evidence": "evidence",
-    "mobind_live.binding.posterior": "posterior",
-    "mobind_live.binding.answers": "posterior",
-    "mobind_live.binding.wearers": "posterior",
-    "mobind_live.binding.watch": "posterior",
-    "mobind_live.binding.actions": "actions",
+    "mobind_live.binding.evidence.tensor": "evidence",
+    "mobind_live.binding.belief.posterior": "posterior",
+    "mobind_live.binding.output.answers": "posterior",
+    "mobind_live.binding.belief.wearers": "posterior",
+    "mobind_live.binding.changes.watch": "posterior",
+    "mobind_live.binding.output.actions": "actions",
     "mobind_live.models.actions": "actions",
 }
 _READOUT = ("view", "views")  # what of the engine itself belongs to the posterior
@@ -71,9 +71,9 @@ def _stage(frame: FrameType | None) -> str:
             return "posterior"
         engine |= name in (
             "mobind_live.binding.engine",
-            "mobind_live.binding.latency",
-            "mobind_live.binding.timeline",
-            "mobind_live.binding.rows",
+            "mobind_live.binding.output.latency",
+            "mobind_live.binding.evidence.timeline",
+            "mobind_live.binding.evidence.rows",
         )
         frame = frame.f_back
     return "rest" if engine else ""

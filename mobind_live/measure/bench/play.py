@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mobind_live.binding.actions import Actions
-from mobind_live.binding.answers import Answers
+from mobind_live.binding.changes.watch import Watch
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.latency import latencies_s
-from mobind_live.binding.watch import Watch
+from mobind_live.binding.output.actions import Actions
+from mobind_live.binding.output.answers import Answers
+from mobind_live.binding.output.latency import latencies_s
 from mobind_live.driver import ImuReading, StreamSpec
 from mobind_live.kinematics.devices import ImuPacket
 from mobind_live.kinematics.imu import GRAVITY_M_S2

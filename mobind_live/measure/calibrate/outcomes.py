@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mobind_live.binding import peak, posterior, together
+from mobind_live.binding.belief import peak, posterior, together
+from mobind_live.binding.belief.posterior import Calibration, CameraPosterior
+from mobind_live.binding.belief.verdict import MIN_MOTION_S, OK_P
 from mobind_live.binding.engine import TOKEN_S
-from mobind_live.binding.posterior import Calibration, CameraPosterior
-from mobind_live.binding.verdict import MIN_MOTION_S, OK_P
 from mobind_live.measure.bench.judge import TOLERANCE_S
 from mobind_live.measure.bench.score import KINDS
 from mobind_live.measure.calibrate.snapshots import NEAR_TOKENS, Snapshot, View

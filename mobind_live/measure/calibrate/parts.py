@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.optimize import minimize
 
-from mobind_live.binding.verdict import MIN_MOTION_S
+from mobind_live.binding.belief.verdict import MIN_MOTION_S
 from mobind_live.measure.calibrate.snapshots import NEAR_TOKENS, Snapshot
 from mobind_live.models.placement import KIND_OF, KINDS
 

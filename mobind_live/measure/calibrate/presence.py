@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from mobind_live.binding.presence import Statistics, statistics
-from mobind_live.binding.verdict import MIN_MOTION_S
+from mobind_live.binding.belief.presence import Statistics, statistics
+from mobind_live.binding.belief.verdict import MIN_MOTION_S
 from mobind_live.measure.calibrate.snapshots import NEAR_TOKENS, Snapshot, View
 
 _FOR_IT = ("height", "lead", "body", "lasting", "looked")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from mobind_live.binding.verdict import OK_P
+from mobind_live.binding.belief.verdict import OK_P
 from mobind_live.measure.bench import score
 from mobind_live.measure.bench.judge import TOLERANCE_S, Judge, Said
 from mobind_live.measure.bench.play import Player

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from mobind_live.binding.calibration import calibration
+from mobind_live.binding.belief.calibration import calibration
 from mobind_live.measure.bench import captured, scenes
 from mobind_live.measure.bench.pool import in_parallel
 from mobind_live.measure.bench.scenes import Case

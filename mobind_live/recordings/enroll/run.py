@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from mobind_live.binding.example_windows import look, of_imus, of_person, starts
-from mobind_live.binding.timeline import STEP_S
+from mobind_live.binding.evidence.timeline import STEP_S
+from mobind_live.binding.output.example_windows import look, of_imus, of_person, starts
 from mobind_live.models import actions as action_models
 from mobind_live.models import example_file
 from mobind_live.models.actions import OTHER, UNKNOWN, WINDOW, ActionNet

@@ -9,8 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from mobind_live.binding.example_windows import Samples
-from mobind_live.binding.wearers import groups
+from mobind_live.binding.belief.wearers import groups
+from mobind_live.binding.output.example_windows import Samples
 from mobind_live.recordings.files.errors import HintError
 from mobind_live.recordings.files.imu import ImuFile
 from mobind_live.recordings.files.stamps import SINCE_S

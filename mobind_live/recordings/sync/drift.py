@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.binding.drift import MAD_TO_SIGMA
+from mobind_live.binding.belief.drift import MAD_TO_SIGMA
 
 REACH = 8  # tokens (0.32 s): as far from the whole recording's peak a stretch may have its own
 _FIT = 2  # tokens to each side of a peak that its parabola is laid through

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mobind_live.binding import posterior
-from mobind_live.binding.posterior import Calibration
+from mobind_live.binding.belief import posterior
+from mobind_live.binding.belief.posterior import Calibration
 from mobind_live.models.placement import of_windows
 from mobind_live.vocabulary import PARTS, TRUNK
 

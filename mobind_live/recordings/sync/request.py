@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mobind_live.binding.timeline import IMU_GAP_NS
+from mobind_live.binding.evidence.timeline import IMU_GAP_NS
 from mobind_live.devices.camera.pose import PoseOptions
 from mobind_live.devices.camera.turn import ROTATIONS, Turn
 from mobind_live.driver import subject_name

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mobind_live.binding.alarms import with_alarms
-from mobind_live.binding.answers import Answers
+from mobind_live.binding.belief.presence import PEAK_TOKENS
+from mobind_live.binding.belief.verdict import OK_P
 from mobind_live.binding.engine import TOKEN_S, Engine
-from mobind_live.binding.presence import PEAK_TOKENS
-from mobind_live.binding.verdict import OK_P
+from mobind_live.binding.output.alarms import with_alarms
+from mobind_live.binding.output.answers import Answers
 from mobind_live.driver import StreamSpec
 from mobind_live.models.encoders import Binder
 from mobind_live.models.placement import PlacementNet

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mobind_live.binding.belief.posterior import Calibration
+from mobind_live.binding.belief.presence import near
 from mobind_live.binding.engine import Engine
-from mobind_live.binding.posterior import Calibration
-from mobind_live.binding.presence import near
 from mobind_live.models.placement import KINDS
 from mobind_live.recordings.sync.moved import REACH, Course
 from mobind_live.recordings.sync.recording import CAMERA

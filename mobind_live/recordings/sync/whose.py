@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mobind_live.binding.verdict import MIN_MOTION_S, OK_P
-from mobind_live.binding.views import CameraView
-from mobind_live.binding.wearers import Wearers
+from mobind_live.binding.belief.verdict import MIN_MOTION_S, OK_P
+from mobind_live.binding.belief.views import CameraView
+from mobind_live.binding.belief.wearers import Wearers
 from mobind_live.recordings.sync.recording import CAMERA, Recording
 
 _LEAST_P = 0.005  # of a track of the wearer's that shows little

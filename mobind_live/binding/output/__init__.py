@@ -1,0 +1,1 @@
+"""What the worker publishes: offsets, bindings and actions as messages, and what outlives a worker."""

@@ -1,4 +1,4 @@
-"""What several tests share. Each test file mirrors the module it tests."""
+"""What several tests share. Tests lie as the modules that they test."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Before anything loads liblsl: streams of this machine and of this process's tests only, no multicast.
 _SETTINGS = TemporaryDirectory()
 _LSL = Path(_SETTINGS.name) / "lsl_api.cfg"
-_LSL.write_text(
-    (ROOT / "tests" / "lsl_api.cfg").read_text().replace("mobind-live-tests", f"mobind-live-{os.getpid()}")
-)
+_FORM = (ROOT / "tests" / "helpers" / "lsl_api.cfg").read_text()
+_LSL.write_text(_FORM.replace("mobind-live-tests", f"mobind-live-{os.getpid()}"))
 os.environ["LSLAPICFG"] = str(_LSL)
 
 OWN_DRIVER = """

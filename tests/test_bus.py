@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zmq
 from memory_bus import MemoryBus
-from test_wire import health, pose
+from messages import health, pose
 
 from mobind_live.bus import (
     BusError,

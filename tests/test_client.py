@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_wire import offset
+from messages import offset
 
 from mobind_live import client
 from mobind_live.bus import Proxy, Publisher

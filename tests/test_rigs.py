@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_session import session
-from test_wire import imu, pose
+from messages import imu, pose
+from sessions import session
 
 from mobind_live import config, registry
 from mobind_live.config import load

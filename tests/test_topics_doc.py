@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from test_wire import imu
+from messages import imu
 
 from mobind_live.bus import Proxy, Publisher
 from mobind_live.schema import TOPICS

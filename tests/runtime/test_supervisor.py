@@ -3,83 +3,23 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import children
 import pytest
+from stages import SECOND, Stage, nothing, stage
 
-from mobind_live.bus import Intake, Proxy, Publisher, Subscriber, TopicCount
+from mobind_live.bus import Intake, TopicCount
 from mobind_live.runtime.child import ProcessSpec, RestartPolicy
 from mobind_live.runtime.supervisor import Supervisor
-from mobind_live.schema import Health, Received
+from mobind_live.schema import Received
 
-ANY = "tcp://127.0.0.1:*"
-SECOND = 1_000_000_000
-
-# A condition on what was heard so far, and what to do once it holds.
-Step = tuple[Callable[[], object], Callable[[], object]]
-
-
-class Stage:
-    """A supervisor on a bus of its own; ``play`` runs it through a story, step by step."""
-
-    def __init__(self, proxy: Proxy, sender: Publisher, receiver: Subscriber) -> None:
-        self.endpoints = (proxy.publish_endpoint, proxy.subscribe_endpoint)
-        self.sender, self.receiver = sender, receiver
-        self.heard: list[Health] = []
-        self.supervisor: Supervisor
-
-    @property
-    def intake(self) -> Intake:
-        return self.receiver.intake
-
-    def play(self, specs: list[ProcessSpec], *steps: Step) -> None:
-        self.supervisor = Supervisor(specs, self.sender, self.receiver, self.endpoints)
-        stop, left = threading.Event(), list(steps)
-
-        def listen(batch: list[Received]) -> None:
-            self.heard += [item.message for item in batch if isinstance(item.message, Health)]
-            while left and left[0][0]():
-                left.pop(0)[1]()
-            if not left:
-                stop.set()
-
-        self.supervisor.run(stop, listen)
-
-    def of(self, name: str, state: str = "running", restarts: int = 0) -> list[Health]:
-        """The heartbeats of one process in one state, after so many restarts."""
-        return [
-            item
-            for item in self.heard
-            if (item.stream, item.state, item.restarts) == (name, state, restarts) and item.pid != os.getpid()
-        ]
-
-    def pid(self, name: str) -> int:
-        pid = self.supervisor.children[name].pid
-        assert pid is not None
-        return pid
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with (
-        Proxy(ANY, ANY) as proxy,
-        Subscriber(["v1/"], proxy.subscribe_endpoint) as receiver,
-        Publisher(proxy.publish_endpoint) as sender,
-    ):
-        yield Stage(proxy, sender, receiver)
-    assert multiprocessing.active_children() == []
-
-
-def nothing() -> None:
-    pass
+__all__ = ["stage"]  # the fixture
 
 
 def test_a_killed_process_comes_back_and_the_rest_goes_on(stage: Stage) -> None:
@@ -298,7 +238,7 @@ if __name__ == "__main__":
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own way is Linux's")
 def test_children_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     pid_file, script = tmp_path / "pid", tmp_path / "parent.py"
-    script.write_text(_PARENT.format(tests=str(Path(__file__).parent), pid_file=str(pid_file)))
+    script.write_text(_PARENT.format(tests=str(Path(children.__file__).parent), pid_file=str(pid_file)))
     parent = subprocess.Popen([sys.executable, str(script)])
     pause = threading.Event()
     while not (pid_file.exists() and pid_file.read_text()):

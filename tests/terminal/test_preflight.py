@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 from memory_bus import brought
+from messages import binding, health, offset
 from rich.console import Console
-from test_wire import binding, health, offset
 
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Binding, Candidate, Health, Message, Offset, StreamHealth, Verdict

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from messages import EXAMPLES, binding, imu, offset, pose
 from rich.console import Console
-from test_session import SECOND, lived, received, session, timed
-from test_wire import EXAMPLES, binding, imu, offset, pose
+from sessions import SECOND, lived, received, session, timed
 
 from mobind_live.bus import TopicCount
 from mobind_live.recordings.files.errors import FileError

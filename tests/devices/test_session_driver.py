@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_session import lived, session, timed
-from test_wire import binding, health, imu, offset, pose
+from messages import binding, health, imu, offset, pose
+from sessions import lived, session, timed
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import Context, DeviceError, EndOfStream

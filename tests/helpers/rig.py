@@ -13,7 +13,7 @@ from mobind_live.binding.engine import Engine
 from mobind_live.binding.output.answers import Answers
 from mobind_live.driver import StreamSpec
 from mobind_live.drivers.simulator import reading
-from mobind_live.kinematics.devices import ImuPacket
+from mobind_live.kinematics.devices import CameraSpec, ImuPacket, ImuSpec
 from mobind_live.kinematics.scene import Scene, SceneConfig
 from mobind_live.models import placement
 from mobind_live.models.encoders import Binder
@@ -22,6 +22,26 @@ from mobind_live.schema import Binding, Imu, Message, Offset, Pose, Truth
 
 EPOCH_NS = 50_000_000_000
 TICK_S = 0.1
+
+
+SCENE = SceneConfig(
+    seed=2,
+    people=2,
+    cameras=(CameraSpec(name="front", delay_s=0.3), CameraSpec(name="side", azimuth_deg=70.0)),
+    imus=(
+        ImuSpec(
+            name="arm",
+            person=0,
+            part="left_forearm",
+            delay_s=1.7,
+            clock_offset_s=400.0,
+            clock_drift_ppm=30.0,
+        ),
+        ImuSpec(name="leg", person=0, part="right_shank", delay_s=-3.1, clock_offset_s=70.0),
+        ImuSpec(name="hand", person=1, part="right_forearm", delay_s=0.4, clock_offset_s=9.0),
+    ),
+    absence_every_s=0.0,
+)
 
 
 @dataclass(frozen=True)

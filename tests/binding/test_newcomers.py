@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_presence import LAGS, noise, peaked
+from peaks import LAGS, noise, peaked
 
 from mobind_live.binding.belief import newcomers
 from mobind_live.binding.belief.posterior import Calibration, CameraPosterior, likelihood, settled

@@ -1,7 +1,7 @@
 """Serial parsers under fire: whatever happens to the bytes, nothing raises, nothing is lost uncounted.
 
-A case is one damaged frame between good ones. ``pytest tests/test_serial_fuzz.py --fuzz-cases 1000000``
-runs as many in all; the default takes seconds.
+A case is one damaged frame between good ones; the default takes seconds, and as many in all as you say run by
+``pytest tests/devices/test_serial_fuzz.py --fuzz-cases 1000000``.
 """
 
 from __future__ import annotations

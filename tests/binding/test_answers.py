@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from messages import health
 from rig import EPOCH_NS
-from test_wire import health
 
 from mobind_live.binding.belief import posterior
 from mobind_live.binding.belief.drift import EVERY_S, Estimate, Line, Sure

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from peaks import LAGS, P, noise, peaked
 
 from mobind_live.binding.belief.presence import Statistics, log_odds, statistics
 from mobind_live.measure.calibrate import presence
 from mobind_live.measure.calibrate.snapshots import Snapshot, View
-from mobind_live.vocabulary import PARTS
 
-P, LAGS, HALF = len(PARTS), 501, 250
 MOTION_S = np.array([20.0, 20.0])
-
-
-def noise(seed: int, people: int = 2, lags: int = LAGS) -> np.ndarray:
-    """Evidence (people, 11, lags) of strangers: neighbouring lags agree."""
-    rough = np.random.default_rng(seed).standard_normal((people, P, lags + 12))
-    return np.stack([rough[..., n : n + lags] for n in range(12)]).sum(axis=0)
-
-
-def peaked(evidence: np.ndarray, parts: slice, lag: int, height: float) -> np.ndarray:
-    out = evidence.copy()
-    out[0, parts] += height * np.exp(-0.5 * ((np.arange(evidence.shape[2]) - lag) / 3.0) ** 2)
-    return out
 
 
 def test_a_wearers_peak_is_high_ahead_and_shared() -> None:

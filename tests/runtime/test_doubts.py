@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_wire import imu
+from messages import imu
 
 from mobind_live.driver import Clock
 from mobind_live.kinematics.exercises import EXERCISES

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import children
 import pytest
-from test_supervisor import Stage, nothing, stage
+from stages import Stage, nothing, stage
 
 from mobind_live.bus import PUBLISH_ENDPOINT, BusError, Proxy, Subscriber
 from mobind_live.config import load

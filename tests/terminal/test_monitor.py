@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from memory_bus import MemoryBus
+from messages import EXAMPLES, health, imu, offset
 from rich.console import Console
-from test_wire import EXAMPLES, health, imu, offset
 
 from mobind_live.bus import BusError, Intake
 from mobind_live.terminal import monitor

@@ -9,8 +9,8 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from cameras import StandIn, at, config, play, poses, stand_in
 from pydantic import ValidationError
-from test_camera import StandIn, at, config, play, poses, stand_in
 
 from mobind_live.devices.camera import pose
 from mobind_live.devices.camera.pose import People

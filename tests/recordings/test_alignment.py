@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_wire import offset
+from messages import offset
 
 from mobind_live.recordings.session.alignment import Alignment, Step, step_s
 from mobind_live.schema import Offset

@@ -6,7 +6,6 @@ import errno
 import io
 import logging
 import logging.handlers
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from memory_bus import MemoryBus, brought
+from messages import binding, health, imu, offset
 from rich.console import Console
-from test_wire import binding, health, imu, offset
+from terminals import Held
 
 from mobind_live.driver import StreamSpec
 from mobind_live.schema import Action, Message, StreamHealth, Truth, Verdict, WornTruth
@@ -346,24 +346,6 @@ def test_lines_and_log_go_to_the_stream(monkeypatch: pytest.MonkeyPatch) -> None
     logging.getLogger("x").warning("after")
     assert "after" not in stream.getvalue()
     assert len(logging.getLogger().handlers) == handlers
-
-
-class Held(io.StringIO):
-    """An output that takes nothing for a while: a terminal after Ctrl-S, a link that hangs, a pager."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tries, self.takes = threading.Event(), threading.Event()
-        self.takes.set()
-
-    def write(self, text: str) -> int:
-        self.tries.set()
-        self.takes.wait()
-        return super().write(text)
-
-    def hold(self) -> None:
-        self.tries.clear()
-        self.takes.clear()
 
 
 def test_a_terminal_that_takes_nothing_holds_up_nobody(

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import pytest
 from memory_bus import MemoryBus
-from test_wire import imu
+from messages import imu
 
 from mobind_live.clock import host_now_ns
 from mobind_live.driver import (

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import torch
 from memory_bus import MemoryBus, MemorySubscriber
-from rig import record
-from test_engine import SCENE
-from test_wire import health
+from messages import health
+from rig import SCENE, record
 
 from mobind_live.bus.ends import Numbering
 from mobind_live.clock import host_now_ns

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from test_wire import health, imu, pose
+from messages import health, imu, pose
 
 from mobind_live.binding.evidence.timeline import RESET_NS
 from mobind_live.runtime.shedding import BEHIND_S, CAUGHT_UP_S, Shedding

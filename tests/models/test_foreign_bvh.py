@@ -253,7 +253,7 @@ def test_people_keep_their_bones_and_a_reel_has_one_body(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("rest", [ALONG_X, A_POSE])
 def test_captured_people_are_the_same_in_another_form(rest: str) -> None:
-    archive = Path(__file__).parents[2] / "shared/data/bandai_bvh.tar.xz"
+    archive = Path(__file__).parents[3] / "shared/data/bandai_bvh.tar.xz"
     if not archive.is_file():
         pytest.skip(f"needs {archive.name} in ../shared/data")
     import tarfile

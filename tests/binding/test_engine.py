@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from rig import EPOCH_NS, Arrival, Said, engine_of, play, record, specs, true_offsets
+from rig import EPOCH_NS, SCENE, Arrival, Said, engine_of, play, record, specs, true_offsets
 
 from mobind_live.binding.belief import drift
 from mobind_live.binding.changes.contradiction import contradicted
@@ -19,8 +19,6 @@ from mobind_live.binding.output.answers import Answers
 from mobind_live.binding.output.latency import latencies_s
 from mobind_live.binding.output.offsets import evidence_age_s
 from mobind_live.driver import StreamSpec
-from mobind_live.kinematics.devices import CameraSpec, ImuSpec
-from mobind_live.kinematics.scene import SceneConfig
 from mobind_live.models import checkpoint
 from mobind_live.models.encoders import Binder, Sizes
 from mobind_live.schema import Imu, Pose, Verdict
@@ -28,24 +26,6 @@ from mobind_live.vocabulary import PARTS
 
 SECONDS = 28.0
 SHIFT_S = 1.237
-SCENE = SceneConfig(
-    seed=2,
-    people=2,
-    cameras=(CameraSpec(name="front", delay_s=0.3), CameraSpec(name="side", azimuth_deg=70.0)),
-    imus=(
-        ImuSpec(
-            name="arm",
-            person=0,
-            part="left_forearm",
-            delay_s=1.7,
-            clock_offset_s=400.0,
-            clock_drift_ppm=30.0,
-        ),
-        ImuSpec(name="leg", person=0, part="right_shank", delay_s=-3.1, clock_offset_s=70.0),
-        ImuSpec(name="hand", person=1, part="right_forearm", delay_s=0.4, clock_offset_s=9.0),
-    ),
-    absence_every_s=0.0,
-)
 TRUTH = true_offsets(SCENE)
 
 

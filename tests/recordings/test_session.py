@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,46 +19,19 @@ import numpy as np
 import pytest
 from mcap.reader import SeekingReader
 from memory_bus import MemoryBus
+from messages import EXAMPLES, binding, health, imu, offset
 from rich.console import Console
-from test_console import Held
-from test_wire import EXAMPLES, binding, health, imu, offset
+from sessions import SECOND, lived, received, session
+from terminals import Held
 
 from mobind_live.bus import Proxy, Publisher, Subscriber
 from mobind_live.recordings.files.errors import FileError
 from mobind_live.recordings.session import export, record
 from mobind_live.recordings.session.file import Entry, Packed, Writer, entries, topics
 from mobind_live.schema import Imu, Message, Preview, Received, SchemaError
-from mobind_live.wire import decode, encode
+from mobind_live.wire import encode
 
-SECOND = 1_000_000_000
 ENDPOINT = "tcp://127.0.0.1:5572"
-
-
-def received(message: Message, seq: int = 0) -> Received:
-    frames = encode(message, seq=seq, boot_ns=1, sent_ns=2)
-    return decode(frames)
-
-
-def session(path: Path, messages: list[Message], first_ns: int = 5 * SECOND) -> Path:
-    """A session of ``messages``, one each millisecond."""
-    return timed(path, [(first_ns + n * 1_000_000, message) for n, message in enumerate(messages)])
-
-
-def timed(path: Path, messages: list[tuple[int, Message]], held_up_to_ns: int = 0) -> Path:
-    """A session of messages, each with the time at which it was sent, and came, but to a recorder that was
-    held up until some time."""
-    return lived(path, [(1, *item) for item in messages], held_up_to_ns)
-
-
-def lived(path: Path, messages: list[tuple[int, int, Message]], held_up_to_ns: int = 0) -> Path:
-    """The same of messages from several lives of their senders (``boot_ns``)."""
-    with Writer(path, {"wall_clock": "2026-11-22T10:00:00+00:00", "host_ns": "0"}) as file:
-        seqs = Counter[tuple[str, int]]()
-        for boot_ns, at_ns, message in messages:
-            sent = replace(received(message, seqs[message.topic, boot_ns]), boot_ns=boot_ns, sent_ns=at_ns)
-            seqs[message.topic, boot_ns] += 1
-            file.write(sent, max(at_ns, held_up_to_ns))
-    return path
 
 
 def recorded(
@@ -409,7 +381,7 @@ def test_what_is_no_message_is_said_to_be_none(data: bytes) -> None:
         Packed(0, "v1/imu/a/", data).unpacked()
 
 
-DOCS = (Path(__file__).parent.parent / "docs" / "sessions.md").read_text(encoding="utf-8")
+DOCS = (Path(__file__).parents[2] / "docs" / "sessions.md").read_text(encoding="utf-8")
 _TABLES, READER = re.findall(r"```python\n(.*?)```", DOCS, flags=re.DOTALL)
 
 

@@ -17,7 +17,7 @@ import pyxdf
 from lsl_answers import answers, offset
 from lsl_world import unique, until
 from memory_bus import MemoryBus, MemoryPublisher
-from test_supervisor import Stage, stage
+from stages import Stage, stage
 
 from mobind_live.clock import host_now_ns
 from mobind_live.config import Rig
